@@ -1,0 +1,171 @@
+//! A line becomes a row.
+
+use std::borrow::Cow;
+
+use crate::LINE_BYTES_MAX;
+use crate::column::{COLUMNS, EXTRA};
+use crate::object::{Field, Object, string_text};
+use crate::write::append_field;
+
+/// The values of one line, one for each of [`COLUMNS`], in order.
+pub type Row<'a> = [Option<Cow<'a, str>>; COLUMNS.len()];
+
+/// Why a line is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// The line is longer than [`LINE_BYTES_MAX`].
+    #[error("line of {bytes} bytes is longer than {LINE_BYTES_MAX}")]
+    TooLong {
+        /// Length of the line.
+        bytes: usize,
+    },
+    /// The line is not UTF-8.
+    #[error("line is not UTF-8")]
+    NotUtf8,
+    /// The line does not begin with a JSON object.
+    #[error("line is not a JSON object")]
+    NotJson(#[source] serde_json::Error),
+    /// No column has a value, so that the JSON table's reader shows nothing of the line.
+    #[error("line has no column")]
+    Empty,
+}
+
+impl LineError {
+    /// A short constant name, for counts.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            LineError::TooLong { .. } => "TooLong",
+            LineError::NotUtf8 => "NotUtf8",
+            LineError::NotJson(_) => "NotJson",
+            LineError::Empty => "Empty",
+        }
+    }
+}
+
+/// Reads one line, its newline not included.
+///
+/// F2: a row holds what the JSON table's reader shows: of duplicate keys the last, a value that is not a string as its
+/// JSON text, nothing of what follows the object, `?` for a lone surrogate. Fields at the top level that have no
+/// column, as the predecessor wrote them, are folded into `extra`.
+pub fn read_line(line: &[u8]) -> Result<Row<'_>, LineError> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(LineError::TooLong { bytes: line.len() });
+    }
+    let object = Object::parse_first(line).map_err(|error| match std::str::from_utf8(line) {
+        Ok(_) => LineError::NotJson(error),
+        Err(_) => LineError::NotUtf8,
+    })?;
+    let (mut row, leftover) = split(&object);
+    if row.iter().all(Option::is_none) {
+        return Err(LineError::Empty);
+    }
+    fold(&mut row[EXTRA], &leftover);
+    Ok(row)
+}
+
+/// Tells the columns' fields from the others.
+fn split<'a>(object: &Object<'a>) -> (Row<'a>, Vec<Field<'a>>) {
+    let mut row = Row::default();
+    let mut leftover = Vec::new();
+    for field in object.fields() {
+        match position_of_column(&field.name()) {
+            Some(position) => row[position] = value_text(field.value),
+            None => leftover.push(field),
+        }
+    }
+    (row, leftover)
+}
+
+fn position_of_column(name: &str) -> Option<usize> {
+    COLUMNS.iter().position(|column| column.name == name)
+}
+
+/// What a reader of a `string` column shows of a JSON value.
+fn value_text(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first() {
+        Some(b'"') => Some(string_text(json)),
+        Some(b'n') => None,
+        _ => Some(Cow::Borrowed(json)),
+    }
+}
+
+/// Adds the fields without a column to `extra`. Where there are none it stays to the byte as it is.
+fn fold(extra: &mut Option<Cow<'_, str>>, leftover: &[Field<'_>]) {
+    let ours = extra.as_deref().is_none_or(|text| Object::parse(text.as_bytes()).is_ok());
+    if ours && leftover.is_empty() {
+        return;
+    }
+    let mut text = String::new();
+    match (ours, extra.as_deref()) {
+        (true, Some(object)) => {
+            for field in Object::parse(object.as_bytes()).unwrap_or_default().fields() {
+                append_field(&mut text, field.key, field.value);
+            }
+        }
+        // The event itself had a field `extra`, and its line was written by the predecessor.
+        (false, Some(value)) => append_field(&mut text, "\"extra\"", &serde_json::Value::from(value).to_string()),
+        (_, None) => {}
+    }
+    for field in leftover {
+        append_field(&mut text, field.key, field.value);
+    }
+    *extra = Some(Cow::Owned(text + "}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `expected` is the row as `column=value` pairs, or the reason of the refusal.
+    fn check(line: &str, expected: &str) {
+        assert_eq!(shown(line.as_bytes()), expected, "{line}");
+    }
+
+    fn shown(line: &[u8]) -> String {
+        let row = match read_line(line) {
+            Ok(row) => row,
+            Err(error) => return error.reason().to_string(),
+        };
+        let values = COLUMNS.iter().zip(&row).filter_map(|(column, value)| Some((column, value.as_deref()?)));
+        values.map(|(column, value)| format!("{}={value}", column.name)).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn reads_the_lines_that_we_write() {
+        check(
+            r#"{"log_id":"1","type":"s","details":"{\"a\":1.0}","extra":"{\"tenant_name\":\"acme\"}"}"#,
+            r#"log_id=1 type=s details={"a":1.0} extra={"tenant_name":"acme"}"#,
+        );
+    }
+
+    #[test]
+    fn shows_what_the_json_table_shows() {
+        check(r#"{"type":"a","type":"b"}"#, "type=b");
+        check(r#"{"type":"a","type":null,"ip":""}"#, "ip=");
+        check(r#"{"client_id":["a"],"user_id":1.50,"ip":true}"#, r#"client_id=["a"] ip=true user_id=1.50"#);
+        check(r#"{"type":"s"} trailing"#, "type=s");
+        check(r#"{"type":"\ud800"}"#, "type=?");
+        check(" \t{\"type\":\"s\"}\r", "type=s");
+    }
+
+    #[test]
+    fn folds_what_the_predecessor_left_at_the_top() {
+        check(r#"{"type":"s","tenant_name":"acme","n":1.0}"#, r#"type=s extra={"tenant_name":"acme","n":1.0}"#);
+        check(r#"{"type":"s","extra":"{\"a\":1}","b":2}"#, r#"type=s extra={"a":1,"b":2}"#);
+        check(r#"{"type":"s","extra":"{}","b":2}"#, r#"type=s extra={"b":2}"#);
+        check(r#"{"type":"s","extra":"word"}"#, r#"type=s extra={"extra":"word"}"#);
+        check(r#"{"type":"s","extra":"word","b":2}"#, r#"type=s extra={"extra":"word","b":2}"#);
+    }
+
+    #[test]
+    fn refuses_what_the_json_table_shows_nothing_of() {
+        check("", "NotJson");
+        check("{'type':'s'}", "NotJson");
+        check("[1]", "NotJson");
+        check(r#"{"type":"s""#, "NotJson");
+        check("{}", "Empty");
+        check(r#"{"tenant_name":"acme"}"#, "Empty");
+        assert_eq!(shown(b"{\"type\":\"\xff\"}"), "NotUtf8");
+        assert_eq!(shown(&vec![b' '; LINE_BYTES_MAX + 1]), "TooLong");
+    }
+}

@@ -1,0 +1,157 @@
+//! An event becomes a line.
+
+use crate::column::{COLUMNS, Column, Kind, LOG_ID};
+use crate::object::Object;
+
+/// An event that gives no column a value, so that its line could not be seen in any table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event has no field")]
+pub struct EmptyEvent;
+
+/// Appends the line of `event`, with its newline, to `line`.
+///
+/// `event` is `detail.data` of the EventBridge envelope. `fallback_log_id` is `detail.log_id` as JSON text, used where
+/// the event has none of its own.
+///
+/// F1: no field is lost. A column's field becomes its value, every other field goes into `extra` as it stands.
+/// Absent and null both leave a column out; of duplicate keys of a column the last counts.
+pub fn write_line(event: &Object<'_>, fallback_log_id: Option<&str>, line: &mut Vec<u8>) -> Result<(), EmptyEvent> {
+    if event.is_empty() {
+        return Err(EmptyEvent);
+    }
+    let begin = line.len();
+    let values = column_values(event, fallback_log_id);
+    for (column, value) in COLUMNS.iter().zip(values).filter(|(column, _)| column.kind != Kind::Rest) {
+        if let Some(value) = value {
+            write_key(column, begin, line);
+            write_value(column, value, line);
+        }
+    }
+    if let Some(extra) = extra(event) {
+        write_key(&COLUMNS[crate::column::EXTRA], begin, line);
+        write_string(&extra, line);
+    }
+    if line.len() == begin {
+        return Err(EmptyEvent);
+    }
+    line.extend_from_slice(b"}\n");
+    Ok(())
+}
+
+/// The JSON text of each column's field, none where absent or null.
+fn column_values<'a>(event: &Object<'a>, fallback_log_id: Option<&'a str>) -> [Option<&'a str>; COLUMNS.len()] {
+    let mut values = [None; COLUMNS.len()];
+    for field in event.fields() {
+        if let Some(position) = position_of_source(&field.name()) {
+            values[position] = Some(field.value).filter(|value| *value != "null");
+        }
+    }
+    values[LOG_ID] = values[LOG_ID].or(fallback_log_id.filter(|value| *value != "null"));
+    values
+}
+
+/// Names are matched case-sensitively: Auth0 has fields that differ by case alone.
+fn position_of_source(name: &str) -> Option<usize> {
+    COLUMNS.iter().position(|column| column.kind != Kind::Rest && column.source == name)
+}
+
+/// The fields without a column, as the text of a JSON object; none where there is none.
+fn extra(event: &Object<'_>) -> Option<String> {
+    let mut text = String::new();
+    for field in event.fields().filter(|field| position_of_source(&field.name()).is_none()) {
+        append_field(&mut text, field.key, field.value);
+    }
+    (!text.is_empty()).then(|| text + "}")
+}
+
+/// Appends a field to the text of a JSON object that still lacks its closing brace.
+pub(crate) fn append_field(object: &mut String, key: &str, value: &str) {
+    object.push(if object.is_empty() { '{' } else { ',' });
+    object.push_str(key);
+    object.push(':');
+    object.push_str(value);
+}
+
+fn write_key(column: &Column, begin: usize, line: &mut Vec<u8>) {
+    line.extend_from_slice(if line.len() == begin { b"{\"" } else { b",\"" });
+    line.extend_from_slice(column.name.as_bytes());
+    line.extend_from_slice(b"\":");
+}
+
+fn write_value(column: &Column, value: &str, line: &mut Vec<u8>) {
+    if column.kind == Kind::Text && value.starts_with('"') {
+        return line.extend_from_slice(value.as_bytes());
+    }
+    write_string(value, line);
+}
+
+fn write_string(text: &str, line: &mut Vec<u8>) {
+    // Writing a string to a Vec has no way to fail.
+    let written = serde_json::to_writer(line, text);
+    debug_assert!(written.is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(event: &str, fallback: Option<&str>, expected: &str) {
+        let mut line = Vec::new();
+        let written = write_line(&Object::parse(event.as_bytes()).unwrap(), fallback, &mut line);
+        let found = match written {
+            Ok(()) => String::from_utf8(line).unwrap(),
+            Err(EmptyEvent) => "empty".to_string(),
+        };
+        assert_eq!(found.trim_end(), expected, "{event}");
+    }
+
+    #[test]
+    fn writes_columns_in_order() {
+        check(
+            r#"{"type":"s","date":"2026-11-20T13:00:00.000Z","log_id":"1"}"#,
+            None,
+            r#"{"log_id":"1","timestamp":"2026-11-20T13:00:00.000Z","type":"s"}"#,
+        );
+    }
+
+    #[test]
+    fn keeps_other_values_as_text() {
+        check(r#"{"client_id":["a","b"]}"#, None, r#"{"client_id":"[\"a\",\"b\"]"}"#);
+        check(r#"{"user_id":99716766}"#, None, r#"{"user_id":"99716766"}"#);
+        check(r#"{"ip":1.50,"type":true}"#, None, r#"{"ip":"1.50","type":"true"}"#);
+        check(r#"{"details":"text"}"#, None, r#"{"details":"\"text\""}"#);
+        check(r#"{"details":{"a":1.0}}"#, None, r#"{"details":"{\"a\":1.0}"}"#);
+    }
+
+    #[test]
+    fn leaves_out_absent_and_null_but_not_empty() {
+        check(r#"{"ip":null,"type":"s","user_id":""}"#, None, r#"{"user_id":"","type":"s"}"#);
+        check(r#"{"type":"s","type":null,"ip":"::1"}"#, None, r#"{"ip":"::1"}"#);
+    }
+
+    #[test]
+    fn gathers_every_other_field_in_extra() {
+        check(
+            r#"{"type":"s","scope":null,"IP":1e400}"#,
+            None,
+            r#"{"type":"s","extra":"{\"scope\":null,\"IP\":1e400}"}"#,
+        );
+        check(r#"{"timestamp":1,"extra":"x"}"#, None, r#"{"extra":"{\"timestamp\":1,\"extra\":\"x\"}"}"#);
+        check(r#"{"a":1,"a":2}"#, None, r#"{"extra":"{\"a\":1,\"a\":2}"}"#);
+    }
+
+    #[test]
+    fn takes_the_log_id_of_the_detail_where_the_event_has_none() {
+        check(r#"{"type":"s"}"#, Some(r#""2""#), r#"{"log_id":"2","type":"s"}"#);
+        check(r#"{"log_id":null}"#, Some(r#""2""#), r#"{"log_id":"2"}"#);
+        check(r#"{"log_id":"1"}"#, Some(r#""2""#), r#"{"log_id":"1"}"#);
+        check(r#"{"log_id":""}"#, Some(r#""2""#), r#"{"log_id":""}"#);
+        check(r#"{"type":"s"}"#, Some("null"), r#"{"type":"s"}"#);
+    }
+
+    #[test]
+    fn refuses_an_event_that_no_table_would_show() {
+        check("{}", Some(r#""2""#), "empty");
+        check(r#"{"type":null}"#, None, "empty");
+    }
+}
