@@ -1,0 +1,241 @@
+//! A batch: every record gets its answer, and the answers fit into one response.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use crate::record::RecordError;
+
+/// What Firehose takes back from one invocation: 6 MB, read as the smaller of its two meanings.
+/// <https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html>
+pub const RESPONSE_BYTES_MAX: usize = 6_000_000;
+
+/// One record as Firehose hands it over.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Firehose's name for the record, to be echoed.
+    pub id: &'a str,
+    /// The envelope, base64 already taken off.
+    pub data: &'a [u8],
+}
+
+/// The response to Firehose. The events crate's own writes fields that don't belong.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Response {
+    /// One answer for each record, in order.
+    pub records: Vec<Answer>,
+}
+
+/// The answer to one record.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The record's id.
+    pub record_id: String,
+    /// What became of it.
+    pub result: Fate,
+    /// Base64 of the line, or of the original; "" where the response had no room for it.
+    pub data: String,
+}
+
+/// What became of a record. There is no third: `Dropped` counts as success at Firehose (T3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Fate {
+    /// `data` is the line.
+    Ok,
+    /// Firehose keeps its own copy of the original under `error/`.
+    ProcessingFailed,
+}
+
+/// What became of a batch, in numbers.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Records of the batch.
+    pub records: u64,
+    /// Records that became a line.
+    pub ok: u64,
+    /// Records that did not, by reason, in the order of [`RecordError::ALL`].
+    pub failed: [u64; RecordError::ALL.len()],
+    /// Bytes of the records.
+    pub bytes_in: u64,
+    /// Bytes of the lines.
+    pub bytes_out: u64,
+}
+
+impl Report {
+    /// Records that became no line.
+    pub fn failed_total(&self) -> u64 {
+        self.failed.iter().sum()
+    }
+
+    /// The reasons that occurred, with their counts: `NoEvent=2 NotJson=1`.
+    pub fn failed_by_reason(&self) -> String {
+        let occurred = RecordError::ALL.iter().zip(self.failed).filter(|(_, count)| *count > 0);
+        occurred.map(|(reason, count)| format!("{reason:?}={count}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Adds another batch's numbers.
+    pub fn add(&mut self, other: &Report) {
+        self.records += other.records;
+        self.ok += other.ok;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        for (reason, count) in self.failed.iter_mut().zip(other.failed) {
+            *reason += count;
+        }
+    }
+
+    fn count(&mut self, data: &[u8], outcome: &Result<Vec<u8>, RecordError>) {
+        self.records += 1;
+        self.bytes_in += data.len() as u64;
+        match outcome {
+            Ok(line) => {
+                self.ok += 1;
+                self.bytes_out += line.len() as u64;
+            }
+            Err(error) => self.failed[*error as usize] += 1,
+        }
+    }
+}
+
+/// Answers every record with what `line_of` makes of it.
+///
+/// T1: a bad record, or a panic over it, costs that record alone. T2: room for every remaining record's empty answer
+/// is reserved first; a line that would overrun what is left becomes a failure without data, and the rest still lands.
+pub fn answer(records: &[Record<'_>], line_of: impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>) -> (Response, Report) {
+    let reserved: usize = records.iter().map(|record| empty_answer_bytes(record.id)).sum();
+    let mut room = RESPONSE_BYTES_MAX.saturating_sub(FRAME_BYTES + reserved);
+    let mut report = Report::default();
+    let mut answers = Vec::with_capacity(records.len());
+    for record in records {
+        let outcome = caught(&line_of, record.data).and_then(|line| fit(line, &mut room));
+        report.count(record.data, &outcome);
+        answers.push(answer_one(record, outcome, &mut room));
+    }
+    (Response { records: answers }, report)
+}
+
+/// `{"records":[]}`
+const FRAME_BYTES: usize = 14;
+
+/// Length of the longer of a record's two answers, with its comma but without data.
+fn empty_answer_bytes(id: &str) -> usize {
+    let empty = Answer { record_id: id.to_string(), result: Fate::ProcessingFailed, data: String::new() };
+    // Strings and an enum always serialise.
+    serde_json::to_string(&empty).map_or(0, |json| json.len() + 1)
+}
+
+fn caught(line_of: &impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>, data: &[u8]) -> Result<Vec<u8>, RecordError> {
+    // Nothing of a record's work outlives it, so there is no state a panic could leave broken.
+    catch_unwind(AssertUnwindSafe(|| line_of(data))).unwrap_or(Err(RecordError::Panicked))
+}
+
+fn fit(line: Vec<u8>, room: &mut usize) -> Result<Vec<u8>, RecordError> {
+    *room = room.checked_sub(encoded_bytes(&line)).ok_or(RecordError::OverBudget)?;
+    Ok(line)
+}
+
+fn answer_one(record: &Record<'_>, outcome: Result<Vec<u8>, RecordError>, room: &mut usize) -> Answer {
+    let record_id = record.id.to_string();
+    match outcome {
+        Ok(line) => Answer { record_id, result: Fate::Ok, data: STANDARD.encode(line) },
+        Err(_) => Answer { record_id, result: Fate::ProcessingFailed, data: original(record.data, room) },
+    }
+}
+
+/// The original as `data` where there is room for it. Firehose keeps its own copy either way.
+fn original(data: &[u8], room: &mut usize) -> String {
+    match room.checked_sub(encoded_bytes(data)) {
+        Some(left) => {
+            *room = left;
+            STANDARD.encode(data)
+        }
+        None => String::new(),
+    }
+}
+
+fn encoded_bytes(data: &[u8]) -> usize {
+    data.len().div_ceil(3) * 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records<'a>(ids: &'a [String], data: &'a [u8]) -> Vec<Record<'a>> {
+        ids.iter().map(|id| Record { id, data }).collect()
+    }
+
+    fn ids(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("4966374{number:049}")).collect()
+    }
+
+    #[test]
+    fn writes_what_firehose_reads() {
+        let ids = ["1".to_string(), "2".to_string()];
+        let batch = [Record { id: &ids[0], data: b"good" }, Record { id: &ids[1], data: b"bad" }];
+        let (response, report) = answer(&batch, |data| match data {
+            b"good" => Ok(b"line\n".to_vec()),
+            _ => Err(RecordError::NotJson),
+        });
+        assert_eq!(
+            serde_json::to_string(&response).unwrap(),
+            concat!(
+                r#"{"records":[{"recordId":"1","result":"Ok","data":"bGluZQo="},"#,
+                r#"{"recordId":"2","result":"ProcessingFailed","data":"YmFk"}]}"#
+            )
+        );
+        assert_eq!((report.records, report.ok, report.bytes_in, report.bytes_out), (2, 1, 7, 5));
+        assert_eq!(report.failed_by_reason(), "NotJson=1");
+    }
+
+    #[test]
+    fn a_panic_costs_one_record() {
+        let ids = ids(3);
+        let batch: Vec<_> =
+            ids.iter().zip(["a", "b", "c"]).map(|(id, data)| Record { id, data: data.as_bytes() }).collect();
+        let (response, report) = answer(&batch, |data| {
+            assert_ne!(data, b"b", "a bug");
+            Ok(data.to_vec())
+        });
+        let fates: Vec<Fate> = response.records.iter().map(|answer| answer.result).collect();
+        assert_eq!(fates, [Fate::Ok, Fate::ProcessingFailed, Fate::Ok]);
+        assert_eq!(report.failed_by_reason(), "Panicked=1");
+    }
+
+    /// 500 records whose lines would make 8 MB: as many as fit land, the others fail without data.
+    #[test]
+    fn the_response_fits_and_answers_everybody() {
+        let ids = ids(500);
+        let (response, report) = answer(&records(&ids, b"{}"), |_| Ok(vec![b'x'; 12_000]));
+        let json = serde_json::to_string(&response).unwrap();
+        assert!(json.len() <= RESPONSE_BYTES_MAX, "{}", json.len());
+        assert!(json.len() > RESPONSE_BYTES_MAX - 16_000, "room was wasted: {}", json.len());
+        assert_eq!(
+            response.records.iter().map(|answer| &answer.record_id).collect::<Vec<_>>(),
+            ids.iter().collect::<Vec<_>>()
+        );
+        assert_eq!((report.ok, report.failed_by_reason()), (371, "OverBudget=129".to_string()));
+    }
+
+    #[test]
+    fn a_small_line_still_lands_behind_one_too_large() {
+        let ids = ids(3);
+        let sizes = [4_000_000, 1_000_000, 300_000];
+        let data: Vec<Vec<u8>> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
+        let batch: Vec<_> = ids.iter().zip(&data).map(|(id, data)| Record { id, data }).collect();
+        let (response, report) = answer(&batch, |data| Ok(data.to_vec()));
+        let lengths: Vec<usize> = response.records.iter().map(|answer| answer.data.len()).collect();
+        assert_eq!(lengths, [5_333_336, 0, 400_000]);
+        assert_eq!(report.failed_by_reason(), "OverBudget=1");
+    }
+
+    #[test]
+    fn an_empty_batch_has_an_empty_answer() {
+        let (response, report) = answer(&[], |data| Ok(data.to_vec()));
+        assert_eq!(serde_json::to_string(&response).unwrap().len(), FRAME_BYTES);
+        assert_eq!(report, Report::default());
+    }
+}

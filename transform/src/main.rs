@@ -1,0 +1,20 @@
+//! The transform Lambda.
+#![expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
+
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
+use chrono::Utc;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use transform::batch::Response;
+use transform::handler;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    run(service_fn(transform)).await
+}
+
+async fn transform(event: LambdaEvent<KinesisFirehoseEvent>) -> Result<Response, Error> {
+    let (response, report) = handler::handle(&event.payload);
+    handler::tell(&report, &event.context.env_config.function_name, Utc::now());
+    Ok(response)
+}

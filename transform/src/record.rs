@@ -1,0 +1,106 @@
+//! One record: an EventBridge envelope becomes a line.
+
+use log_format::{EmptyEvent, LINE_BYTES_MAX, Object, write_line};
+
+/// Why a record is no line. Its message names no value of the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum RecordError {
+    /// The record is not UTF-8.
+    #[error("record is not UTF-8")]
+    NotUtf8,
+    /// The record is not one JSON object.
+    #[error("record is not a JSON object")]
+    NotJson,
+    /// The envelope has no object at `detail.data`; an Auth0 Event Stream, say.
+    #[error("envelope has no object at detail.data")]
+    NoEvent,
+    /// The event has no field at all.
+    #[error("event has no field")]
+    Empty,
+    /// The line would be longer than any reader of ours takes.
+    #[error("line is longer than {LINE_BYTES_MAX} bytes")]
+    TooLong,
+    /// The line did not fit into the response any more.
+    #[error("response has no room left")]
+    OverBudget,
+    /// A bug: the transform panicked over this record.
+    #[error("transform panicked")]
+    Panicked,
+}
+
+impl RecordError {
+    /// Every error, in order.
+    pub const ALL: [RecordError; 7] = [
+        RecordError::NotUtf8,
+        RecordError::NotJson,
+        RecordError::NoEvent,
+        RecordError::Empty,
+        RecordError::TooLong,
+        RecordError::OverBudget,
+        RecordError::Panicked,
+    ];
+}
+
+/// The line, newline included, of one EventBridge envelope.
+pub fn line(envelope: &[u8]) -> Result<Vec<u8>, RecordError> {
+    std::str::from_utf8(envelope).map_err(|_| RecordError::NotUtf8)?;
+    let envelope = Object::parse(envelope).map_err(|_| RecordError::NotJson)?;
+    let detail = object(envelope.get("detail")).ok_or(RecordError::NoEvent)?;
+    let event = object(detail.get("data")).ok_or(RecordError::NoEvent)?;
+    let mut line = Vec::with_capacity(2048);
+    write_line(&event, detail.get("log_id"), &mut line).map_err(|EmptyEvent| RecordError::Empty)?;
+    if line.len() > LINE_BYTES_MAX {
+        return Err(RecordError::TooLong);
+    }
+    Ok(line)
+}
+
+fn object(json: Option<&str>) -> Option<Object<'_>> {
+    Object::parse(json?.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(envelope: &[u8], expected: Result<&str, RecordError>) {
+        let found = line(envelope);
+        let found = found.as_deref().map(|line| std::str::from_utf8(line).unwrap()).map_err(|error| *error);
+        assert_eq!(found, expected, "{}", String::from_utf8_lossy(envelope));
+    }
+
+    #[test]
+    fn takes_the_event_out_of_its_envelope() {
+        check(br#"{"detail":{"log_id":"1","data":{"type":"s"}}}"#, Ok("{\"log_id\":\"1\",\"type\":\"s\"}\n"));
+        check(br#"{"detail":{"data":{"log_id":"2","type":"s"}}}"#, Ok("{\"log_id\":\"2\",\"type\":\"s\"}\n"));
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        check(b"\xff\xfe", Err(RecordError::NotUtf8));
+        check(b"", Err(RecordError::NotJson));
+        check(b"plain text", Err(RecordError::NotJson));
+        check(b"[]", Err(RecordError::NotJson));
+        check(br#"{"detail":{"data":{"type":"s"}}} x"#, Err(RecordError::NotJson));
+        check(b"{}", Err(RecordError::NoEvent));
+        check(br#"{"detail":"text"}"#, Err(RecordError::NoEvent));
+        check(br#"{"detail":{"id":"evt_1","type":"user.created"}}"#, Err(RecordError::NoEvent));
+        check(br#"{"detail":{"data":[{"type":"s"}]}}"#, Err(RecordError::NoEvent));
+        check(br#"{"detail":{"log_id":"1","data":{}}}"#, Err(RecordError::Empty));
+    }
+
+    #[test]
+    fn refuses_a_line_over_the_limit() {
+        let envelope = |length| format!(r#"{{"detail":{{"data":{{"ip":"{}"}}}}}}"#, "x".repeat(length));
+        let frame = "{\"ip\":\"\"}\n".len();
+        assert_eq!(line(envelope(LINE_BYTES_MAX - frame).as_bytes()).unwrap().len(), LINE_BYTES_MAX);
+        check(envelope(LINE_BYTES_MAX - frame + 1).as_bytes(), Err(RecordError::TooLong));
+    }
+
+    #[test]
+    fn survives_deep_nesting() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let envelope = format!(r#"{{"detail":{{"data":{{"details":{deep}}}}}}}"#);
+        assert_eq!(line(envelope.as_bytes()).unwrap().len(), deep.len() + "{\"details\":\"\"}\n".len());
+    }
+}
