@@ -1,0 +1,84 @@
+//! What the two tables look like, read off the log format's columns.
+
+use aws_sdk_glue::types::{Column, SerDeInfo, StorageDescriptor, TableInput};
+use log_format::{COLUMNS, layout};
+
+use crate::{JSON, PARQUET};
+
+/// The keys that both tables are partitioned by, with their Athena types.
+pub const PARTITION_KEYS: [(&str, &str); 2] = [("date", "date"), ("hour", "string")];
+
+/// How a table's files are read.
+struct Format {
+    classification: &'static str,
+    input: &'static str,
+    output: &'static str,
+    serde: &'static str,
+    /// Athena and Trino take a partition's SerDe parameters from the partition alone, so they are copied to each.
+    serde_parameter: (&'static str, &'static str),
+}
+
+const JSON_FORMAT: Format = Format {
+    classification: "json",
+    input: "org.apache.hadoop.mapred.TextInputFormat",
+    output: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    serde: "org.openx.data.jsonserde.JsonSerDe",
+    // One broken line must not fail every query of its hour.
+    serde_parameter: ("ignore.malformed.json", "true"),
+};
+
+const PARQUET_FORMAT: Format = Format {
+    classification: "parquet",
+    input: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    output: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    serde: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    serde_parameter: ("serialization.format", "1"),
+};
+
+/// The table over `s3://<bucket>/logs/`.
+pub fn json_table(bucket: &str) -> TableInput {
+    table(JSON, &format!("s3://{bucket}/{}", layout::LOGS), &JSON_FORMAT)
+}
+
+/// The table over `s3://<bucket>/parquet/`.
+pub fn parquet_table(bucket: &str) -> TableInput {
+    table(PARQUET, &format!("s3://{bucket}/{}", layout::PARQUET), &PARQUET_FORMAT)
+}
+
+/// The seventeen columns, without the partition keys.
+pub fn columns() -> Vec<Column> {
+    COLUMNS.iter().map(|column| glue_column(column.name, "string", Some(column.description))).collect()
+}
+
+fn table(name: &str, location: &str, format: &Format) -> TableInput {
+    let (key, value) = format.serde_parameter;
+    let serde = SerDeInfo::builder().serialization_library(format.serde).parameters(key, value).build();
+    let storage = StorageDescriptor::builder()
+        .location(location)
+        .input_format(format.input)
+        .output_format(format.output)
+        .serde_info(serde)
+        .set_columns(Some(columns()))
+        .build();
+    let mut input = aws_sdk_glue::types::builders::TableInputBuilder::default()
+        .name(name)
+        .table_type("EXTERNAL_TABLE")
+        .parameters("EXTERNAL", "TRUE")
+        .parameters("classification", format.classification)
+        .storage_descriptor(storage);
+    for (key, kind) in PARTITION_KEYS {
+        input = input.partition_keys(glue_column(key, kind, None));
+    }
+    named(input)
+}
+
+pub(crate) fn glue_column(name: &str, kind: &str, comment: Option<&str>) -> Column {
+    let column = Column::builder().name(name).r#type(kind).set_comment(comment.map(str::to_string));
+    #[expect(clippy::expect_used, reason = "the one required member, the name, is set in the line above")]
+    column.build().expect("a column with a name")
+}
+
+pub(crate) fn named(input: aws_sdk_glue::types::builders::TableInputBuilder) -> TableInput {
+    #[expect(clippy::expect_used, reason = "the one required member is the name, set by both callers")]
+    input.build().expect("a table with a name")
+}

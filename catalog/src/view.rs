@@ -1,0 +1,124 @@
+//! The view that takes every hour from exactly one of the two tables.
+//!
+//! Hours up to the cut come from Parquet, later ones from JSON. DISTINCT and the last condition give a young hour the
+//! meaning that compaction gives an old one, so a count does not change when the cut moves (V1). The cut is written as
+//! literals, so that either branch prunes its partitions.
+
+use aws_sdk_glue::types::builders::TableInputBuilder;
+use aws_sdk_glue::types::{SerDeInfo, StorageDescriptor, Table, TableInput};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use log_format::{COLUMNS, Hour};
+use serde_json::json;
+
+use crate::tables::{PARTITION_KEYS, columns, glue_column, named};
+use crate::{JSON, PARQUET, VIEW};
+
+/// The name that Athena gives the Glue catalog in a stored view.
+const ATHENA_CATALOG: &str = "awsdatacatalog";
+
+/// Marks a view in Glue as ours, so that anybody else's table of that name is left alone.
+const MARK: (&str, &str) = ("created_by", "auth0-s3-logs");
+
+/// The view's query, in Athena's SQL.
+pub fn sql(cut: Hour) -> String {
+    let names: Vec<String> = COLUMNS.iter().map(|column| format!("\"{}\"", column.name)).collect();
+    let (columns, (date, hour)) = (names.join(", "), (cut.date(), cut.hour()));
+    let up_to = format!(r#"("date" < DATE '{date}' OR ("date" = DATE '{date}' AND "hour" <= '{hour}'))"#);
+    let after = format!(r#"("date" > DATE '{date}' OR ("date" = DATE '{date}' AND "hour" > '{hour}'))"#);
+    format!(
+        "SELECT {columns}, \"date\", \"hour\" FROM {PARQUET} WHERE {up_to}\n\
+         UNION ALL\n\
+         SELECT DISTINCT {columns}, \"date\", \"hour\" FROM {JSON} WHERE {after} AND coalesce({columns}) IS NOT NULL"
+    )
+}
+
+/// The view as Athena and Trino read it from Glue.
+pub fn table(database: &str, cut: Hour) -> TableInput {
+    let storage = StorageDescriptor::builder()
+        .location("")
+        .serde_info(SerDeInfo::builder().build())
+        .set_columns(Some(columns()))
+        .columns(glue_column("date", "date", None))
+        .columns(glue_column("hour", "string", None))
+        .build();
+    let input = TableInputBuilder::default()
+        .name(VIEW)
+        .table_type("VIRTUAL_VIEW")
+        // Trino refuses a view that has nobody to run as.
+        .owner("hadoop")
+        .parameters("presto_view", "true")
+        .parameters("comment", "Presto View")
+        .parameters(MARK.0, MARK.1)
+        .view_original_text(original_text(database, cut))
+        .view_expanded_text("/* Presto View */")
+        .storage_descriptor(storage);
+    named(input)
+}
+
+fn original_text(database: &str, cut: Hour) -> String {
+    let texts = COLUMNS.iter().map(|column| json!({"name": column.name, "type": "varchar"}));
+    let keys = PARTITION_KEYS.iter().map(|(name, kind)| json!({"name": name, "type": presto_type(kind)}));
+    let stored = json!({
+        "originalSql": sql(cut),
+        "catalog": ATHENA_CATALOG,
+        "schema": database,
+        "columns": texts.chain(keys).collect::<Vec<_>>(),
+    });
+    format!("/* Presto View: {} */", STANDARD.encode(stored.to_string()))
+}
+
+fn presto_type(hive_type: &str) -> &str {
+    if hive_type == "string" { "varchar" } else { hive_type }
+}
+
+/// The query of a view stored in Glue, anybody's; none where the table is no view.
+pub fn stored_sql(table: &Table) -> Option<String> {
+    let text = table.view_original_text()?.strip_prefix("/* Presto View: ")?.strip_suffix(" */")?;
+    let stored: serde_json::Value = serde_json::from_slice(&STANDARD.decode(text).ok()?).ok()?;
+    Some(stored.get("originalSql")?.as_str()?.to_string())
+}
+
+/// True for the view that [`table`] makes, whatever its cut.
+pub(crate) fn is_ours(table: &Table) -> bool {
+    let mark = table.parameters().and_then(|parameters| parameters.get(MARK.0));
+    table.table_type() == Some("VIRTUAL_VIEW") && mark.map(String::as_str) == Some(MARK.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_every_hour_from_one_table() {
+        let sql = sql("2026-11-20T13".parse().unwrap());
+        let lines: Vec<&str> = sql.lines().collect();
+        assert!(lines[0].starts_with(r#"SELECT "log_id", "timestamp", "connection", "#), "{sql}");
+        assert!(lines[0].ends_with(
+            r#""extra", "date", "hour" FROM auth0_logs_parquet WHERE ("date" < DATE '2026-11-20' OR ("date" = DATE '2026-11-20' AND "hour" <= '13'))"#
+        ));
+        assert_eq!(lines[1], "UNION ALL");
+        assert!(lines[2].starts_with(r#"SELECT DISTINCT "log_id""#));
+        assert!(lines[2].contains(
+            r#"FROM auth0_logs_json WHERE ("date" > DATE '2026-11-20' OR ("date" = DATE '2026-11-20' AND "hour" > '13')) AND coalesce("log_id", "#
+        ));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn is_read_back_as_it_was_stored() {
+        let cut = "2026-11-20T13".parse().unwrap();
+        let input = table("auth0_event_logs", cut);
+        let builder = Table::builder().name(VIEW).set_view_original_text(input.view_original_text);
+        let stored = builder.table_type("VIRTUAL_VIEW").set_parameters(input.parameters).build().unwrap();
+        assert_eq!(stored_sql(&stored), Some(sql(cut)));
+        assert!(is_ours(&stored));
+    }
+
+    #[test]
+    fn tells_the_predecessors_table_from_our_view() {
+        let table = Table::builder().name(VIEW).table_type("EXTERNAL_TABLE").build().unwrap();
+        assert!(!is_ours(&table));
+        assert_eq!(stored_sql(&table), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! The seam: where the SDK would open a connection, its request is handed over in the process.
+
+use std::fmt;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http::header::{HOST, HeaderValue};
+use http_body_util::BodyExt;
+use s3s::{Body, StdError};
+
+use crate::LocalAws;
+
+/// An HTTP client for the SDK whose only host is this AWS.
+#[derive(Clone)]
+pub(crate) struct Seam(pub(crate) LocalAws);
+
+impl fmt::Debug for Seam {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Seam")
+    }
+}
+
+impl HttpClient for Seam {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Seam {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let aws = self.0.clone();
+        HttpConnectorFuture::new(async move { carry(&aws, request).await })
+    }
+}
+
+async fn carry(aws: &LocalAws, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+    let (mut parts, body) = request.into_parts();
+    // As any HTTP client would. The host may name the bucket.
+    if let Some(host) = parts.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+        parts.headers.insert(HOST, host);
+    }
+    let body = inward(body).await.map_err(ConnectorError::io)?;
+    let response = aws.dispatch(http::Request::from_parts(parts, body)).await;
+    let response = response.map_err(|lost| ConnectorError::io(lost.into()))?;
+    HttpResponse::try_from(response.map(outward)).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// A body that is in memory stays the bytes it is, uncopied; another is streamed.
+async fn inward(body: SdkBody) -> Result<Body, StdError> {
+    if body.is_streaming() {
+        return Ok(Body::http_body_unsync(body));
+    }
+    Ok(Body::from(body.collect().await?.to_bytes()))
+}
+
+fn outward(body: Body) -> SdkBody {
+    match body.bytes() {
+        Some(bytes) => SdkBody::from(bytes),
+        None => SdkBody::from_body_1_x(body),
+    }
+}

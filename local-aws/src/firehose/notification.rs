@@ -1,0 +1,49 @@
+//! "Object Created", as S3 tells EventBridge.
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::json;
+
+use super::Settings;
+use super::names::Names;
+
+/// An object that was just written.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) key: String,
+    pub(super) size: u64,
+    pub(super) etag: String,
+}
+
+impl Object {
+    /// The event. The key stands in it as it is, not URL-encoded as in S3's own notifications.
+    pub(super) fn created(&self, now: DateTime<Utc>, names: &mut Names, settings: &Settings) -> Bytes {
+        let Settings { bucket, account, region, .. } = settings;
+        let request = names.uuid().simple().to_string().to_uppercase();
+        let event = json!({
+            "version": "0",
+            "id": names.uuid().to_string(),
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": account,
+            "time": now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "region": region,
+            "resources": [format!("arn:aws:s3:::{bucket}")],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket},
+                "object": {
+                    "key": self.key,
+                    "size": self.size,
+                    "etag": self.etag,
+                    "sequencer": names.sequencer(now),
+                },
+                "request-id": &request[..16],
+                "requester": account,
+                "source-ip-address": "192.0.2.1",
+                "reason": "PutObject",
+            },
+        });
+        Bytes::from(event.to_string())
+    }
+}

@@ -1,0 +1,62 @@
+//! What can go wrong with a call, and Glue's name for it.
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::journal::JournalError;
+
+/// Why a call wasn't carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GlueError {
+    #[error("{0} not found")]
+    NotFound(String),
+    #[error("{0} already exists")]
+    Exists(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("update table {table} failed: it has version {found}, not {expected}")]
+    Version { table: String, expected: String, found: u64 },
+    #[error("{0} is not a call that is answered here")]
+    UnknownCall(String),
+    #[error("failed to write the answer as JSON")]
+    Encode(#[source] serde_json::Error),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// The error of one item of a batch, told in the answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ErrorDetail {
+    error_code: &'static str,
+    error_message: String,
+}
+
+impl GlueError {
+    fn name(&self) -> &'static str {
+        match self {
+            GlueError::NotFound(_) => "EntityNotFoundException",
+            GlueError::Exists(_) => "AlreadyExistsException",
+            GlueError::Invalid(_) => "InvalidInputException",
+            GlueError::Version { .. } => "ConcurrentModificationException",
+            GlueError::UnknownCall(_) => "UnknownOperationException",
+            GlueError::Encode(_) | GlueError::Journal(_) => "InternalServiceException",
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            GlueError::Encode(_) | GlueError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    pub(super) fn body(&self) -> Vec<u8> {
+        json!({"__type": self.name(), "Message": self.to_string()}).to_string().into_bytes()
+    }
+
+    pub(super) fn detail(&self) -> ErrorDetail {
+        ErrorDetail { error_code: self.name(), error_message: self.to_string() }
+    }
+}

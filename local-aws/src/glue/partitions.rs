@@ -1,0 +1,299 @@
+//! The calls about partitions.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::catalog::{CATALOG_ID, Catalog, Change, Entity, fold, keep, values};
+use super::error::{ErrorDetail, GlueError};
+use super::expression::Filter;
+use super::page::{Asked, page};
+use super::{Reply, done, reply};
+
+/// What Glue takes or gives at once.
+const CREATE_MAX: usize = 100;
+const UPDATE_MAX: usize = 100;
+const DELETE_MAX: usize = 25;
+const GET_MAX: usize = 1000;
+const SEGMENTS_MAX: u64 = 10;
+
+/// The table that a call is about.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Of {
+    database_name: String,
+    table_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Create {
+    #[serde(flatten)]
+    of: Of,
+    partition_input: Entity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BatchCreate {
+    #[serde(flatten)]
+    of: Of,
+    partition_input_list: Vec<Entity>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Named {
+    #[serde(flatten)]
+    of: Of,
+    partition_values: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BatchGet {
+    #[serde(flatten)]
+    of: Of,
+    partitions_to_get: Vec<Values>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BatchDelete {
+    #[serde(flatten)]
+    of: Of,
+    partitions_to_delete: Vec<Values>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Values {
+    values: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct List {
+    #[serde(flatten)]
+    of: Of,
+    expression: Option<String>,
+    next_token: Option<String>,
+    max_results: Option<usize>,
+    segment: Option<Segment>,
+    #[serde(default)]
+    exclude_column_schema: bool,
+}
+
+/// One of several parts of a listing, which clients get side by side.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Segment {
+    segment_number: u64,
+    total_segments: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Update {
+    #[serde(flatten)]
+    of: Of,
+    #[serde(flatten)]
+    entry: UpdateEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BatchUpdate {
+    #[serde(flatten)]
+    of: Of,
+    entries: Vec<UpdateEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateEntry {
+    partition_value_list: Vec<String>,
+    partition_input: Entity,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PartitionError {
+    partition_values: Vec<String>,
+    error_detail: ErrorDetail,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateError {
+    partition_value_list: Vec<String>,
+    error_detail: ErrorDetail,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed<'a> {
+    partitions: Vec<Cow<'a, Entity>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+pub(super) fn create(catalog: &mut Catalog, input: Create) -> Reply {
+    create_one(catalog, &input.of, input.partition_input)?;
+    done()
+}
+
+pub(super) fn batch_create(catalog: &mut Catalog, input: BatchCreate) -> Reply {
+    check_batch(catalog, &input.of, input.partition_input_list.len(), CREATE_MAX)?;
+    let mut errors = Vec::new();
+    for partition in input.partition_input_list {
+        let partition_values = values(&partition);
+        if let Err(error) = create_one(catalog, &input.of, partition) {
+            errors.push(PartitionError { partition_values, error_detail: error.detail() });
+        }
+    }
+    reply(&json!({"Errors": errors}))
+}
+
+pub(super) fn get(catalog: &mut Catalog, input: Named) -> Reply {
+    let of = &input.of;
+    let partition = catalog.partition(&of.database_name, &of.table_name, &input.partition_values)?;
+    reply(&json!({"Partition": partition}))
+}
+
+/// The partitions there are of those asked for: of one that is missing, Glue says nothing.
+pub(super) fn batch_get(catalog: &mut Catalog, input: BatchGet) -> Reply {
+    check_batch(catalog, &input.of, input.partitions_to_get.len(), GET_MAX)?;
+    let table = catalog.table(&input.of.database_name, &input.of.table_name)?;
+    let mut partitions = Vec::new();
+    for asked in &input.partitions_to_get {
+        partitions.extend(table.checked(&asked.values)?.partitions.get(&asked.values));
+    }
+    reply(&json!({"Partitions": partitions, "UnprocessedKeys": []}))
+}
+
+pub(super) fn list(catalog: &mut Catalog, input: List) -> Reply {
+    let table = catalog.table(&input.of.database_name, &input.of.table_name)?;
+    let filter = match input.expression.as_deref().filter(|text| !text.trim().is_empty()) {
+        Some(text) => Some(Filter::parse(text, &table.keys()).map_err(|error| GlueError::Invalid(error.to_string()))?),
+        None => None,
+    };
+    if let Some(segment) = &input.segment {
+        segment.check()?;
+    }
+    let wanted = |values: &Vec<String>| {
+        let in_segment = input.segment.as_ref().is_none_or(|segment| segment.holds(values));
+        in_segment && filter.as_ref().is_none_or(|filter| filter.matches(values))
+    };
+    let asked = Asked { token: input.next_token.as_deref(), max: input.max_results, limit: GET_MAX };
+    let (partitions, next_token) = page(&table.partitions, &asked, wanted)?;
+    let partitions = partitions.into_iter().map(|partition| {
+        if input.exclude_column_schema { Cow::Owned(without_columns(partition)) } else { Cow::Borrowed(partition) }
+    });
+    reply(&Listed { partitions: partitions.collect(), next_token })
+}
+
+pub(super) fn update(catalog: &mut Catalog, input: Update) -> Reply {
+    update_one(catalog, &input.of, &input.entry.partition_value_list, input.entry.partition_input)?;
+    done()
+}
+
+pub(super) fn batch_update(catalog: &mut Catalog, input: BatchUpdate) -> Reply {
+    check_batch(catalog, &input.of, input.entries.len(), UPDATE_MAX)?;
+    let mut errors = Vec::new();
+    for UpdateEntry { partition_value_list, partition_input } in input.entries {
+        if let Err(error) = update_one(catalog, &input.of, &partition_value_list, partition_input) {
+            errors.push(UpdateError { partition_value_list, error_detail: error.detail() });
+        }
+    }
+    reply(&json!({"Errors": errors}))
+}
+
+pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
+    delete_one(catalog, &input.of, input.partition_values)?;
+    done()
+}
+
+pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
+    check_batch(catalog, &input.of, input.partitions_to_delete.len(), DELETE_MAX)?;
+    let mut errors = Vec::new();
+    for Values { values: partition_values } in input.partitions_to_delete {
+        if let Err(error) = delete_one(catalog, &input.of, partition_values.clone()) {
+            errors.push(PartitionError { partition_values, error_detail: error.detail() });
+        }
+    }
+    reply(&json!({"Errors": errors}))
+}
+
+fn create_one(catalog: &mut Catalog, of: &Of, mut partition: Entity) -> Result<(), GlueError> {
+    let values = values(&partition);
+    let table = catalog.table(&of.database_name, &of.table_name)?;
+    if table.checked(&values)?.partitions.contains_key(&values) {
+        return Err(GlueError::Exists(format!("partition {values:?} of {}.{}", of.database_name, of.table_name)));
+    }
+    partition.insert("CreationTime".to_owned(), catalog.now());
+    put(catalog, of, partition)
+}
+
+/// The last writer wins: the call has no condition.
+fn update_one(
+    catalog: &mut Catalog,
+    of: &Of,
+    partition_values: &[String],
+    mut partition: Entity,
+) -> Result<(), GlueError> {
+    let before = catalog.partition(&of.database_name, &of.table_name, partition_values)?;
+    if !partition.contains_key("Values") {
+        partition.insert("Values".to_owned(), partition_values.into());
+    }
+    if values(&partition) != partition_values {
+        return Err(GlueError::Invalid(format!("the values of partition {partition_values:?} can't be changed")));
+    }
+    keep(before, &mut partition, &["CreationTime"]);
+    put(catalog, of, partition)
+}
+
+fn put(catalog: &mut Catalog, of: &Of, mut partition: Entity) -> Result<(), GlueError> {
+    partition.insert("DatabaseName".to_owned(), fold(&of.database_name).into());
+    partition.insert("TableName".to_owned(), fold(&of.table_name).into());
+    partition.insert("CatalogId".to_owned(), CATALOG_ID.into());
+    catalog.change(Change::PutPartition(partition))
+}
+
+fn delete_one(catalog: &mut Catalog, of: &Of, values: Vec<String>) -> Result<(), GlueError> {
+    catalog.partition(&of.database_name, &of.table_name, &values)?;
+    let (database, table) = (fold(&of.database_name), fold(&of.table_name));
+    catalog.change(Change::DropPartition { database, table, values })
+}
+
+/// A batch is refused whole if it is too long or its table is missing.
+fn check_batch(catalog: &Catalog, of: &Of, length: usize, max: usize) -> Result<(), GlueError> {
+    catalog.table(&of.database_name, &of.table_name)?;
+    if length <= max { Ok(()) } else { Err(GlueError::Invalid(format!("{length} partitions in one call, of {max}"))) }
+}
+
+impl Segment {
+    fn check(&self) -> Result<(), GlueError> {
+        if self.total_segments <= SEGMENTS_MAX && self.segment_number < self.total_segments {
+            return Ok(());
+        }
+        let (number, total) = (self.segment_number, self.total_segments);
+        Err(GlueError::Invalid(format!("there is no segment {number} of {total}")))
+    }
+
+    fn holds(&self, values: &[String]) -> bool {
+        let mut hasher = DefaultHasher::new();
+        values.hash(&mut hasher);
+        hasher.finish() % self.total_segments == self.segment_number
+    }
+}
+
+fn without_columns(partition: &Entity) -> Entity {
+    let mut partition = partition.clone();
+    if let Some(Value::Object(descriptor)) = partition.get_mut("StorageDescriptor") {
+        descriptor.remove("Columns");
+    }
+    partition
+}

@@ -1,0 +1,147 @@
+//! The calls about tables.
+
+use regex_lite::Regex;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::catalog::{CATALOG_ID, Catalog, Change, Entity, fold, keep, name};
+use super::databases::required_name;
+use super::error::{ErrorDetail, GlueError};
+use super::page::{Asked, page};
+use super::{Reply, done, reply};
+
+/// What Glue lists, and deletes, at once.
+const PAGE_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Create {
+    database_name: String,
+    table_input: Entity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Named {
+    database_name: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct List {
+    database_name: String,
+    expression: Option<String>,
+    next_token: Option<String>,
+    max_results: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Update {
+    database_name: String,
+    table_input: Entity,
+    version_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BatchDelete {
+    database_name: String,
+    tables_to_delete: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Versions {
+    database_name: String,
+    table_name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TableError {
+    table_name: String,
+    error_detail: ErrorDetail,
+}
+
+pub(super) fn create(catalog: &mut Catalog, input: Create) -> Reply {
+    let mut table = input.table_input;
+    let folded = required_name(&mut table)?;
+    let database = catalog.database(&input.database_name)?;
+    if database.tables.contains_key(&folded) {
+        return Err(GlueError::Exists(format!("table {}.{folded}", input.database_name)));
+    }
+    table.insert("DatabaseName".to_owned(), fold(&input.database_name).into());
+    table.insert("CatalogId".to_owned(), CATALOG_ID.into());
+    table.insert("CreateTime".to_owned(), catalog.now());
+    table.insert("UpdateTime".to_owned(), catalog.now());
+    table.insert("VersionId".to_owned(), "0".into());
+    catalog.change(Change::PutTable(table))?;
+    done()
+}
+
+pub(super) fn get(catalog: &mut Catalog, input: Named) -> Reply {
+    reply(&json!({"Table": catalog.table(&input.database_name, &input.name)?.about}))
+}
+
+pub(super) fn list(catalog: &mut Catalog, input: List) -> Reply {
+    let pattern = match &input.expression {
+        None => None,
+        Some(text) => Some(
+            Regex::new(&format!("^(?:{text})$"))
+                .map_err(|error| GlueError::Invalid(format!("{text:?} is not a regular expression: {error}")))?,
+        ),
+    };
+    let asked = Asked { token: input.next_token.as_deref(), max: input.max_results, limit: PAGE_MAX };
+    let wanted = |name: &String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+    let (tables, token) = page(&catalog.database(&input.database_name)?.tables, &asked, wanted)?;
+    let tables: Vec<&Entity> = tables.into_iter().map(|table| &table.about).collect();
+    reply(&json!({"TableList": tables, "NextToken": token}))
+}
+
+/// Replaces a table's description, if it is still of the version that the client has read.
+pub(super) fn update(catalog: &mut Catalog, input: Update) -> Reply {
+    let mut table = input.table_input;
+    let folded = required_name(&mut table)?;
+    let before = &catalog.table(&input.database_name, &folded)?.about;
+    let found: u64 = name(before, "VersionId").parse().unwrap_or_default();
+    if let Some(expected) = input.version_id.filter(|expected| *expected != found.to_string()) {
+        return Err(GlueError::Version { table: folded, expected, found });
+    }
+    keep(before, &mut table, &["DatabaseName", "CatalogId", "CreateTime"]);
+    table.insert("UpdateTime".to_owned(), catalog.now());
+    table.insert("VersionId".to_owned(), (found + 1).to_string().into());
+    catalog.change(Change::PutTable(table))?;
+    done()
+}
+
+pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
+    drop_table(catalog, &input.database_name, &input.name)?;
+    done()
+}
+
+pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
+    catalog.database(&input.database_name)?;
+    if input.tables_to_delete.len() > PAGE_MAX {
+        return Err(GlueError::Invalid(format!("more than {PAGE_MAX} tables in one call")));
+    }
+    let mut errors = Vec::new();
+    for table_name in input.tables_to_delete {
+        if let Err(error) = drop_table(catalog, &input.database_name, &table_name) {
+            errors.push(TableError { table_name, error_detail: error.detail() });
+        }
+    }
+    reply(&json!({"Errors": errors}))
+}
+
+/// Earlier versions aren't kept, as if every update had said SkipArchive.
+pub(super) fn versions(catalog: &mut Catalog, input: Versions) -> Reply {
+    let table = &catalog.table(&input.database_name, &input.table_name)?.about;
+    reply(&json!({"TableVersions": [{"Table": table, "VersionId": name(table, "VersionId")}]}))
+}
+
+fn drop_table(catalog: &mut Catalog, database: &str, table: &str) -> Result<(), GlueError> {
+    catalog.table(database, table)?;
+    catalog.change(Change::DropTable { database: fold(database), table: fold(table) })
+}
