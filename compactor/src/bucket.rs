@@ -1,0 +1,172 @@
+//! S3 in our verbs.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use bytes::Bytes;
+use tokio::time::{Duration, sleep};
+
+use crate::manifest::Input;
+
+/// The bucket that holds everything.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    s3: Client,
+    name: String,
+}
+
+/// A call to S3 that failed for good: the SDK has tried it as often as it does.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {verb} s3://{bucket}/{key}")]
+pub struct BucketError {
+    verb: &'static str,
+    bucket: String,
+    key: String,
+    #[source]
+    source: Box<aws_sdk_s3::Error>,
+}
+
+/// Under which condition an object is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// There is none of that key.
+    Absent,
+    /// The one there has this ETag.
+    Matches(String),
+}
+
+/// What became of a conditional write that S3 answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// Written; the new ETag.
+    Written(String),
+    /// The condition does not hold, or held until a write of ours whose reply was lost: read it back.
+    Refused,
+}
+
+/// What became of a conditional read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Got {
+    /// The object's bytes.
+    Bytes(Bytes),
+    /// The object is not the one asked for any more, or is gone.
+    Changed,
+}
+
+/// How often a write that met another in flight (409) is tried.
+const CONFLICT_TRIES: u32 = 5;
+/// How long to wait after such a meeting, times the try's number.
+const CONFLICT_WAIT: Duration = Duration::from_millis(100);
+
+impl Bucket {
+    /// The bucket `name`.
+    pub fn new(s3: Client, name: impl Into<String>) -> Bucket {
+        Bucket { s3, name: name.into() }
+    }
+
+    /// The URI of a key or prefix.
+    pub fn uri(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.name)
+    }
+
+    /// Every object under `prefix`, in order of its key.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Input>, BucketError> {
+        self.list_between(prefix, "", |_| true).await
+    }
+
+    /// Every object under `prefix` whose key is greater than `after`, as long as `wanted` says so of its key.
+    pub async fn list_between(
+        &self,
+        prefix: &str,
+        after: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Input>, BucketError> {
+        let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let call = if after.is_empty() { call } else { call.start_after(after) };
+        let mut pages = call.into_paginator().send();
+        let mut objects = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed("list", prefix, error))?;
+            for object in page.contents.unwrap_or_default() {
+                let key = object.key.unwrap_or_default();
+                if !wanted(&key) {
+                    return Ok(objects);
+                }
+                let size = object.size.unwrap_or_default().unsigned_abs();
+                objects.push(Input { key, etag: object.e_tag.unwrap_or_default(), size });
+            }
+        }
+        Ok(objects)
+    }
+
+    /// The bytes and the ETag of an object; none where there is none.
+    pub async fn read(&self, key: &str) -> Result<Option<(Bytes, String)>, BucketError> {
+        match self.s3.get_object().bucket(&self.name).key(key).send().await {
+            Ok(found) => {
+                let etag = found.e_tag.unwrap_or_default();
+                let body = found.body.collect().await.map_err(|error| self.broken(key, error))?;
+                Ok(Some((body.into_bytes(), etag)))
+            }
+            Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => Ok(None),
+            Err(error) => Err(self.failed("read", key, error)),
+        }
+    }
+
+    /// The bytes of an object as it was listed.
+    pub async fn read_if(&self, input: &Input) -> Result<Got, BucketError> {
+        match self.s3.get_object().bucket(&self.name).key(&input.key).if_match(&input.etag).send().await {
+            Ok(found) => {
+                let body = found.body.collect().await.map_err(|error| self.broken(&input.key, error))?;
+                Ok(Got::Bytes(body.into_bytes()))
+            }
+            Err(error) if matches!(status(&error), Some(404 | 412)) => Ok(Got::Changed),
+            Err(error) => Err(self.failed("read", &input.key, error)),
+        }
+    }
+
+    /// Writes an object whose key is drawn anew every time, so that no condition is needed.
+    pub async fn write(&self, key: &str, body: Bytes) -> Result<(), BucketError> {
+        let call = self.s3.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
+        call.send().await.map(|_| ()).map_err(|error| self.failed("write", key, error))
+    }
+
+    /// Writes an object if `condition` holds. An error leaves open whether it was written: read it back.
+    ///
+    /// A conflict with a write in flight (409) is tried again with the same condition, never with another.
+    pub async fn write_if(&self, key: &str, body: Bytes, condition: &Condition) -> Result<Put, BucketError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let call = self.s3.put_object().bucket(&self.name).key(key).body(ByteStream::from(body.clone()));
+            let call = match condition {
+                Condition::Absent => call.if_none_match("*"),
+                Condition::Matches(etag) => call.if_match(etag),
+            };
+            match call.send().await {
+                Ok(written) => return Ok(Put::Written(written.e_tag.unwrap_or_default())),
+                Err(error) if matches!(status(&error), Some(404 | 412)) && error.code() != Some("NoSuchBucket") => {
+                    return Ok(Put::Refused);
+                }
+                Err(error) if status(&error) == Some(409) && tries < CONFLICT_TRIES => {
+                    sleep(CONFLICT_WAIT * tries).await;
+                }
+                Err(error) => return Err(self.failed("write", key, error)),
+            }
+        }
+    }
+
+    fn failed(&self, verb: &'static str, key: &str, error: impl Into<aws_sdk_s3::Error>) -> BucketError {
+        BucketError { verb, bucket: self.name.clone(), key: key.to_string(), source: Box::new(error.into()) }
+    }
+
+    fn broken(&self, key: &str, error: aws_sdk_s3::primitives::ByteStreamError) -> BucketError {
+        let error: SdkError<aws_sdk_s3::operation::get_object::GetObjectError> = SdkError::construction_failure(error);
+        self.failed("read the whole of", key, error)
+    }
+}
+
+/// The HTTP status of S3's answer, where there was one.
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}

@@ -1,0 +1,167 @@
+//! Which hours a tick looks at. Pure: clock and configuration are given.
+//!
+//! A schedule tick looks at every closed hour of the look-back window. The sweep over the whole catalog, the rota over
+//! older hours and the backlog of hours that were never committed belong here too, each as one more source of hours.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use log_format::Hour;
+use serde_json::Value;
+
+use crate::config::Limits;
+
+/// What a run was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Which hours to look at.
+    pub scope: Scope,
+    /// Hours are due that a newer writer would write better, or whose inputs are gone: the one way Parquet shrinks (C8).
+    pub rewrite: bool,
+}
+
+/// Which hours to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of the look-back window.
+    Tick,
+    /// Those from the first up to, not including, the second.
+    Range(Hour, Hour),
+}
+
+/// A payload that asks for something that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A field is not an hour.
+    #[error("{field} is {value}; write it like \"2026-11-20T13\"")]
+    NotAnHour {
+        /// The field.
+        field: &'static str,
+        /// Its value, as JSON.
+        value: String,
+    },
+    /// `from` and `to` go together.
+    #[error("{0} is missing: a backfill takes from and to, the first hour and the one after the last")]
+    HalfRange(&'static str),
+    /// `rewrite` is neither true nor false.
+    #[error("rewrite is {0}; it must be true or false")]
+    Rewrite(String),
+}
+
+impl Request {
+    /// Reads the Lambda's payload: `{"hour": …}`, `{"from": …, "to": …}`, either with `"rewrite": true`; anything else,
+    /// such as what a schedule sends, is a tick.
+    pub fn from_payload(payload: &Value) -> Result<Request, RequestError> {
+        let rewrite = match payload.get("rewrite") {
+            None => false,
+            Some(value) => value.as_bool().ok_or_else(|| RequestError::Rewrite(value.to_string()))?,
+        };
+        Ok(Request { scope: scope(payload)?, rewrite })
+    }
+}
+
+fn scope(payload: &Value) -> Result<Scope, RequestError> {
+    if let Some(hour) = field(payload, "hour")? {
+        return Ok(Scope::Range(hour, hour.next()));
+    }
+    match (field(payload, "from")?, field(payload, "to")?) {
+        (Some(from), Some(to)) => Ok(Scope::Range(from, to)),
+        (None, None) => Ok(Scope::Tick),
+        (Some(_), None) => Err(RequestError::HalfRange("to")),
+        (None, Some(_)) => Err(RequestError::HalfRange("from")),
+    }
+}
+
+fn field(payload: &Value, field: &'static str) -> Result<Option<Hour>, RequestError> {
+    let Some(value) = payload.get(field) else { return Ok(None) };
+    let hour = value.as_str().and_then(|text| text.parse().ok());
+    hour.map(Some).ok_or_else(|| RequestError::NotAnHour { field, value: value.to_string() })
+}
+
+/// True once `hour` has ended and the objects of its last minutes had time to arrive (C3).
+pub fn closed(hour: Hour, now: DateTime<Utc>, limits: &Limits) -> bool {
+    now >= hour.end() + limits.settle()
+}
+
+/// The first closed hour that a request may look at, and the hour after the last.
+pub fn range(request: &Request, now: DateTime<Utc>, limits: &Limits) -> (Hour, Hour) {
+    let open = first_open(now, limits);
+    match request.scope {
+        Scope::Tick => (open.back(limits.look_back_hours), open),
+        Scope::Range(from, to) => (from, to.min(open)),
+    }
+}
+
+/// The hour after the last closed one.
+fn first_open(now: DateTime<Utc>, limits: &Limits) -> Hour {
+    Hour::of(now - limits.settle())
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Tick => f.write_str("look-back"),
+            Scope::Range(from, to) => write!(f, "{from} to {to}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(payload: Value, expected: &str) {
+        let found = match Request::from_payload(&payload) {
+            Ok(request) => format!("{}{}", request.scope, if request.rewrite { ", rewrite" } else { "" }),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected, "{payload}");
+    }
+
+    #[test]
+    fn reads_what_it_is_asked() {
+        check(json!({}), "look-back");
+        check(json!(null), "look-back");
+        check(json!({"source": "aws.scheduler", "time": "2026-11-20T13:05:00Z"}), "look-back");
+        check(json!({"hour": "2026-11-20T13"}), "2026-11-20T13 to 2026-11-20T14");
+        check(
+            json!({"from": "2026-11-01T00", "to": "2026-11-02T00", "rewrite": true}),
+            "2026-11-01T00 to 2026-11-02T00, rewrite",
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_request() {
+        check(json!({"hour": "13"}), r#"hour is "13"; write it like "2026-11-20T13""#);
+        check(json!({"from": 1, "to": 2}), r#"from is 1; write it like "2026-11-20T13""#);
+        check(
+            json!({"from": "2026-11-01T00"}),
+            "to is missing: a backfill takes from and to, the first hour and the one after the last",
+        );
+        check(json!({"rewrite": "yes"}), r#"rewrite is "yes"; it must be true or false"#);
+    }
+
+    #[test]
+    fn an_hour_closes_twenty_minutes_after_its_end() {
+        let hour: Hour = "2026-11-20T13".parse().unwrap();
+        let limits = Limits::default();
+        for (now, expected) in [("2026-11-20T14:19:59.999Z", false), ("2026-11-20T14:20:00Z", true)] {
+            let now = now.parse().unwrap();
+            assert_eq!(closed(hour, now, &limits), expected, "{now}");
+            assert_eq!(first_open(now, &limits) > hour, expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_tick_looks_back_two_days_and_at_no_open_hour() {
+        let now = "2026-11-20T14:25:00Z".parse().unwrap();
+        let range = |scope| {
+            let (from, to) = range(&Request { scope, rewrite: false }, now, &Limits::default());
+            format!("{from} {to}")
+        };
+        assert_eq!(range(Scope::Tick), "2026-11-18T14 2026-11-20T14");
+        let (from, to) = ("2026-11-19T00".parse().unwrap(), "2026-11-30T00".parse().unwrap());
+        assert_eq!(range(Scope::Range(from, to)), "2026-11-19T00 2026-11-20T14");
+    }
+}

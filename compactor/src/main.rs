@@ -1,0 +1,34 @@
+//! The compactor Lambda.
+#![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
+
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use catalog::Catalog;
+use chrono::Utc;
+use compactor::bucket::Bucket;
+use compactor::config::Config;
+use compactor::handler::{Invocation, handle};
+use compactor::hour::Compactor;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use serde_json::Value;
+use uuid::Uuid;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let config = Config::from_vars(|name| std::env::var(name).ok())?;
+    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let bucket = Bucket::new(aws_sdk_s3::Client::new(&aws), config.bucket);
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);
+    let compactor = &Arc::new(Compactor::new(bucket, catalog, config.limits));
+    run(service_fn(move |event| compact(compactor, event))).await
+}
+
+async fn compact(compactor: &Arc<Compactor>, event: LambdaEvent<Value>) -> Result<(), Error> {
+    let time_limit = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    let function = event.context.env_config.function_name.clone();
+    let nonce = Uuid::new_v4().simple().to_string();
+    let invocation = Invocation { now: Utc::now(), time_limit, nonce, function };
+    Ok(handle(compactor, &event.payload, invocation).await?)
+}

@@ -1,0 +1,236 @@
+//! An hour's whole story, and the only ways it goes on.
+//!
+//! A folder goes claimed → live → retired → deleted, never back, and every step but the last is a write of the
+//! manifest. So no file of ours exists that no manifest knows (C5).
+
+use chrono::{DateTime, Utc};
+use log_format::{Hour, layout};
+use serde::{Deserialize, Serialize};
+
+/// The name of one run's folder of an hour: a nonce, never reused.
+pub type Attempt = String;
+
+/// The truth about an hour; Glue is a cache of it. `manifests/YYYY/MM/DD/HH.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The hour it tells of.
+    pub hour: Hour,
+    /// Raised by every write, so that no two versions have the same bytes: an ETag that comes back would let a sleeper
+    /// in (C6).
+    pub revision: u64,
+    /// What readers should read.
+    pub live: Option<Live>,
+    /// Folders that a run has begun to write.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
+    /// Folders no longer wanted.
+    #[serde(default)]
+    pub retired: Vec<Retired>,
+    /// Attempts that never came back since the last commit.
+    #[serde(default)]
+    pub deaths: u32,
+}
+
+/// A committed folder: `parquet/YYYY/MM/DD/HH/<attempt>/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// The folder's name.
+    pub attempt: Attempt,
+    /// When it was committed.
+    pub committed_at: DateTime<Utc>,
+    /// Every object that the rows come from.
+    pub inputs: Vec<Input>,
+    /// Every file of the folder.
+    pub files: Vec<File>,
+    /// What became of the lines.
+    pub counts: Counts,
+    /// Least and greatest `timestamp` of the rows, as texts; none where no row has one.
+    pub timestamps: Option<[String; 2]>,
+    /// [`crate::WRITER_VERSION`] of the writer.
+    pub writer_version: u32,
+}
+
+/// An object under `logs/` as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Input {
+    /// Its key.
+    pub key: String,
+    /// Its ETag, quotes included.
+    pub etag: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A Parquet file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What became of an hour's lines. C2: rows = lines − duplicates − rejected.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Lines read.
+    pub lines: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Lines whose row, equal in every column, was there already.
+    pub duplicates: u64,
+    /// Rows that share their `log_id` with an earlier row of other values; they are kept.
+    pub collisions: u64,
+    /// Lines that could not be read; they are kept under `rejected/`.
+    pub rejected: u64,
+}
+
+/// A folder that a run has begun to write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The folder's name.
+    pub attempt: Attempt,
+    /// When it was claimed.
+    pub claimed_at: DateTime<Utc>,
+}
+
+/// A folder no longer wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The folder's name.
+    pub attempt: Attempt,
+    /// When it was retired.
+    pub retired_at: DateTime<Utc>,
+    /// True where readers may still hold plans that name it.
+    pub was_live: bool,
+}
+
+impl Live {
+    /// The folder's prefix.
+    pub fn folder(&self, hour: Hour) -> String {
+        layout::parquet_folder(hour, &self.attempt)
+    }
+}
+
+impl Manifest {
+    /// The manifest of an hour that has none yet.
+    pub fn new(hour: Hour) -> Manifest {
+        Manifest { hour, revision: 0, live: None, claims: Vec::new(), retired: Vec::new(), deaths: 0 }
+    }
+
+    /// True while `attempt` is claimed and nothing more.
+    pub fn claims(&self, attempt: &str) -> bool {
+        self.claims.iter().any(|claim| claim.attempt == attempt)
+    }
+
+    /// The name of the live folder.
+    pub fn live_attempt(&self) -> Option<&str> {
+        self.live.as_ref().map(|live| live.attempt.as_str())
+    }
+
+    /// With a claim on the folder `attempt`.
+    #[must_use]
+    pub fn claimed(&self, attempt: &str, now: DateTime<Utc>) -> Manifest {
+        let mut next = self.next();
+        next.claims.push(Claim { attempt: attempt.to_string(), claimed_at: now });
+        next
+    }
+
+    /// With `live` as the folder to read: its claim is fulfilled, the folder read so far is retired.
+    #[must_use]
+    pub fn committed(&self, live: Live) -> Manifest {
+        let mut next = self.next();
+        next.claims.retain(|claim| claim.attempt != live.attempt);
+        next.retired.extend(next.live.take().map(|former| Retired {
+            attempt: former.attempt,
+            retired_at: live.committed_at,
+            was_live: true,
+        }));
+        next.live = Some(live);
+        next.deaths = 0;
+        next
+    }
+
+    /// With the claim on `attempt` given up.
+    #[must_use]
+    pub fn withdrawn(&self, attempt: &str, now: DateTime<Utc>) -> Manifest {
+        let mut next = self.next();
+        next.claims.retain(|claim| claim.attempt != attempt);
+        next.retired.push(Retired { attempt: attempt.to_string(), retired_at: now, was_live: false });
+        next
+    }
+
+    /// The bytes as they are stored.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec_pretty(self)
+    }
+
+    fn next(&self) -> Manifest {
+        Manifest { revision: self.revision + 1, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn live(attempt: &str, time: &str) -> Live {
+        Live {
+            attempt: attempt.into(),
+            committed_at: moment(time),
+            inputs: vec![Input { key: "logs/2026/11/20/13/a.gz".into(), etag: "\"e\"".into(), size: 5 }],
+            files: Vec::new(),
+            counts: Counts::default(),
+            timestamps: None,
+            writer_version: 1,
+        }
+    }
+
+    /// Where every folder stands: `revision | live | claims | retired`.
+    fn story(manifest: &Manifest) -> String {
+        let claims: Vec<&str> = manifest.claims.iter().map(|claim| claim.attempt.as_str()).collect();
+        let retired: Vec<String> =
+            manifest.retired.iter().map(|it| format!("{}{}", it.attempt, if it.was_live { "*" } else { "" })).collect();
+        let live = manifest.live_attempt().unwrap_or("-");
+        format!("{} | {live} | {} | {}", manifest.revision, claims.join(","), retired.join(","))
+    }
+
+    #[test]
+    fn a_folder_is_claimed_then_live_then_retired() {
+        let manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let claimed = manifest.claimed("a", moment("2026-11-20T14:21:00Z"));
+        assert_eq!(story(&claimed), "1 | - | a | ");
+        let committed = claimed.committed(live("a", "2026-11-20T14:22:00Z"));
+        assert_eq!(story(&committed), "2 | a |  | ");
+        let again = committed.claimed("b", moment("2026-11-20T15:21:00Z")).claimed("c", moment("2026-11-20T15:21:01Z"));
+        assert_eq!(story(&again), "4 | a | b,c | ");
+        let second = again.committed(live("b", "2026-11-20T15:22:00Z"));
+        assert_eq!(story(&second), "5 | b | c | a*");
+        assert_eq!(story(&second.withdrawn("c", moment("2026-11-20T15:23:00Z"))), "6 | b |  | a*,c");
+    }
+
+    #[test]
+    fn a_commit_clears_the_deaths() {
+        let mut manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        manifest.deaths = 2;
+        assert_eq!(manifest.claimed("a", moment("2026-11-20T14:21:00Z")).deaths, 2);
+        assert_eq!(manifest.committed(live("a", "2026-11-20T14:22:00Z")).deaths, 0);
+    }
+
+    #[test]
+    fn is_read_back_as_it_was_written() {
+        let manifest = Manifest::new("2026-11-20T13".parse().unwrap())
+            .claimed("b", moment("2026-11-20T14:21:00Z"))
+            .committed(live("a", "2026-11-20T14:22:00.250Z"));
+        let json = manifest.to_json().unwrap();
+        assert_eq!(serde_json::from_slice::<Manifest>(&json).unwrap(), manifest);
+    }
+}
