@@ -75,7 +75,12 @@ impl Compactor {
         let pointers = self.catalog.parquet_pointers(from).await?;
         let hours: BTreeSet<Hour> = inputs.keys().chain(&manifests).copied().collect();
         for hour in hours {
-            let manifest = self.read_manifest(hour, run).await?.manifest;
+            let manifest = match self.read_manifest(hour, run).await {
+                Ok(stored) => stored.manifest,
+                // Told of where the hour itself was visited; here it is an hour that cannot be known whole.
+                Err(HourError::Manifest { .. }) => return Ok(hour.back(1)),
+                Err(error) => return Err(error.into()),
+            };
             let listed = inputs.get(&hour).map(Vec::as_slice).unwrap_or_default();
             if !self.whole(&manifest, listed, &pointers) {
                 return Ok(hour.back(1));

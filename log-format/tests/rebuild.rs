@@ -1,12 +1,14 @@
 //! F1: every field of every event can be rebuilt from its row, exact to the digit.
-//!
-//! Up to this: in the sixteen columns null equals absent, and a value that is no string equals its JSON text.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
 
 use std::path::Path;
 
-use log_format::{COLUMNS, Kind, Object, Row, read_line, write_line};
+use log_format::{COLUMNS, Object, read_line, write_line};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use support::{position, rebuilt};
 
 /// Writes the event's line, reads its row, and finds every field in it.
 fn check(event: &str) {
@@ -18,51 +20,8 @@ fn check(event: &str) {
         return;
     }
     let row = read_line(line.strip_suffix(b"\n").unwrap()).unwrap();
-    check_columns(&object, &row, event);
-    check_extra(&object, &row, event);
-}
-
-fn check_columns(object: &Object<'_>, row: &Row<'_>, event: &str) {
-    for (column, found) in COLUMNS.iter().zip(row).filter(|(column, _)| column.kind != Kind::Rest) {
-        let expected = object.get(column.source).and_then(|json| expected_text(column.kind, json));
-        assert_eq!(found.as_deref(), expected.as_deref(), "{} of {event}", column.name);
-    }
-}
-
-/// Every other field, in order, keys and values to the byte.
-fn check_extra(object: &Object<'_>, row: &Row<'_>, event: &str) {
-    let expected: Vec<(&str, &str)> = object
-        .fields()
-        .filter(|field| position(&field.name()).is_none())
-        .map(|field| (field.key, field.value))
-        .collect();
-    let extra = row.last().unwrap().as_deref().unwrap_or("{}");
-    let extra = Object::parse(extra.as_bytes()).unwrap();
-    let found: Vec<(&str, &str)> = extra.fields().map(|field| (field.key, field.value)).collect();
-    assert_eq!(found, expected, "{event}");
-}
-
-fn position(name: &str) -> Option<usize> {
-    COLUMNS.iter().position(|column| column.kind != Kind::Rest && column.source == name)
-}
-
-/// What a column must hold of a field, by a second reading of the rules.
-fn expected_text(kind: Kind, json: &str) -> Option<String> {
-    match (kind, json) {
-        (_, "null") => None,
-        (Kind::Text, json) if json.starts_with('"') => Some(decoded(json)),
-        (_, json) => Some(json.to_string()),
-    }
-}
-
-/// A string's text. A lone surrogate, which no string can hold, stands as `?`.
-fn decoded(json: &str) -> String {
-    let lone =
-        ["d800", "dfff", "d83d", "dc00", "de00"].iter().flat_map(|digits| [digits.to_string(), digits.to_uppercase()]);
-    serde_json::from_str(json).unwrap_or_else(|_| {
-        let replaced = lone.fold(json.to_string(), |text, digits| text.replace(&format!("\\u{digits}"), "?"));
-        serde_json::from_str(&replaced).unwrap()
-    })
+    let row: Vec<Option<String>> = row.iter().map(|value| value.as_deref().map(str::to_string)).collect();
+    rebuilt(&object, &row).unwrap_or_else(|lack| panic!("{lack} in {event}"));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! What the tests share: an AWS in a folder of its own, and answers as text.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::path::Path;
 use std::sync::Arc;

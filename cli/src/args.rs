@@ -1,0 +1,182 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use log_format::Hour;
+
+/// Every Auth0 log event in your own S3 bucket, cheap to query and provably complete.
+///
+/// This command runs the whole pipeline on one machine, over a folder that stands for the bucket: Firehose, S3 and Glue
+/// are embedded, everything else is the code that runs on AWS. Without a subcommand it runs the demo.
+#[derive(Debug, Parser)]
+#[command(name = "auth0-s3-logs", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// Where to work and how to print.
+    #[command(flatten)]
+    pub place: Place,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auth0-s3-logs                                    run the demo: a day of traffic through the whole pipeline
+  auth0-s3-logs run --events events.ndjson         take your own events through it
+  auth0-s3-logs query \"SELECT type, count(*) FROM auth0_logs GROUP BY type\"
+  auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
+  auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
+
+Exit codes:
+  0  done, and everything adds up
+  1  done, but something failed or does not add up; it was printed
+  2  could not be done; the error says why";
+
+/// Where to work and how to print.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Place {
+    /// The folder that holds the bucket and the catalog
+    #[arg(long, global = true, value_name = "DIR", default_value = "auth0-s3-logs-data")]
+    pub data: PathBuf,
+    /// The bucket: objects lie in DIR/<BUCKET>/<key>
+    #[arg(long, global = true, value_name = "BUCKET", default_value = "auth0-logs")]
+    pub bucket: String,
+    /// The Glue database that holds the tables
+    #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs")]
+    pub database: String,
+    /// Print one JSON value for machines instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate realistic traffic, take it through the pipeline and check every number (the default)
+    Demo(Demo),
+    /// Take events of your own through the pipeline; adds to what the folder holds
+    Run(Run),
+    /// Compact the folder as it lies there: closed hours of JSON become Parquet
+    Compact(Compact),
+    /// Ask the two tables and the view in SQL, as Athena would
+    Query(Query),
+    /// Serve the folder's S3 and Glue on one port, until Ctrl-C
+    Serve(Serve),
+}
+
+impl Default for Command {
+    fn default() -> Command {
+        Command::Demo(Demo::default())
+    }
+}
+
+/// Options of the demo.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Example:\n  auth0-s3-logs demo --events 1000000 --hours 72 --seed 7")]
+pub struct Demo {
+    /// How many events are sent, duplicates and broken ones included
+    #[arg(long, value_name = "N", default_value_t = Demo::default().events, value_parser = clap::value_parser!(u64).range(1..))]
+    pub events: u64,
+    /// Over how many hours
+    #[arg(long, value_name = "N", default_value_t = Demo::default().hours, value_parser = clap::value_parser!(u32).range(1..=8784))]
+    pub hours: u32,
+    /// The same seed gives the same events
+    #[arg(long, value_name = "N", default_value_t = Demo::default().seed)]
+    pub seed: u64,
+}
+
+impl Default for Demo {
+    fn default() -> Demo {
+        Demo { events: 100_000, hours: 24, seed: 1 }
+    }
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+A line is an Auth0 log event, a {\"log_id\":…,\"data\":…} pair as a webhook gets it, or an EventBridge envelope.
+A line that is none of these is kept under error/, as Firehose would keep it.
+
+Examples:
+  auth0-s3-logs run --events monday.ndjson tuesday.ndjson
+  zcat export.ndjson.gz | auth0-s3-logs run --events - --json")]
+pub struct Run {
+    /// Files of events, one JSON object a line; - is the standard input
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub events: Vec<PathBuf>,
+}
+
+/// Options of `compact`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Without --hour or --from every closed hour that holds anything is looked at.
+
+Examples:
+  auth0-s3-logs compact
+  auth0-s3-logs compact --hour 2026-11-20T13
+  auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite")]
+pub struct Compact {
+    /// One hour, written like 2026-11-20T13
+    #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to"])]
+    pub hour: Option<Hour>,
+    /// The first hour of a range
+    #[arg(long, value_name = "HOUR", requires = "to")]
+    pub from: Option<Hour>,
+    /// The hour after the last of a range
+    #[arg(long, value_name = "HOUR", requires = "from")]
+    pub to: Option<Hour>,
+    /// Also rewrite what an older writer wrote, and carry through that objects were deleted
+    #[arg(long)]
+    pub rewrite: bool,
+}
+
+/// Options of `query`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+The tables are auth0_logs_json and auth0_logs_parquet, the view auth0_logs takes every hour from exactly one of them.
+Filter on \"date\" and \"hour\" always: they are the partitions, and what you pay for on AWS.
+
+Examples:
+  auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs WHERE date = DATE '2026-11-20'\"
+  auth0-s3-logs query \"SELECT ip, count(*) FROM auth0_logs_parquet WHERE date = DATE '2026-11-20' AND hour = '13'
+                       AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY 2 DESC LIMIT 10\"")]
+pub struct Query {
+    /// The query, in Athena's SQL
+    pub sql: String,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Any credentials are accepted; S3 is path-style.
+
+Example:
+  auth0-s3-logs serve --port 9000 &
+  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1 \\
+    aws --endpoint-url http://127.0.0.1:9000 s3 ls s3://auth0-logs/ --recursive")]
+pub struct Serve {
+    /// The port, on 127.0.0.1; 0 takes a free one, which is printed
+    #[arg(long, value_name = "N")]
+    pub port: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn hours_are_read_and_refused_by_name() {
+        let args = Args::try_parse_from(["auth0-s3-logs", "compact", "--hour", "2026-11-20T13"]).unwrap();
+        let Some(Command::Compact(options)) = args.command else { panic!("compact") };
+        assert_eq!(options.hour.map(|hour| hour.to_string()).as_deref(), Some("2026-11-20T13"));
+        let error = Args::try_parse_from(["auth0-s3-logs", "compact", "--hour", "13"]).unwrap_err();
+        assert!(error.to_string().contains("\"13\" is not an hour; write it like 2026-11-20T13"), "{error}");
+    }
+}

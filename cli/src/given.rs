@@ -1,0 +1,39 @@
+//! What `main` reads from outside and hands on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The clock's reading at the start, randomness, and who is watching.
+#[derive(Debug, Clone, Copy)]
+pub struct Given {
+    /// The moment the command started.
+    pub now: DateTime<Utc>,
+    /// Drawn for this start of the command and no other.
+    pub nonce: Uuid,
+    /// True where a person watches the standard error.
+    pub terminal: bool,
+}
+
+/// A clock that stands where it is put. Clones are the same clock.
+#[derive(Debug, Clone)]
+pub struct SimulatedClock(Arc<AtomicI64>);
+
+impl SimulatedClock {
+    /// A clock that stands at `moment`.
+    pub fn at(moment: DateTime<Utc>) -> SimulatedClock {
+        SimulatedClock(Arc::new(AtomicI64::new(moment.timestamp_millis())))
+    }
+
+    /// Puts the clock to `moment`.
+    pub fn set(&self, moment: DateTime<Utc>) {
+        self.0.store(moment.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Where the clock stands.
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,59 @@
+//! The whole pipeline on one machine, and queries over it.
+//!
+//! The command wires the product's own parts, all of them the real ones, to an embedded AWS over a folder ([`stack`]).
+//! [`pipeline`] moves a simulated clock and carries events from end to end; [`run`] and [`demo`] feed it. Everything a
+//! person reads is written by [`report`].
+
+pub mod args;
+pub mod compact;
+pub mod demo;
+pub mod given;
+pub mod input;
+pub mod pipeline;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod serve;
+#[cfg(feature = "sql")]
+pub mod sql;
+pub mod stack;
+
+mod query;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use given::Given;
+
+/// What a command that did its work found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is as it should be: exit code 0.
+    Well,
+    /// Something does not add up or failed, and was printed: exit code 1.
+    Trouble,
+}
+
+impl Verdict {
+    /// 0 or 1; a command that could not do its work ends with 2.
+    pub fn exit_code(self) -> ExitCode {
+        ExitCode::from(u8::from(self == Verdict::Trouble))
+    }
+
+    /// Well if `good`.
+    pub fn of(good: bool) -> Verdict {
+        if good { Verdict::Well } else { Verdict::Trouble }
+    }
+}
+
+/// Does what the command line asks for.
+pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
+    let place = args.place;
+    match args.command.unwrap_or_default() {
+        Command::Demo(options) => demo::demo(&place, &options, given).await,
+        Command::Run(options) => run::run(&place, &options, given).await,
+        Command::Compact(options) => compact::compact(&place, &options, given).await,
+        Command::Query(options) => query::query(&place, &options, given).await,
+        Command::Serve(options) => serve::serve(&place, &options, given).await,
+    }
+}

@@ -1,0 +1,138 @@
+//! `json_extract` and `json_extract_scalar`.
+//!
+//! The path language is Trino's, not RFC 9535: `$.a-b` needs no quotes, there are no filters and no wildcards. Numbers
+//! keep their digits, because nothing is parsed beyond what the path passes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, StringBuilder};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::cast::as_string_array;
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ScalarUDF;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::sql::openx::string;
+
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    let texts = [DataType::Utf8, DataType::Utf8];
+    vec![
+        super::scalar("json_extract", &texts, DataType::Utf8, |arguments| extract(arguments, |json| Some(json.into()))),
+        super::scalar("json_extract_scalar", &texts, DataType::Utf8, |arguments| extract(arguments, scalar)),
+    ]
+}
+
+/// What `show` makes of the value at the path, row by row; null where there is none or the text is no JSON.
+fn extract(arguments: &[ArrayRef], show: fn(&str) -> Option<Cow<'_, str>>) -> Result<ArrayRef> {
+    let (texts, paths) = (as_string_array(&arguments[0])?, as_string_array(&arguments[1])?);
+    let mut shown = StringBuilder::new();
+    let mut path = Path::default();
+    for (text, path_text) in texts.iter().zip(paths) {
+        let (Some(text), Some(path_text)) = (text, path_text) else {
+            shown.append_null();
+            continue;
+        };
+        // The path is the same in every row, as a rule.
+        if path.text != path_text {
+            path = Path::parse(path_text)?;
+        }
+        let json = serde_json::from_str::<&RawValue>(text);
+        shown.append_option(json.ok().and_then(|json| path.find(json.get())).and_then(show));
+    }
+    Ok(Arc::new(shown.finish()))
+}
+
+/// The text of a scalar; none for an object, an array and null.
+fn scalar(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first()? {
+        b'{' | b'[' | b'n' => None,
+        b'"' => Some(string(json)),
+        _ => Some(json.into()),
+    }
+}
+
+/// A path: `$.a.b`, `$.a[0]`, `$["k.v"]`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Path {
+    text: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Field(String),
+    /// Of an array the element at that place, of an object the field of that name.
+    Index(usize, String),
+}
+
+impl Path {
+    fn parse(text: &str) -> Result<Path> {
+        let Some(mut rest) = text.strip_prefix('$') else { return invalid(text) };
+        let mut steps = Vec::new();
+        while !rest.is_empty() {
+            let Some((step, after)) = step(rest) else { return invalid(text) };
+            steps.push(step);
+            rest = after;
+        }
+        Ok(Path { text: text.to_string(), steps })
+    }
+
+    fn find<'a>(&self, json: &'a str) -> Option<&'a str> {
+        self.steps.iter().try_fold(json, |json, step| match (json.as_bytes().first(), step) {
+            (Some(b'{'), Step::Field(name) | Step::Index(_, name)) => field(json, name),
+            (Some(b'['), Step::Index(index, _)) => {
+                let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+                elements.get(*index).map(|element| element.get())
+            }
+            _ => None,
+        })
+    }
+}
+
+fn invalid<T>(text: &str) -> Result<T> {
+    exec_err!("{text:?} is no JSON path; write it like $.a.b, $.a[0] or $[\"key\"]")
+}
+
+/// The first step of a path, and what follows it.
+fn step(path: &str) -> Option<(Step, &str)> {
+    if let Some(name) = path.strip_prefix('.') {
+        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ':');
+        let end = name.find(|letter| !plain(letter)).unwrap_or(name.len());
+        return (end > 0).then(|| (Step::Field(name[..end].to_string()), &name[end..]));
+    }
+    let subscript = path.strip_prefix('[')?;
+    if let Some(quoted) = subscript.strip_prefix('"') {
+        let (name, rest) = quoted.split_once("\"]")?;
+        return Some((Step::Field(name.to_string()), rest));
+    }
+    let (index, rest) = subscript.split_once(']')?;
+    Some((Step::Index(index.parse().ok()?, index.to_string()), rest))
+}
+
+/// The value of an object's field; of duplicate keys the first, as Trino's search ends there.
+fn field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    struct Search<'n>(&'n str);
+
+    impl<'de> Visitor<'de> for Search<'_> {
+        type Value = Option<&'de str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<&'de str>, A::Error> {
+            let mut found = None;
+            while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                if found.is_none() && string(key.get()) == self.0 {
+                    found = Some(value.get());
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    serde_json::Deserializer::from_str(object).deserialize_map(Search(name)).ok()?
+}

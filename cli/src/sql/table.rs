@@ -1,0 +1,147 @@
+//! A table of Glue as the engine's table: partitions are pruned, files listed, then read by format.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_datafusion_err};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
+
+use super::definition::{Definition, Format, Part};
+use super::scan::JsonLines;
+
+/// How much of a Parquet file's end is read at once in the hope that it holds the footer: as much as Trino does.
+const FOOTER_BYTES: usize = 48 * 1024;
+
+#[derive(Debug)]
+pub(super) struct GlueTable {
+    definition: Definition,
+}
+
+impl GlueTable {
+    pub(super) fn new(definition: Definition) -> GlueTable {
+        GlueTable { definition }
+    }
+
+    /// The filters that the partition values alone decide.
+    fn decided_by_partition(&self, filter: &Expr) -> bool {
+        let keys = self.definition.schema.table_partition_cols();
+        let names: Vec<&str> = keys.iter().map(|key| key.name().as_str()).collect();
+        // An uncorrelated subquery has no value yet when partitions are pruned.
+        let has_subquery = filter.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(_) | Expr::InSubquery(_))));
+        !has_subquery.unwrap_or(true) && expr_applicable_for_cols(&names, filter)
+    }
+
+    /// The partitions that pass all filters which their values decide.
+    fn pruned(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&Part>> {
+        let parts: Vec<&Part> = self.definition.parts.iter().collect();
+        let deciding = filters.iter().filter(|filter| self.decided_by_partition(filter)).cloned();
+        let (Some(filter), false) = (conjunction(deciding), parts.is_empty()) else { return Ok(parts) };
+        let keys = self.definition.keys();
+        let values = (0..keys.fields().len())
+            .map(|key| ScalarValue::iter_to_array(parts.iter().map(|part| part.values[key].clone())))
+            .collect::<Result<Vec<_>>>()?;
+        let schema = DFSchema::try_from(Arc::clone(&keys))?;
+        let passes = state.create_physical_expr(filter, &schema)?;
+        let passes = passes.evaluate(&RecordBatch::try_new(keys, values)?)?.into_array(parts.len())?;
+        let passes: &BooleanArray = datafusion::common::cast::as_boolean_array(&passes)?;
+        let passed = parts.into_iter().enumerate().filter(|(row, _)| passes.is_valid(*row) && passes.value(*row));
+        Ok(passed.map(|(_, part)| part).collect())
+    }
+
+    fn source(&self, format: Format) -> Arc<dyn FileSource> {
+        let schema = self.definition.schema.clone();
+        match format {
+            Format::Json(options) => Arc::new(JsonLines::new(schema, options)),
+            Format::Parquet => Arc::new(ParquetSource::new(schema).with_metadata_size_hint(FOOTER_BYTES)),
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for GlueTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.definition.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match self.decided_by_partition(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Inexact,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut files: BTreeMap<(&str, Format), Vec<PartitionedFile>> = BTreeMap::new();
+        for part in self.pruned(state, filters)? {
+            let listed = list(state, part).await?;
+            files.entry((&part.bucket, part.format)).or_default().extend(listed);
+        }
+        files.retain(|_, files| !files.is_empty());
+        let mut scans: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        for ((bucket, format), files) in files {
+            let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+            let scan = FileScanConfigBuilder::new(url(bucket)?, self.source(format))
+                .with_file_groups(groups)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit);
+            scans.push(DataSourceExec::from_data_source(scan.build()));
+        }
+        match scans.len() {
+            0 => Ok(Arc::new(EmptyExec::new(projected(&self.schema(), projection)?))),
+            1 => Ok(scans.swap_remove(0)),
+            _ => UnionExec::try_new(scans),
+        }
+    }
+}
+
+/// The files that Hive's readers see: directly in the partition's folder, not empty, no hidden name.
+async fn list(state: &dyn Session, part: &Part) -> Result<Vec<PartitionedFile>> {
+    let store = state.runtime_env().object_store(url(&part.bucket)?);
+    let store = store.map_err(|_| exec_datafusion_err!("there is no bucket {} in the data folder", part.bucket))?;
+    let listed = store.list_with_delimiter(Some(&part.folder)).await?;
+    let hidden = |name: Option<&str>| name.is_none_or(|name| name.starts_with(['_', '.']));
+    let objects = listed.objects.into_iter();
+    let mut files: Vec<PartitionedFile> = objects
+        .filter(|object| object.size > 0 && !hidden(object.location.filename()))
+        .map(|object| PartitionedFile::new_from_meta(object).with_partition_values(part.values.clone()))
+        .collect();
+    files.sort_by(|left, right| left.object_meta.location.cmp(&right.object_meta.location));
+    Ok(files)
+}
+
+fn url(bucket: &str) -> Result<ObjectStoreUrl> {
+    ObjectStoreUrl::parse(format!("s3://{bucket}"))
+}
+
+fn projected(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<SchemaRef> {
+    match projection {
+        Some(columns) => Ok(Arc::new(schema.project(columns)?)),
+        None => Ok(Arc::clone(schema)),
+    }
+}

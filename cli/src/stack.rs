@@ -1,0 +1,103 @@
+//! What the templates deploy, wired here to an embedded AWS over a folder.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
+use bytes::Bytes;
+use catalog::Catalog;
+use compactor::bucket::Bucket;
+use compactor::config::Limits;
+use compactor::hour::Compactor;
+use futures::FutureExt;
+use local_aws::firehose::{Firehose, Function, FunctionError, Settings};
+use local_aws::{Clock, LocalAws};
+use partitioner::handler::Partitioner;
+use telemetry::error_chain;
+use transform::batch::Report;
+use uuid::Uuid;
+
+use crate::args::Place;
+
+/// The embedded AWS and what is deployed to it.
+pub struct Stack {
+    /// The AWS.
+    pub aws: LocalAws,
+    /// The catalog, its database and tables made.
+    pub catalog: Catalog,
+    /// The compactor.
+    pub compactor: Arc<Compactor>,
+    bucket: String,
+}
+
+impl Stack {
+    /// Opens the folder and makes what is missing in it.
+    pub async fn open(place: &Place, clock: Clock) -> anyhow::Result<Stack> {
+        Stack::open_with(place, clock, Limits::default()).await
+    }
+
+    /// The same, with the compactor's limits given.
+    pub async fn open_with(place: &Place, clock: Clock, limits: Limits) -> anyhow::Result<Stack> {
+        let aws =
+            LocalAws::open(&place.data, clock).with_context(|| format!("failed to open {}", place.data.display()))?;
+        aws.create_bucket(&place.bucket)?;
+        let catalog = Catalog::new(aws.glue(), place.database.as_str());
+        catalog.ensure_tables(&place.bucket).await?;
+        let bucket = Bucket::new(aws.s3(), place.bucket.as_str());
+        let compactor = Arc::new(Compactor::new(bucket, catalog.clone(), limits));
+        Ok(Stack { aws, catalog, compactor, bucket: place.bucket.clone() })
+    }
+
+    /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
+    pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
+        let settings = Settings::new("auth0-logs", self.bucket.as_str(), seed);
+        let partitioner = Arc::new(Partitioner::new(self.catalog.clone(), self.bucket.as_str()));
+        Firehose::new(settings, self.aws.s3(), transform_function(transformed.clone()), partition_function(partitioner))
+    }
+}
+
+/// What the transform reported, summed over its invocations. Clones are the same sum.
+#[derive(Debug, Clone, Default)]
+pub struct Transformed(Arc<Mutex<Report>>);
+
+impl Transformed {
+    /// The sum so far.
+    pub fn report(&self) -> Report {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, report: &Report) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(report);
+    }
+}
+
+/// The transform as Lambda runs it: bytes in, bytes out.
+fn transform_function(transformed: Transformed) -> Function {
+    Arc::new(move |payload: Bytes| {
+        let transformed = transformed.clone();
+        async move {
+            let event: KinesisFirehoseEvent = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            let (response, report) = transform::handler::handle(&event);
+            transformed.add(&report);
+            Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))
+        }
+        .boxed()
+    })
+}
+
+/// The partitioner as Lambda runs it.
+fn partition_function(partitioner: Arc<Partitioner>) -> Function {
+    Arc::new(move |payload: Bytes| {
+        let partitioner = Arc::clone(&partitioner);
+        async move {
+            let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            partitioner.handle(event).await.map_err(|error| failed(&error))?;
+            Ok(Bytes::from_static(b"null"))
+        }
+        .boxed()
+    })
+}
+
+fn failed(error: &dyn std::error::Error) -> FunctionError {
+    FunctionError { error_type: "Error".to_string(), message: error_chain(error) }
+}

@@ -1,0 +1,77 @@
+//! How the view's cut moves, against the embedded AWS.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
+
+use catalog::view;
+use compactor::hours::{Request, Scope};
+use support::{HOUR, World, hour, world};
+
+const A: &str = r#"{"log_id":"1","type":"s"}"#;
+
+/// The cut that the view in Glue has.
+async fn view_cut(world: &World) -> String {
+    let stored = view::stored_sql(&world.catalog.view().await.unwrap().unwrap()).unwrap();
+    let text = stored.split("DATE '").nth(2).unwrap();
+    format!("{}T{}", &text[..10], text.split("\"hour\" <= '").nth(1).unwrap().get(..2).unwrap())
+}
+
+async fn check(world: &World, now: &str, cut: &str) {
+    let tick = world.tick(now).await;
+    assert_eq!(tick.cut.unwrap(), hour(cut), "at {now}");
+    assert_eq!(view_cut(world).await, cut, "at {now}");
+}
+
+#[tokio::test]
+async fn stays_its_lag_behind_the_clock() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    check(&world, "2026-11-20T14:20:00Z", "2026-11-20T10").await;
+    check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
+    check(&world, "2026-11-20T17:20:00Z", "2026-11-20T13").await;
+}
+
+#[tokio::test]
+async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
+    let world = world().await;
+    world.put_lines("2026-11-20T08", "1", &[A]).await;
+    world.put("manifests/2026/11/20/08.json", b"broken".to_vec()).await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    check(&world, "2026-11-20T20:20:00Z", "2026-11-20T07").await;
+    world.delete("manifests/2026/11/20/08.json").await;
+    check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
+}
+
+#[tokio::test]
+async fn waits_for_hours_older_than_the_look_back() {
+    let world = world().await;
+    world.put_lines("2026-11-01T05", "1", &[A]).await;
+    check(&world, "2026-11-20T20:20:00Z", "2026-11-01T04").await;
+    let backfill = Request { scope: Scope::Range(hour("2026-11-01T00"), hour("2026-11-02T00")), rewrite: false };
+    world.ask("2026-11-20T20:25:00Z", backfill).await;
+    check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
+}
+
+/// The cut's own object and not the view is what it is read from, and neither goes back.
+#[tokio::test]
+async fn never_goes_back() {
+    let world = world().await;
+    check(&world, "2026-11-20T20:20:00Z", "2026-11-20T16").await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    check(&world, "2026-11-20T20:10:00Z", "2026-11-20T16").await;
+    world.glue.delete_table().database_name("logs").name(catalog::VIEW).send().await.unwrap();
+    check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_stops_the_view_and_nothing_else() {
+    let world = world().await;
+    let theirs = aws_sdk_glue::types::TableInput::builder().name(catalog::VIEW).build().unwrap();
+    world.glue.create_table().database_name("logs").table_input(theirs).send().await.unwrap();
+    world.put_lines(HOUR, "1", &[A]).await;
+    let tick = world.tick("2026-11-20T20:20:00Z").await;
+    let failures = tick.failures();
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].contains("logs.auth0_logs is a table that is not ours"), "{failures:?}");
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 type=s"]);
+}

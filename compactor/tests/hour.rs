@@ -1,0 +1,198 @@
+//! One hour from JSON to committed, published Parquet, against the embedded AWS.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
+
+use compactor::hours::{Request, Scope};
+use log_format::{Hour, layout};
+use parquet::basic::{Compression, Encoding};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use support::{HOUR, World, hour, rows_of, shown, world};
+
+const CLOSED: &str = "2026-11-20T14:20:00Z";
+
+const A: &str = r#"{"log_id":"1","user_id":"a","type":"s"}"#;
+const B: &str = r#"{"log_id":"2","user_id":"b","type":"f"}"#;
+const C: &str = r#"{"log_id":"3","user_id":"c","type":"s"}"#;
+
+#[tokio::test]
+async fn an_hour_becomes_parquet_once_it_has_closed() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[B, A, "no line", A]).await;
+    world.put_lines(HOUR, "2", &[A, r#"{"log_id":"2","user_id":"b","type":"fp"}"#]).await;
+    assert_eq!(shown(&world.tick("2026-11-20T14:19:59Z").await), [""; 0]);
+    let tick = world.tick(CLOSED).await;
+    assert_eq!(shown(&tick), ["2026-11-20T13 6 lines, 3 rows, 2 duplicates, 1 collisions, 1 rejected"]);
+    let rows = ["log_id=1 user_id=a type=s", "log_id=2 user_id=b type=f", "log_id=2 user_id=b type=fp"];
+    assert_eq!(world.parquet_rows(HOUR).await, rows);
+    assert_eq!(shown(&world.tick("2026-11-20T15:20:00Z").await), ["2026-11-20T13 UpToDate"]);
+}
+
+#[tokio::test]
+async fn the_manifest_tells_all_of_it() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A, r#"{"timestamp":"2026-11-20T13:00:01.000Z"}"#]).await;
+    world.tick(CLOSED).await;
+    let manifest = world.manifest(HOUR).await;
+    let live = manifest.live.clone().unwrap();
+    assert_eq!((manifest.revision, manifest.claims.len(), manifest.retired.len()), (2, 0, 0));
+    assert_eq!(live.inputs.len(), 1);
+    assert_eq!(live.inputs[0].key, "logs/2026/11/20/13/1.gz");
+    assert_eq!(live.timestamps, Some(["2026-11-20T13:00:01.000Z".to_string(), "2026-11-20T13:00:01.000Z".to_string()]));
+    let [file] = live.files.as_slice() else { panic!("{:?}", live.files) };
+    assert_eq!(file.key, format!("{}00000.parquet", layout::parquet_folder(hour(HOUR), &live.attempt)));
+    let bytes = world.bytes(&file.key).await;
+    assert_eq!((file.size, file.rows), (bytes.len() as u64, 2));
+    use sha2::{Digest, Sha256};
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(file.sha256, sha256);
+    let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    assert_eq!(pointer.since.map(|since| since.to_rfc3339()).unwrap().split('.').next(), Some("2026-11-20T14:20:00"));
+}
+
+/// C1: late objects make a new folder; the old one is retired, and readers who planned on it still find it.
+#[tokio::test]
+async fn late_objects_are_added() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.tick(CLOSED).await;
+    let first = world.manifest(HOUR).await.live.unwrap();
+    world.put_lines(HOUR, "2", &[B, A]).await;
+    let tick = world.tick("2026-11-20T18:25:00Z").await;
+    assert_eq!(shown(&tick), ["2026-11-20T13 3 lines, 2 rows, 1 duplicates, 0 collisions, 0 rejected"]);
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 user_id=a type=s", "log_id=2 user_id=b type=f"]);
+    let manifest = world.manifest(HOUR).await;
+    assert_eq!(manifest.retired.len(), 1);
+    assert_eq!((&manifest.retired[0].attempt, manifest.retired[0].was_live), (&first.attempt, true));
+    assert_eq!(rows_of(world.bytes(&first.files[0].key).await), ["log_id=1 user_id=a type=s"]);
+}
+
+/// C7
+#[tokio::test]
+async fn the_same_inputs_give_the_same_bytes() {
+    let mut files = Vec::new();
+    for order in [["1", "2"], ["2", "1"]] {
+        let world = world().await;
+        for name in order {
+            let lines: &[&str] = if name == "1" { &[C, A, r#"{"log_id":"9"}"#] } else { &[B, A] };
+            world.put_lines(HOUR, name, lines).await;
+        }
+        world.tick(CLOSED).await;
+        let key = world.manifest(HOUR).await.live.unwrap().files[0].key.clone();
+        files.push(world.bytes(&key).await);
+    }
+    assert_eq!(files[0], files[1]);
+}
+
+/// C8
+#[tokio::test]
+async fn an_hour_whose_input_is_gone_is_left_alone_unless_asked() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines(HOUR, "2", &[B]).await;
+    world.tick(CLOSED).await;
+    world.delete("logs/2026/11/20/13/1.gz").await;
+    let tick = world.tick("2026-11-20T15:20:00Z").await;
+    assert!(
+        shown(&tick)[0].starts_with("2026-11-20T13 left: 1 objects that its Parquet holds rows of are gone"),
+        "{:?}",
+        shown(&tick)
+    );
+    assert_eq!(tick.left_alone().len(), 1);
+    assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
+    let on_purpose = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: true };
+    world.ask("2026-11-20T16:20:00Z", on_purpose).await;
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
+}
+
+#[tokio::test]
+async fn what_is_lost_outside_the_record_is_made_again() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.tick(CLOSED).await;
+    let file = world.manifest(HOUR).await.live.unwrap().files[0].key.clone();
+    world.delete(&file).await;
+    world.tick("2026-11-20T15:20:00Z").await;
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 user_id=a type=s"]);
+    for table in [catalog::PARQUET, catalog::JSON] {
+        let call = world.glue.delete_partition().database_name("logs").table_name(table);
+        call.set_partition_values(Some(hour(HOUR).partition_values().into())).send().await.unwrap();
+    }
+    world.tick("2026-11-20T16:20:00Z").await;
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 user_id=a type=s"]);
+    assert_eq!(world.catalog.json_hours(Hour::EPOCH).await.unwrap(), [hour(HOUR)]);
+}
+
+#[tokio::test]
+async fn what_athena_does_not_read_is_no_input() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines(HOUR, "_hidden", &[B]).await;
+    world.put_lines(HOUR, "sub/1", &[C]).await;
+    let tick = world.tick(CLOSED).await;
+    assert_eq!(shown(&tick), ["2026-11-20T13 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected"]);
+}
+
+#[tokio::test]
+async fn an_hour_of_nothing_but_rejected_lines_is_committed_without_a_file() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &["no line", "{}"]).await;
+    let tick = world.tick(CLOSED).await;
+    assert_eq!(shown(&tick), ["2026-11-20T13 2 lines, 0 rows, 0 duplicates, 0 collisions, 2 rejected"]);
+    assert_eq!(world.parquet_rows(HOUR).await, [""; 0]);
+    assert_eq!(world.keys("rejected/").await.len(), 1);
+    assert_eq!(world.keys("parquet/").await, [""; 0]);
+    assert_eq!(shown(&world.tick("2026-11-20T15:20:00Z").await), ["2026-11-20T13 UpToDate"]);
+}
+
+/// C4
+#[tokio::test]
+async fn the_record_is_never_written_to() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    let before = (world.keys("logs/").await, world.bytes("logs/2026/11/20/13/1.gz").await);
+    for now in [CLOSED, "2026-11-20T15:20:00Z", "2026-11-25T15:20:00Z"] {
+        world.tick(now).await;
+    }
+    assert_eq!((world.keys("logs/").await, world.bytes("logs/2026/11/20/13/1.gz").await), before);
+}
+
+/// One broken hour, a manifest that somebody overwrote, stops no other.
+#[tokio::test]
+async fn a_failing_hour_is_that_hours() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines("2026-11-20T12", "1", &[B]).await;
+    world.put("manifests/2026/11/20/12.json", b"{}".to_vec()).await;
+    let tick = world.tick(CLOSED).await;
+    let shown = shown(&tick);
+    assert!(
+        shown[0].starts_with("2026-11-20T12 failed: manifests/2026/11/20/12.json is not a manifest of ours"),
+        "{shown:?}"
+    );
+    assert_eq!(shown[1], "2026-11-20T13 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected");
+    assert!(tick.failures()[0].contains("missing field"), "{:?}", tick.failures());
+}
+
+#[tokio::test]
+async fn files_are_written_for_the_widest_readers() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A, B]).await;
+    world.tick(CLOSED).await;
+    let bytes = file_of(&world).await;
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    let metadata = reader.metadata();
+    let pairs = metadata.file_metadata().key_value_metadata().unwrap();
+    assert_eq!(pairs.iter().map(|pair| pair.key.as_str()).collect::<Vec<_>>(), ["auth0-s3-logs.writer"]);
+    let plain = [Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY];
+    for column in metadata.row_group(0).columns() {
+        assert!(matches!(column.compression(), Compression::ZSTD(_)), "{}", column.column_path());
+        assert!(column.encodings().all(|encoding| plain.contains(&encoding)), "{}", column.column_path());
+        assert_eq!(column.column_index_offset(), None, "{}", column.column_path());
+    }
+}
+
+async fn file_of(world: &World) -> Vec<u8> {
+    let key = world.manifest(HOUR).await.live.unwrap().files[0].key.clone();
+    world.bytes(&key).await
+}

@@ -1,0 +1,152 @@
+//! A bucket, a catalog and a compactor over the embedded AWS, and an independent reader of what Athena would answer.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use catalog::{Catalog, PARQUET};
+use chrono::{DateTime, Utc};
+use compactor::bucket::Bucket;
+use compactor::clock::Clock;
+use compactor::config::Limits;
+use compactor::hour::{Compactor, Outcome, Run};
+use compactor::hours::{Request, Scope};
+use compactor::manifest::Manifest;
+use compactor::tick::Tick;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use local_aws::LocalAws;
+use log_format::{Hour, layout};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use tempfile::TempDir;
+use tokio::time::Duration;
+
+pub(crate) const BUCKET: &str = "acme-logs";
+pub(crate) const HOUR: &str = "2026-11-20T13";
+
+pub(crate) struct World {
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) glue: aws_sdk_glue::Client,
+    pub(crate) catalog: Catalog,
+    pub(crate) compactor: Arc<Compactor>,
+    pub(crate) data: TempDir,
+    ticks: std::cell::Cell<u32>,
+}
+
+pub(crate) fn hour(text: &str) -> Hour {
+    text.parse().unwrap()
+}
+
+pub(crate) async fn world() -> World {
+    let data = tempfile::tempdir().unwrap();
+    let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
+    aws.create_bucket(BUCKET).unwrap();
+    let catalog = Catalog::new(aws.glue(), "logs");
+    catalog.ensure_tables(BUCKET).await.unwrap();
+    let bucket = Bucket::new(aws.s3(), BUCKET);
+    let compactor = Arc::new(Compactor::new(bucket, catalog.clone(), Limits::default()));
+    World { s3: aws.s3(), glue: aws.glue(), catalog, compactor, data, ticks: std::cell::Cell::new(0) }
+}
+
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    file.write_all(text.as_bytes()).unwrap();
+    file.finish().unwrap()
+}
+
+impl World {
+    pub(crate) async fn put(&self, key: &str, body: Vec<u8>) {
+        self.s3.put_object().bucket(BUCKET).key(key).body(body.into()).send().await.unwrap();
+    }
+
+    /// An object of lines in an hour, as Firehose would write it.
+    pub(crate) async fn put_lines(&self, hour: &str, name: &str, lines: &[&str]) {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.put(&format!("{}{name}.gz", layout::json_prefix(hour.parse().unwrap())), gzip(&text)).await;
+    }
+
+    pub(crate) async fn delete(&self, key: &str) {
+        self.s3.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+
+    pub(crate) fn run(&self, now: &str, rewrite: bool) -> Run {
+        let now: DateTime<Utc> = now.parse().unwrap();
+        self.ticks.set(self.ticks.get() + 1);
+        Run { clock: Clock::start(now, Duration::from_secs(900)), nonce: format!("run{}", self.ticks.get()), rewrite }
+    }
+
+    pub(crate) async fn tick(&self, now: &str) -> Tick {
+        self.ask(now, Request { scope: Scope::Tick, rewrite: false }).await
+    }
+
+    pub(crate) async fn ask(&self, now: &str, request: Request) -> Tick {
+        let run = Arc::new(self.run(now, request.rewrite));
+        self.compactor.tick(&request, &run, |_, _| {}).await.unwrap()
+    }
+
+    pub(crate) async fn manifest(&self, hour: &str) -> Manifest {
+        let run = self.run("2026-11-20T14:30:00Z", false);
+        self.compactor.manifest(hour.parse().unwrap(), &run).await.unwrap().unwrap()
+    }
+
+    /// Every key in the bucket.
+    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = self.s3.list_objects_v2().bucket(BUCKET).prefix(prefix).send().await.unwrap();
+        listed.contents().iter().map(|object| object.key().unwrap().to_string()).collect()
+    }
+
+    pub(crate) async fn bytes(&self, key: &str) -> Vec<u8> {
+        let found = self.s3.get_object().bucket(BUCKET).key(key).send().await.unwrap();
+        found.body.collect().await.unwrap().to_vec()
+    }
+
+    /// What Athena would answer now of an hour's Parquet: partition → location → listed objects → rows, each as
+    /// `column=value` pairs, in order of the file.
+    pub(crate) async fn parquet_rows(&self, hour: &str) -> Vec<String> {
+        let hour: Hour = hour.parse().unwrap();
+        let partitions = self.catalog.partitions(PARQUET, hour).await.unwrap();
+        let Some(partition) = partitions.iter().find(|it| it.values() == hour.partition_values()) else {
+            return Vec::new();
+        };
+        let location = partition.storage_descriptor().unwrap().location().unwrap();
+        assert!(location.ends_with('/'), "{location}");
+        let prefix = location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap();
+        let mut rows = Vec::new();
+        for key in self.keys(prefix).await {
+            rows.extend(rows_of(self.bytes(&key).await));
+        }
+        rows
+    }
+}
+
+pub(crate) fn rows_of(file: Vec<u8>) -> Vec<String> {
+    let reader = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
+    let rows = reader.get_row_iter(None).unwrap().map(|row| {
+        let row = row.unwrap();
+        let values = row.get_column_iter().filter(|(_, value)| **value != Field::Null);
+        let text = |value: &Field| match value {
+            Field::Str(text) => text.clone(),
+            other => panic!("a column is no text: {other}"),
+        };
+        values.map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
+    });
+    rows.collect()
+}
+
+/// Outcomes as one line each, for reading.
+pub(crate) fn shown(tick: &Tick) -> Vec<String> {
+    let outcomes: &BTreeMap<Hour, Outcome> = &tick.outcomes;
+    let show = |outcome: &Outcome| match outcome {
+        Outcome::Compacted { counts, .. } => format!(
+            "{} lines, {} rows, {} duplicates, {} collisions, {} rejected",
+            counts.lines, counts.rows, counts.duplicates, counts.collisions, counts.rejected
+        ),
+        Outcome::Nothing(reason) => format!("{reason:?}"),
+        Outcome::Left(reason) => format!("left: {reason}"),
+        Outcome::Failed(why) => format!("failed: {why}"),
+    };
+    outcomes.iter().map(|(hour, outcome)| format!("{hour} {}", show(outcome))).collect()
+}

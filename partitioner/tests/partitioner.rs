@@ -1,0 +1,87 @@
+//! Notifications become partitions, against the embedded Glue.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::sync::Arc;
+
+use catalog::{Catalog, JSON};
+use local_aws::LocalAws;
+use log_format::Hour;
+use partitioner::handler::{PartitionError, Partitioner, Report};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct World {
+    catalog: Catalog,
+    partitioner: Partitioner,
+    _data: TempDir,
+}
+
+async fn world() -> World {
+    let data = tempfile::tempdir().unwrap();
+    let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
+    let catalog = Catalog::new(aws.glue(), "logs");
+    catalog.ensure_tables("acme-logs").await.unwrap();
+    World { partitioner: Partitioner::new(catalog.clone(), "acme-logs"), catalog, _data: data }
+}
+
+/// What S3 sends to Lambda of several objects, given as (bucket, encoded key).
+fn created(objects: &[(&str, &str)]) -> Value {
+    let record = |(bucket, key): &(&str, &str)| {
+        json!({
+            "eventName": "ObjectCreated:Put", "eventTime": "2026-11-20T13:05:00.000Z",
+            "userIdentity": {}, "requestParameters": {}, "responseElements": {},
+            "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
+        })
+    };
+    json!({ "Records": objects.iter().map(record).collect::<Vec<_>>() })
+}
+
+async fn hours(world: &World) -> Vec<String> {
+    world.catalog.json_hours(Hour::EPOCH).await.unwrap().iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn every_hour_is_registered_once() {
+    let world = world().await;
+    let payload = created(&[
+        ("acme-logs", "logs/2026/11/20/13/a.gz"),
+        ("acme-logs", "logs/2026/11/20/13/b.gz"),
+        ("acme-logs", "logs/2026/11/20/14/a+b%2Bc.gz"),
+        ("acme-logs", "error/2026/11/20/13/a.gz"),
+        ("another", "logs/2026/11/20/15/a.gz"),
+    ]);
+    let report = world.partitioner.handle(payload.clone()).await.unwrap();
+    assert_eq!(report, Report { objects: 5, skipped: 2, created: 2, existed: 0 });
+    let again = world.partitioner.handle(payload).await.unwrap();
+    assert_eq!(again, Report { objects: 5, skipped: 2, created: 0, existed: 2 });
+    assert_eq!(hours(&world).await, ["2026-11-20T13", "2026-11-20T14"]);
+}
+
+/// P1: a partition that somebody else registered stays to the byte as it is.
+#[tokio::test]
+async fn what_is_registered_is_never_changed() {
+    let world = world().await;
+    let payload = created(&[("acme-logs", "logs/2026/11/20/13/a.gz")]);
+    world.partitioner.handle(payload.clone()).await.unwrap();
+    let before = world.catalog.partitions(JSON, Hour::EPOCH).await.unwrap();
+    let other = Partitioner::new(world.catalog.clone(), "acme-logs");
+    assert_eq!(other.handle(payload).await.unwrap().existed, 1);
+    assert_eq!(world.catalog.partitions(JSON, Hour::EPOCH).await.unwrap(), before);
+}
+
+/// P2: a failure is returned, and the hour is not remembered as registered.
+#[tokio::test]
+async fn a_failure_is_an_error_and_is_tried_again() {
+    let data = tempfile::tempdir().unwrap();
+    let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
+    let catalog = Catalog::new(aws.glue(), "logs");
+    let partitioner = Partitioner::new(catalog.clone(), "acme-logs");
+    let payload = created(&[("acme-logs", "logs/2026/11/20/13/a.gz")]);
+    let error = partitioner.handle(payload.clone()).await.unwrap_err();
+    assert!(matches!(error, PartitionError::Catalog { .. }));
+    assert_eq!(error.to_string(), "failed to register the hour 2026-11-20T13");
+    catalog.ensure_tables("acme-logs").await.unwrap();
+    assert_eq!(partitioner.handle(payload).await.unwrap().created, 1);
+    let error = partitioner.handle(json!({"hello": 1})).await.unwrap_err();
+    assert!(matches!(error, PartitionError::Notification(_)));
+}
