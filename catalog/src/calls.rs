@@ -62,7 +62,7 @@ pub enum CatalogError {
         database: String,
     },
     /// A table has no storage descriptor to copy.
-    #[error("{database}.{table} has no storage descriptor; deploy the catalog's template again")]
+    #[error("{database}.{table} does not exist or has no storage descriptor; deploy the catalog again")]
     NoStorage {
         /// The database.
         database: String,
@@ -205,7 +205,7 @@ impl Catalog {
         let call = self.glue.update_table().database_name(&self.database).table_input(input).skip_archive(true);
         let updated = call.set_version_id(version.map(str::to_string)).send().await;
         match updated.map_err(aws_sdk_glue::Error::from) {
-            // Another run changed the view since it was read: it had a cut at least as new.
+            // Another run changed the view since it was read; the next tick sees to it that it has the newest cut.
             Ok(_) | Err(aws_sdk_glue::Error::ConcurrentModificationException(_)) => Ok(()),
             Err(error) => Err(failed("update the view", VIEW)(error)),
         }

@@ -15,7 +15,7 @@ struct Format {
     output: &'static str,
     serde: &'static str,
     /// Athena and Trino take a partition's SerDe parameters from the partition alone, so they are copied to each.
-    serde_parameter: (&'static str, &'static str),
+    serde_parameters: &'static [(&'static str, &'static str)],
 }
 
 const JSON_FORMAT: Format = Format {
@@ -23,8 +23,12 @@ const JSON_FORMAT: Format = Format {
     input: "org.apache.hadoop.mapred.TextInputFormat",
     output: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
     serde: "org.openx.data.jsonserde.JsonSerDe",
-    // One broken line must not fail every query of its hour.
-    serde_parameter: ("ignore.malformed.json", "true"),
+    serde_parameters: &[
+        // A field that differs from a column by case alone is another field.
+        ("case.insensitive", "false"),
+        // One broken line must not fail every query of its hour.
+        ("ignore.malformed.json", "true"),
+    ],
 };
 
 const PARQUET_FORMAT: Format = Format {
@@ -32,7 +36,7 @@ const PARQUET_FORMAT: Format = Format {
     input: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     output: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     serde: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-    serde_parameter: ("serialization.format", "1"),
+    serde_parameters: &[("serialization.format", "1")],
 };
 
 /// The table over `s3://<bucket>/logs/`.
@@ -51,8 +55,9 @@ pub fn columns() -> Vec<Column> {
 }
 
 fn table(name: &str, location: &str, format: &Format) -> TableInput {
-    let (key, value) = format.serde_parameter;
-    let serde = SerDeInfo::builder().serialization_library(format.serde).parameters(key, value).build();
+    let parameters = format.serde_parameters.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+    let serde =
+        SerDeInfo::builder().serialization_library(format.serde).set_parameters(Some(parameters.collect())).build();
     let storage = StorageDescriptor::builder()
         .location(location)
         .input_format(format.input)

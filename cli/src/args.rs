@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
 use log_format::Hour;
 
@@ -24,26 +25,27 @@ const EXAMPLES: &str = "\
 Examples:
   auth0-s3-logs                                    run the demo: a day of traffic through the whole pipeline
   auth0-s3-logs run --events events.ndjson         take your own events through it
-  auth0-s3-logs query \"SELECT type, count(*) FROM auth0_logs GROUP BY type\"
+  auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
   auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
   auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
 
 Exit codes:
-  0  done, and everything adds up
-  1  done, but something failed or does not add up; it was printed
+  0  done, and every event is accounted for
+  1  done, but an hour failed or a number does not add up; it was printed
   2  could not be done; the error says why";
 
 /// Where to work and how to print.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Where and how")]
 pub struct Place {
     /// The folder that holds the bucket and the catalog
     #[arg(long, global = true, value_name = "DIR", default_value = "auth0-s3-logs-data")]
     pub data: PathBuf,
     /// The bucket: objects lie in DIR/<BUCKET>/<key>
-    #[arg(long, global = true, value_name = "BUCKET", default_value = "auth0-logs")]
+    #[arg(long, global = true, value_name = "BUCKET", default_value = "auth0-logs", value_parser = NonEmptyStringValueParser::new())]
     pub bucket: String,
     /// The Glue database that holds the tables
-    #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs")]
+    #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs", value_parser = NonEmptyStringValueParser::new())]
     pub database: String,
     /// Print one JSON value for machines instead of text for people
     #[arg(long, global = true)]
@@ -96,7 +98,7 @@ impl Default for Demo {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 A line is an Auth0 log event, a {\"log_id\":…,\"data\":…} pair as a webhook gets it, or an EventBridge envelope.
-A line that is none of these is kept under error/, as Firehose would keep it.
+A line that is no JSON object, or an object without a field, is kept under error/, as Firehose would keep it.
 
 Examples:
   auth0-s3-logs run --events monday.ndjson tuesday.ndjson

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
+use anyhow::ensure;
 use compactor::clock::{Clock, RUN_MINUTES_MAX};
+use compactor::config::Limits;
+use compactor::cut::Moved;
 use compactor::hour::{Outcome, Run};
-use compactor::hours::{Request, Scope};
+use compactor::hours::{self, Request, Scope};
 use compactor::plan::Refusal;
 use compactor::tick::Tick;
 use log_format::Hour;
 use serde_json::json;
 use telemetry::error_chain;
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
 use crate::args::{Compact, Place};
 use crate::given::Given;
@@ -21,11 +23,9 @@ use crate::{Verdict, progress, report};
 
 /// Compacts the hours asked for, and tells what became of each.
 pub async fn compact(place: &Place, options: &Compact, given: &Given) -> anyhow::Result<Verdict> {
-    let (now, started) = (given.now, Instant::now());
-    let clock = move || now + chrono::TimeDelta::from_std(started.elapsed()).unwrap_or_default();
-    let stack = Stack::open(place, Arc::new(clock)).await?;
-    let scope = scope(&stack, options, clock()).await?;
-    let tick = run_to_end(&stack, scope, options.rewrite, given, clock).await?;
+    let stack = Stack::open(place, given.clock()).await?;
+    let request = Request { scope: scope(&stack, options, given).await?, rewrite: options.rewrite };
+    let tick = run_to_end(&stack, request, given).await?;
     if place.json {
         report::print_json(&to_json(&tick))?;
     } else {
@@ -34,33 +34,33 @@ pub async fn compact(place: &Place, options: &Compact, given: &Given) -> anyhow:
     Ok(Verdict::of(tick.failures().is_empty() && tick.left_alone().is_empty()))
 }
 
-async fn scope(stack: &Stack, options: &Compact, now: chrono::DateTime<Utc>) -> anyhow::Result<Scope> {
-    if let Some(hour) = options.hour {
-        return Ok(Scope::Range(hour, hour.next()));
-    }
-    if let (Some(from), Some(to)) = (options.from, options.to) {
+async fn scope(stack: &Stack, options: &Compact, given: &Given) -> anyhow::Result<Scope> {
+    let end = Hour::of(given.now).next();
+    let asked = options.hour.map(|hour| (hour, hour.next())).or(options.from.zip(options.to));
+    if let Some((from, to)) = asked {
+        ensure!(from < to, "--from {from} is not before --to {to}; the latter is the hour after the last");
+        let limits = Limits::default();
+        ensure!(
+            hours::closed(from, given.now, &limits),
+            "{from} has not closed yet; it does {} minutes after its end",
+            limits.settle_minutes
+        );
         return Ok(Scope::Range(from, to));
     }
-    let end = Hour::of(now).next();
-    let (inputs, manifests) = stack.compactor.survey(Hour::EPOCH, end).await?;
-    let first = inputs.keys().chain(&manifests).min().copied();
+    let objects = stack.compactor.inputs_by_hour(Hour::EPOCH, end).await?;
+    let manifests = stack.compactor.hours_with_manifest(Hour::EPOCH, end).await?;
+    let first = objects.keys().chain(&manifests).min().copied();
     Ok(Scope::Range(first.unwrap_or(end), end))
 }
 
 /// A long command is many runs: each writes for a quarter of an hour at most, and the next goes on where it stopped.
-async fn run_to_end(
-    stack: &Stack,
-    scope: Scope,
-    rewrite: bool,
-    given: &Given,
-    now: impl Fn() -> chrono::DateTime<Utc>,
-) -> anyhow::Result<Tick> {
-    let mut request = Request { scope, rewrite };
+async fn run_to_end(stack: &Stack, mut request: Request, given: &Given) -> anyhow::Result<Tick> {
     let mut outcomes: BTreeMap<Hour, Outcome> = BTreeMap::new();
     let bar = progress::bar(0, "hours", given.terminal);
     for number in 0_u32.. {
-        let clock = Clock::start(now(), Duration::from_secs(RUN_MINUTES_MAX * 60));
-        let run = Arc::new(Run { clock, nonce: format!("{}{number:05}", given.nonce.simple()), rewrite });
+        let clock = Clock::start(given.clock(), Duration::from_secs(RUN_MINUTES_MAX * 60));
+        let nonce = format!("{}{number:05}", given.nonce.simple());
+        let run = Arc::new(Run { clock, nonce, rewrite: request.rewrite() });
         let done_before = outcomes.len() as u64;
         let tick = stack.compactor.tick(&request, &run, |done, all| {
             bar.set_length(done_before + all as u64);
@@ -105,15 +105,18 @@ fn to_text(tick: &Tick) -> String {
 
 fn cut_text(tick: &Tick) -> String {
     match &tick.cut {
-        Ok(cut) if *cut == Hour::EPOCH => "the view reads JSON alone".to_string(),
-        Ok(cut) => format!("the view reads Parquet up to {cut}"),
-        Err(_) => "the view stays as it was".to_string(),
+        Some(Ok(Moved { cut, waits_for: Some(hour) })) => {
+            format!("the view reads Parquet up to {cut}, because {hour} is not whole there")
+        }
+        Some(Ok(Moved { cut, waits_for: None })) => format!("the view reads Parquet up to {cut}"),
+        Some(Err(_)) | None => "the view stays as it was".to_string(),
     }
 }
 
 fn to_json(tick: &Tick) -> serde_json::Value {
     let hours: Vec<serde_json::Value> = tick.outcomes.iter().map(|(hour, outcome)| hour_json(*hour, outcome)).collect();
     let totals = tick.totals();
+    let moved = tick.cut.as_ref().and_then(|cut| cut.as_ref().ok());
     json!({
         "hours": hours,
         "compacted": totals.compacted,
@@ -121,8 +124,9 @@ fn to_json(tick: &Tick) -> serde_json::Value {
         "left": totals.left + totals.left_alone,
         "failed": totals.failed,
         "counts": totals.counts,
-        "cut": tick.cut.as_ref().ok(),
-        "cut_error": tick.cut.as_ref().err().map(|error| error_chain(error)),
+        "cut": moved.map(|moved| moved.cut),
+        "cut_waits_for": moved.and_then(|moved| moved.waits_for),
+        "cut_error": tick.cut.as_ref().and_then(|cut| cut.as_ref().err()).map(|error| error_chain(error)),
     })
 }
 

@@ -130,9 +130,10 @@ fn tell(place: &Place, found: &Found) -> anyhow::Result<()> {
         found.seconds,
         place.data.display()
     ));
-    text.push_str(
-        "  cargo run -- query \"SELECT type, count(*) AS events FROM auth0_logs GROUP BY type ORDER BY events DESC\"",
-    );
+    text.push_str(&format!(
+        "  cargo run -- query --data {} \"SELECT type, count(DISTINCT log_id) AS events FROM auth0_logs GROUP BY type\"",
+        place.data.display()
+    ));
     report::print(&text)
 }
 

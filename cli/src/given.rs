@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use compactor::clock::WallClock;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The clock's reading at the start, randomness, and who is watching.
@@ -15,6 +17,14 @@ pub struct Given {
     pub nonce: Uuid,
     /// True where a person watches the standard error.
     pub terminal: bool,
+}
+
+impl Given {
+    /// A clock that goes on from the reading at the start.
+    pub fn clock(&self) -> WallClock {
+        let (now, started) = (self.now, Instant::now());
+        Arc::new(move || now + TimeDelta::from_std(started.elapsed()).unwrap_or_default())
+    }
 }
 
 /// A clock that stands where it is put. Clones are the same clock.
@@ -30,6 +40,12 @@ impl SimulatedClock {
     /// Puts the clock to `moment`.
     pub fn set(&self, moment: DateTime<Utc>) {
         self.0.store(moment.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Reads the clock.
+    pub fn reader(&self) -> WallClock {
+        let clock = self.clone();
+        Arc::new(move || clock.now())
     }
 
     /// Where the clock stands.

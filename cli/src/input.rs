@@ -95,7 +95,7 @@ fn moment_of_log_id(pair: &Object<'_>) -> Option<DateTime<Utc>> {
 /// A log_id is `900`, the moment as yyyyMMddHHmmssSSS, and a counter.
 fn log_id_of(object: &Object<'_>) -> Option<DateTime<Utc>> {
     let id = text(object, "log_id")?;
-    let digits = id.strip_prefix("900")?.get(..17)?;
+    let digits = id.strip_prefix("900")?.get(..17).filter(|digits| digits.is_ascii())?;
     let (seconds, millis) = (NaiveDateTime::parse_from_str(&digits[..14], "%Y%m%d%H%M%S").ok()?, &digits[14..]);
     in_range(seconds.and_utc() + TimeDelta::milliseconds(millis.parse::<u16>().ok()?.into()))
 }
@@ -194,6 +194,7 @@ mod tests {
                 &format!(r#"{{"type":"s","log_id":"{id}"}}"#),
                 r#"{"type":"s","date":"2025-10-14 18:24:46.451000000"}"#,
                 r#"{"type":"s","date":{"not":"text"}}"#,
+                r#"{"type":"s","log_id":"9001234567890123éab0000"}"#,
                 r#"{"type":"s","date":"2025-10-14T20:24:44.5+02:00"}"#,
             ],
             &[
@@ -202,6 +203,7 @@ mod tests {
                 &format!(r#"2025-10-14T18:24:45.755Z {{"log_id":"{id}","type":"s"}}"#),
                 r#"2025-10-14T18:24:46.451Z {"timestamp":"2025-10-14 18:24:46.451000000","type":"s"}"#,
                 r#"2025-10-14T18:24:46.451Z {"timestamp":"{\"not\":\"text\"}","type":"s"}"#,
+                r#"2025-10-14T18:24:46.451Z {"log_id":"9001234567890123éab0000","type":"s"}"#,
             ],
         );
     }

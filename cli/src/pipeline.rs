@@ -13,6 +13,7 @@ use compactor::clock::{Clock, RUN_MINUTES_MAX};
 use compactor::hour::Run;
 use compactor::hours::{Request, Scope};
 use compactor::manifest::{Counts, Manifest};
+use compactor::plan::Rewrite;
 use indicatif::ProgressBar;
 use local_aws::firehose::{Firehose, FirehoseError};
 use log_format::Hour;
@@ -75,11 +76,10 @@ impl Pipeline {
     /// A pipeline into the folder at `place`. The bar is moved by one for each record.
     pub async fn open(place: &Place, given: &Given, bar: ProgressBar) -> anyhow::Result<Pipeline> {
         let clock = SimulatedClock::at(given.now);
-        let reader = clock.clone();
-        let stack = Stack::open(place, Arc::new(move || reader.now())).await?;
+        let stack = Stack::open(place, clock.reader()).await?;
         let transformed = Transformed::default();
         let firehose = stack.firehose(given.nonce, &transformed);
-        Ok(Pipeline {
+        let mut pipeline = Pipeline {
             stack,
             clock,
             firehose,
@@ -92,7 +92,19 @@ impl Pipeline {
             carried: Carried::default(),
             troubles: BTreeSet::new(),
             bar,
-        })
+        };
+        pipeline.settle_existing().await?;
+        Ok(pipeline)
+    }
+
+    /// Compacts what is in the folder already, so that it is not taken for something that came with this run.
+    async fn settle_existing(&mut self) -> anyhow::Result<()> {
+        let end = Hour::of(self.clock.now()).next();
+        let hours = self.stack.compactor.inputs_by_hour(Hour::EPOCH, end).await?;
+        match hours.keys().next() {
+            Some(first) => self.tick(Scope::Range(*first, end)).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes a record in at `at`, which is never before that of the last one. Where `release` is given, its object is
@@ -143,30 +155,31 @@ impl Pipeline {
             self.clock.set(next);
             self.bar.set_message(next.format("%Y-%m-%d %H:%M").to_string());
             self.firehose.advance(next).await?;
-            self.tick(next).await?;
+            self.tick(Scope::Tick).await?;
             next = next_tick(next);
         }
         self.cursor = Some(until);
         Ok(())
     }
 
-    async fn tick(&mut self, now: DateTime<Utc>) -> anyhow::Result<()> {
+    async fn tick(&mut self, scope: Scope) -> anyhow::Result<()> {
         self.ticks += 1;
-        let run = Arc::new(self.run(now, format!("{}{:05}", self.nonce.simple(), self.ticks)));
-        let request = Request { scope: Scope::Tick, rewrite: false };
+        let run = Arc::new(self.run(format!("{}{:05}", self.nonce.simple(), self.ticks)));
+        let request = Request { scope, rewrite: false };
         let tick = self.stack.compactor.tick(&request, &run, |_, _| {}).await?;
         self.troubles.extend(tick.failures());
         self.troubles.extend(tick.left_alone());
-        self.carried.cut = tick.cut.ok().or(self.carried.cut);
+        self.carried.cut = tick.cut.and_then(Result::ok).map(|moved| moved.cut).or(self.carried.cut);
         Ok(())
     }
 
-    fn run(&self, now: DateTime<Utc>, nonce: String) -> Run {
-        Run { clock: Clock::start(now, Duration::from_secs(RUN_MINUTES_MAX * 60)), nonce, rewrite: false }
+    fn run(&self, nonce: String) -> Run {
+        let clock = Clock::start(self.clock.reader(), Duration::from_secs(RUN_MINUTES_MAX * 60));
+        Run { clock, nonce, rewrite: Rewrite::No }
     }
 
     async fn story(&self, hour: Hour) -> anyhow::Result<Story> {
-        let run = self.run(self.clock.now(), String::new());
+        let run = self.run(String::new());
         Ok(self.stack.compactor.manifest(hour, &run).await?.as_ref().map(Story::of).unwrap_or_default())
     }
 
@@ -190,9 +203,12 @@ impl Pipeline {
         self.carried.troubles = std::mem::take(&mut self.troubles).into_iter().collect();
         for (hour, before) in std::mem::take(&mut self.before) {
             let after = self.story(hour).await?;
-            self.carried.add_hour(&before.counts, &after.counts);
+            if !self.carried.add_hour(&before.counts, &after.counts) {
+                let changed = format!("{hour} holds less than before: somebody else changed its objects");
+                self.carried.troubles.push(changed);
+            }
             self.carried.hours += u64::from(after.commits > before.commits);
-            self.carried.commits += after.commits - before.commits;
+            self.carried.commits += after.commits.saturating_sub(before.commits);
             self.carried.json_bytes += after.json_bytes;
             self.carried.parquet_bytes += after.parquet_bytes;
         }

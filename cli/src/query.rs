@@ -8,8 +8,9 @@ use crate::given::Given;
 #[cfg(feature = "sql")]
 pub(crate) async fn query(place: &Place, options: &Query, given: &Given) -> anyhow::Result<Verdict> {
     use crate::report;
-    let now = given.now;
-    let stack = crate::stack::Stack::open(place, std::sync::Arc::new(move || now)).await?;
+    let folder = place.data.display();
+    anyhow::ensure!(place.data.exists(), "there is no folder {folder}; fill one with `demo`, `run` or `compact`");
+    let stack = crate::stack::Stack::open(place, given.clock()).await?;
     let sql = crate::sql::Sql::open(&stack.aws.glue(), stack.catalog.database(), &place.data).await?;
     let answer = sql.query(&options.sql).await?;
     if place.json {

@@ -1,6 +1,6 @@
 //! What a person, or with `--json` a machine, is told.
 
-use std::io::{Write, stdout};
+use std::io::{ErrorKind, Write, stdout};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table, TableComponent};
@@ -50,13 +50,14 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Adds an hour, by what its manifest said before and after.
-    pub fn add_hour(&mut self, before: &Counts, after: &Counts) {
+    /// Adds an hour, by what its manifest said before and after. False where it holds less than before.
+    pub fn add_hour(&mut self, before: &Counts, after: &Counts) -> bool {
         self.parquet_rows += after.rows;
-        self.new_rows += after.rows - before.rows;
-        self.duplicates += after.duplicates - before.duplicates;
-        self.collisions += after.collisions - before.collisions;
-        self.rejected += after.rejected - before.rejected;
+        self.new_rows += after.rows.saturating_sub(before.rows);
+        self.duplicates += after.duplicates.saturating_sub(before.duplicates);
+        self.collisions += after.collisions.saturating_sub(before.collisions);
+        self.rejected += after.rejected.saturating_sub(before.rejected);
+        after.lines >= before.lines && after.rows >= before.rows
     }
 
     /// True where nothing is missing and nothing is there twice.
@@ -69,7 +70,8 @@ impl Carried {
         let rows = [
             ("events sent", self.events.to_string(), String::new()),
             ("lines", self.lines.to_string(), String::new()),
-            ("failed, kept under error/", self.failed.to_string(), self.failed_by_reason.clone()),
+            ("failed, kept under error/", (self.failed - self.too_large).to_string(), self.failed_by_reason.clone()),
+            ("too large for Firehose", self.too_large.to_string(), String::new()),
             ("JSON objects", self.json_objects.to_string(), bytes(self.json_bytes)),
             ("hours", self.hours.to_string(), format!("committed {} times", self.commits)),
             ("Parquet rows", self.parquet_rows.to_string(), self.parquet_size()),
@@ -124,7 +126,11 @@ pub fn bytes(bytes: u64) -> String {
 
 /// Prints a text as it is.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    Ok(writeln!(stdout().lock(), "{}", text.trim_end())?)
+    match writeln!(stdout().lock(), "{}", text.trim_end()) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// Prints a value as JSON.

@@ -1,10 +1,7 @@
 //! `serve`: the folder's S3 and Glue for any client.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::time::Instant;
 
 use crate::args::{Place, Serve};
 use crate::given::Given;
@@ -13,9 +10,7 @@ use crate::{Verdict, report};
 
 /// Serves S3 and Glue on one port of the loopback address until Ctrl-C.
 pub async fn serve(place: &Place, options: &Serve, given: &Given) -> anyhow::Result<Verdict> {
-    let (now, started) = (given.now, Instant::now());
-    let clock = move || now + chrono::TimeDelta::from_std(started.elapsed()).unwrap_or_default();
-    let stack = Stack::open(place, Arc::new(clock)).await?;
+    let stack = Stack::open(place, given.clock()).await?;
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await;
     let listener = listener.with_context(|| format!("failed to listen on port {}", options.port))?;
     let address = listener.local_addr()?;

@@ -12,6 +12,7 @@ use compactor::hour::Compactor;
 use futures::FutureExt;
 use local_aws::firehose::{Firehose, Function, FunctionError, Settings};
 use local_aws::{Clock, LocalAws};
+use log_format::layout;
 use partitioner::handler::Partitioner;
 use telemetry::error_chain;
 use transform::batch::Report;
@@ -33,24 +34,20 @@ pub struct Stack {
 impl Stack {
     /// Opens the folder and makes what is missing in it.
     pub async fn open(place: &Place, clock: Clock) -> anyhow::Result<Stack> {
-        Stack::open_with(place, clock, Limits::default()).await
-    }
-
-    /// The same, with the compactor's limits given.
-    pub async fn open_with(place: &Place, clock: Clock, limits: Limits) -> anyhow::Result<Stack> {
         let aws =
             LocalAws::open(&place.data, clock).with_context(|| format!("failed to open {}", place.data.display()))?;
         aws.create_bucket(&place.bucket)?;
         let catalog = Catalog::new(aws.glue(), place.database.as_str());
         catalog.ensure_tables(&place.bucket).await?;
         let bucket = Bucket::new(aws.s3(), place.bucket.as_str());
-        let compactor = Arc::new(Compactor::new(bucket, catalog.clone(), limits));
+        let compactor = Arc::new(Compactor::new(bucket, catalog.clone(), Limits::default()));
         Ok(Stack { aws, catalog, compactor, bucket: place.bucket.clone() })
     }
 
     /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
     pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
-        let settings = Settings::new("auth0-logs", self.bucket.as_str(), seed);
+        let mut settings = Settings::new("auth0-logs", self.bucket.as_str(), seed);
+        (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
         let partitioner = Arc::new(Partitioner::new(self.catalog.clone(), self.bucket.as_str()));
         Firehose::new(settings, self.aws.s3(), transform_function(transformed.clone()), partition_function(partitioner))
     }

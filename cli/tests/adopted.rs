@@ -1,6 +1,5 @@
 //! A tree in the predecessor's form, its leftover fields at the top level of each line, is compacted with nothing lost.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![cfg(feature = "sql")]
 
 #[path = "../../log-format/tests/support/mod.rs"]
 mod rebuilt;

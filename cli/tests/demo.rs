@@ -1,5 +1,4 @@
 //! The demo as a newcomer runs it: its numbers add up, and what was injected is found.
-#![cfg(feature = "sql")]
 
 mod support;
 

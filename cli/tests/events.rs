@@ -1,6 +1,5 @@
 //! Events of every known shape, and real ones, from end to end: every field can be rebuilt from its row in both tables.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![cfg(feature = "sql")]
 
 #[path = "../../log-format/tests/support/mod.rs"]
 mod rebuilt;

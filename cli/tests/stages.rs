@@ -1,7 +1,6 @@
 //! The same query gives the same answer on the JSON table, the Parquet table and the view, after every stage of a run;
 //! and V1: a count on the view never changes because its cut moved.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![cfg(feature = "sql")]
 
 mod support;
 
@@ -17,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::Clock;
 use compactor::hour::Run;
 use compactor::hours::{Request, Scope};
+use compactor::plan::Rewrite;
 use fixtures::{Kind, Settings, Traffic};
 use local_aws::firehose::Firehose;
 use log_format::{COLUMNS, Hour};
@@ -38,8 +38,7 @@ impl Stage {
     async fn new(start: DateTime<Utc>) -> Stage {
         let data = tempfile::tempdir().unwrap();
         let clock = SimulatedClock::at(start);
-        let reader = clock.clone();
-        let stack = Stack::open(&place(data.path()), Arc::new(move || reader.now())).await.unwrap();
+        let stack = Stack::open(&place(data.path()), clock.reader()).await.unwrap();
         let firehose = stack.firehose(Uuid::from_u128(1), &Transformed::default());
         Stage { stack, firehose, clock, data }
     }
@@ -48,11 +47,12 @@ impl Stage {
         self.clock.set(now);
         self.firehose.advance(now).await.unwrap();
         let nonce = now.timestamp().to_string();
-        let run = Arc::new(Run { clock: Clock::start(now, Duration::from_secs(900)), nonce, rewrite: false });
+        let clock = Clock::start(self.clock.reader(), Duration::from_secs(900));
+        let run = Arc::new(Run { clock, nonce, rewrite: Rewrite::No });
         let request = Request { scope: Scope::Tick, rewrite: false };
         let tick = self.stack.compactor.tick(&request, &run, |_, _| {}).await.unwrap();
         assert_eq!(tick.failures(), [""; 0]);
-        tick.cut.unwrap()
+        tick.cut.unwrap().unwrap().cut
     }
 
     async fn sql(&self) -> Sql {

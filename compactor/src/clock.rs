@@ -1,14 +1,24 @@
 //! Time, given from outside.
 
+use std::fmt;
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Duration, Instant};
 
-/// The wall clock of one run: the moment it was given at its start, and what has passed since.
-#[derive(Debug, Clone, Copy)]
+/// Reads the wall clock: the machine's, or a simulated one.
+pub type WallClock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The time of one run.
+///
+/// What has passed is the greater of what the wall clock and the machine's own count say: the latter stands still while
+/// a machine is suspended, and the former can be set back.
+#[derive(Clone)]
 pub struct Clock {
+    wall: WallClock,
     start: DateTime<Utc>,
     started: Instant,
-    end: Instant,
+    limit: Duration,
 }
 
 /// How long a run may write, by wall clock. Lambda stops it at the same time; a long command is many runs.
@@ -20,26 +30,59 @@ pub const RUN_MINUTES_MAX: u64 = 15;
 pub struct RunOver;
 
 impl Clock {
-    /// The clock of a run that begins now, at `start`, and is to end after `time_limit`.
-    pub fn start(start: DateTime<Utc>, time_limit: Duration) -> Clock {
-        let started = Instant::now();
+    /// The clock of a run that begins now and is to end after `limit`.
+    pub fn start(wall: WallClock, limit: Duration) -> Clock {
         let most = Duration::from_secs(RUN_MINUTES_MAX * 60);
-        Clock { start, started, end: started + time_limit.min(most) }
+        Clock { start: wall(), wall, started: Instant::now(), limit: limit.min(most) }
     }
 
-    /// The moment it is now.
+    /// The moment it is now, never before the run's start.
     pub fn now(&self) -> DateTime<Utc> {
-        let passed = TimeDelta::from_std(self.started.elapsed()).unwrap_or(TimeDelta::MAX);
+        let passed = TimeDelta::from_std(self.passed()).unwrap_or(TimeDelta::MAX);
         self.start.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// What is left of the run.
     pub fn left(&self) -> Duration {
-        self.end.saturating_duration_since(Instant::now())
+        self.limit.saturating_sub(self.passed())
     }
 
     /// An error once the run may write no more.
     pub fn may_write(&self) -> Result<(), RunOver> {
-        if self.started.elapsed() < Duration::from_secs(RUN_MINUTES_MAX * 60) { Ok(()) } else { Err(RunOver) }
+        if self.passed() < Duration::from_secs(RUN_MINUTES_MAX * 60) { Ok(()) } else { Err(RunOver) }
+    }
+
+    fn passed(&self) -> Duration {
+        let wall = ((self.wall)() - self.start).to_std().unwrap_or_default();
+        wall.max(self.started.elapsed())
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("start", &self.start).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_machine_that_was_suspended_writes_no_more() {
+        let minutes = Arc::new(AtomicI64::new(0));
+        let wall = Arc::clone(&minutes);
+        let start: DateTime<Utc> = "2026-11-20T13:00:00Z".parse().unwrap();
+        let wall = move || start + TimeDelta::minutes(wall.load(Ordering::Relaxed));
+        let clock = Clock::start(Arc::new(wall), Duration::from_secs(600));
+        assert_eq!((clock.may_write(), clock.left() > Duration::from_secs(599)), (Ok(()), true));
+        minutes.store(14, Ordering::Relaxed);
+        assert_eq!((clock.may_write(), clock.left()), (Ok(()), Duration::ZERO));
+        minutes.store(15, Ordering::Relaxed);
+        assert_eq!(clock.may_write(), Err(RunOver));
+        minutes.store(-60, Ordering::Relaxed);
+        assert_eq!((clock.may_write(), clock.now() >= start), (Ok(()), true));
     }
 }

@@ -1,5 +1,7 @@
 //! What the compactor is told by its environment.
 
+use std::str::FromStr;
+
 use chrono::TimeDelta;
 
 /// The compactor's configuration.
@@ -17,11 +19,11 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// `SETTLE_MINUTES`: an hour is closed so long after its end.
-    pub settle_minutes: i64,
+    pub settle_minutes: u32,
     /// `LOOK_BACK_HOURS`: how many hours back every tick looks.
     pub look_back_hours: u32,
     /// `CUT_LAG_HOURS`: how far the view's cut stays behind the clock.
-    pub cut_lag_hours: i64,
+    pub cut_lag_hours: u32,
     /// `INPUT_BYTES_MAX`: compressed JSON of one hour; an hour beyond it is left alone and reported.
     pub input_bytes_max: u64,
     /// `DECODED_BYTES_MAX`: JSON of one hour, decompressed; an hour is held in memory twice over.
@@ -43,12 +45,12 @@ impl Default for Limits {
 impl Limits {
     /// How long after its end an hour is closed.
     pub fn settle(&self) -> TimeDelta {
-        TimeDelta::minutes(self.settle_minutes)
+        TimeDelta::minutes(self.settle_minutes.into())
     }
 
     /// How far the cut stays behind the clock.
     pub fn cut_lag(&self) -> TimeDelta {
-        TimeDelta::hours(self.cut_lag_hours)
+        TimeDelta::hours(self.cut_lag_hours.into())
     }
 }
 
@@ -56,43 +58,85 @@ impl Limits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Missing or empty.
-    #[error("environment variable {0} is not set; the template sets it")]
+    #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    /// Not a whole number.
-    #[error("environment variable {name} is {value:?}; it must be a whole number")]
-    NotANumber {
+    /// Not a whole number, or too large.
+    #[error("environment variable {name} is {value:?}; it must be a whole number from 0 to {most}")]
+    NotInRange {
         /// The variable.
         name: &'static str,
         /// Its value.
         value: String,
+        /// The greatest value it can have.
+        most: u64,
     },
 }
+
+/// A hundred years, beyond which no time of ours is.
+const HOURS_MAX: u32 = 876_600;
 
 impl Config {
     /// Reads the configuration through `var`, so that tests need no environment.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
         let set = |name: &'static str| var(name).filter(|value| !value.is_empty());
         let required = |name| set(name).ok_or(ConfigError::Missing(name));
-        let number = |name, default: u64| match set(name) {
-            Some(value) => value
-                .parse::<u32>()
-                .map(u64::from)
-                .or_else(|_| value.parse())
-                .map_err(|_| ConfigError::NotANumber { name, value }),
-            None => Ok(default),
-        };
-        let hours = |name, default: u64| number(name, default).map(|hours| u32::try_from(hours).unwrap_or(u32::MAX));
+        let bytes = |name, default| set(name).map_or(Ok(default), |value| bounded(name, value, u64::MAX));
+        let time = |name, default| set(name).map_or(Ok(default), |value| bounded(name, value, HOURS_MAX));
         let standard = Limits::default();
         Ok(Config {
             database: required("GLUE_DATABASE")?,
             bucket: required("LOG_BUCKET")?,
             limits: Limits {
-                settle_minutes: i64::from(hours("SETTLE_MINUTES", standard.settle_minutes.unsigned_abs())?),
-                look_back_hours: hours("LOOK_BACK_HOURS", u64::from(standard.look_back_hours))?,
-                cut_lag_hours: i64::from(hours("CUT_LAG_HOURS", standard.cut_lag_hours.unsigned_abs())?),
-                input_bytes_max: number("INPUT_BYTES_MAX", standard.input_bytes_max)?,
-                decoded_bytes_max: number("DECODED_BYTES_MAX", standard.decoded_bytes_max)?,
+                settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
+                look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
+                cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
+                input_bytes_max: bytes("INPUT_BYTES_MAX", standard.input_bytes_max)?,
+                decoded_bytes_max: bytes("DECODED_BYTES_MAX", standard.decoded_bytes_max)?,
             },
         })
+    }
+}
+
+fn bounded<N: FromStr + PartialOrd + Copy + Into<u64>>(
+    name: &'static str,
+    value: String,
+    most: N,
+) -> Result<N, ConfigError> {
+    let number = value.parse().ok().filter(|number| *number <= most);
+    number.ok_or_else(|| ConfigError::NotInRange { name, value, most: most.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, value: &str, expected: &str) {
+        let var = |asked: &str| match asked {
+            asked if asked == name => Some(value.to_string()),
+            "GLUE_DATABASE" => Some("logs".to_string()),
+            "LOG_BUCKET" => Some("acme-logs".to_string()),
+            _ => None,
+        };
+        let found = match Config::from_vars(var) {
+            Ok(config) => format!("{} {:?}", config.bucket, config.limits.settle()),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn reads_its_variables_and_names_what_is_wrong() {
+        check("SETTLE_MINUTES", "30", "acme-logs TimeDelta { secs: 1800, nanos: 0 }");
+        check("SETTLE_MINUTES", "", "acme-logs TimeDelta { secs: 1200, nanos: 0 }");
+        check("LOG_BUCKET", "", "environment variable LOG_BUCKET is not set");
+        let range = "it must be a whole number from 0 to 876600";
+        check("CUT_LAG_HOURS", "-1", &format!("environment variable CUT_LAG_HOURS is \"-1\"; {range}"));
+        check(
+            "LOOK_BACK_HOURS",
+            "4000000000",
+            &format!("environment variable LOOK_BACK_HOURS is \"4000000000\"; {range}"),
+        );
+        let range = "it must be a whole number from 0 to 18446744073709551615";
+        check("INPUT_BYTES_MAX", "1e9", &format!("environment variable INPUT_BYTES_MAX is \"1e9\"; {range}"));
     }
 }

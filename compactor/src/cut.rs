@@ -3,15 +3,24 @@
 //! The cut is the greatest hour, at least the cut lag in the past, such that every hour up to it is read whole from
 //! Parquet. It lives in `manifests/cut.json` and never goes back; the view in Glue is its cache.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use catalog::{CatalogError, Pointer};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
-use crate::bucket::{Condition, Put};
+use crate::bucket::{BucketError, Condition, Put};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Input, Manifest};
+
+/// Where the cut is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// The cut.
+    pub cut: Hour,
+    /// The hour that keeps it from going as far as its lag allows.
+    pub waits_for: Option<Hour>,
+}
 
 /// The content of `manifests/cut.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,18 +43,21 @@ pub enum CutError {
 }
 
 impl Compactor {
-    /// Moves the cut as far as it may go, and makes the view say so. Gives the cut.
+    /// Moves the cut as far as it may go, and makes the view say so.
     ///
     /// The view is read before the cut is, so that Glue refuses the write of a run that slept with an older cut.
-    pub(crate) async fn move_cut(&self, run: &Run) -> Result<Hour, CutError> {
+    pub(crate) async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
         let view = self.catalog.view().await?;
         let (stored, condition) = self.read_cut().await?;
         let limit = Hour::of(run.clock.now() - self.limits.cut_lag()).back(1);
-        let cut = if limit > stored { self.reachable(stored, limit, run).await? } else { stored };
-        let cut = if cut > stored { self.write_cut(cut, &condition, run).await? } else { stored };
+        let (reachable, waits_for) = match limit > stored {
+            true => self.reachable(stored, limit, run).await?,
+            false => (stored, None),
+        };
+        let cut = if reachable > stored { self.write_cut(reachable, &condition, run).await? } else { stored };
         run.clock.may_write().map_err(HourError::from)?;
         self.catalog.set_view(view.as_ref(), cut).await?;
-        Ok(cut)
+        Ok(Moved { cut, waits_for })
     }
 
     async fn read_cut(&self) -> Result<(Hour, Condition), CutError> {
@@ -62,44 +74,56 @@ impl Compactor {
     async fn write_cut(&self, cut: Hour, condition: &Condition, run: &Run) -> Result<Hour, CutError> {
         let body = serde_json::to_vec(&Cut { cut }).map_err(CutError::NotACut)?;
         run.clock.may_write().map_err(HourError::from)?;
-        match self.bucket.write_if(layout::CUT, body.into(), condition).await {
-            Ok(Put::Written(_)) => Ok(cut),
-            Ok(Put::Refused) | Err(_) => Ok(self.read_cut().await?.0),
+        let written = self.bucket.write_if(layout::CUT, body.into(), condition).await;
+        if let Ok(Put::Written(_)) = written {
+            return Ok(cut);
+        }
+        let (stored, _) = self.read_cut().await?;
+        match written {
+            Err(error) if stored < cut => Err(HourError::from(error).into()),
+            _ => Ok(stored),
         }
     }
 
-    /// The greatest hour up to `limit` that every hour after `cut` is read whole from Parquet up to.
-    async fn reachable(&self, cut: Hour, limit: Hour, run: &Run) -> Result<Hour, CutError> {
-        let from = cut.next();
-        let (inputs, manifests) = self.survey(from, limit.next()).await?;
+    /// The greatest hour up to `limit` that every hour after `cut` is read whole from Parquet up to, and the first that
+    /// is not.
+    ///
+    /// The objects are listed last: one that came after the manifests were read makes the cut wait, one that came after
+    /// the listing would be unseen until its hour is compacted again.
+    async fn reachable(&self, cut: Hour, limit: Hour, run: &Run) -> Result<(Hour, Option<Hour>), CutError> {
+        let (from, to) = (cut.next(), limit.next());
         let pointers = self.catalog.parquet_pointers(from).await?;
-        let hours: BTreeSet<Hour> = inputs.keys().chain(&manifests).copied().collect();
-        for hour in hours {
-            let manifest = match self.read_manifest(hour, run).await {
-                Ok(stored) => stored.manifest,
-                // Told of where the hour itself was visited; here it is an hour that cannot be known whole.
-                Err(HourError::Manifest { .. }) => return Ok(hour.back(1)),
+        let mut manifests = BTreeMap::new();
+        let with_manifest = self.hours_with_manifest(from, to).await.map_err(HourError::from)?;
+        for hour in &with_manifest {
+            match self.read_manifest(*hour, run).await {
+                Ok(stored) => drop(manifests.insert(*hour, stored.manifest)),
+                // An hour that cannot be known whole; that its manifest is broken is told wherever it is visited.
+                Err(HourError::Manifest { .. }) => break,
                 Err(error) => return Err(error.into()),
-            };
-            let listed = inputs.get(&hour).map(Vec::as_slice).unwrap_or_default();
-            if !self.whole(&manifest, listed, &pointers) {
-                return Ok(hour.back(1));
             }
         }
-        Ok(limit)
+        let inputs = self.inputs_by_hour(from, to).await.map_err(HourError::from)?;
+        let hours: BTreeSet<Hour> = inputs.keys().chain(&with_manifest).copied().collect();
+        let whole = |hour: &Hour| {
+            let listed = inputs.get(hour).map(Vec::as_slice).unwrap_or_default();
+            manifests.get(hour).is_some_and(|manifest| self.whole(manifest, listed, &pointers))
+        };
+        Ok(match hours.iter().find(|hour| !whole(hour)) {
+            Some(hour) => (hour.back(1), Some(*hour)),
+            None => (limit, None),
+        })
     }
 
     /// True where Parquet, as Glue names it, holds the rows of everything listed.
     fn whole(&self, manifest: &Manifest, listed: &[Input], pointers: &HashMap<Hour, Pointer>) -> bool {
         let Some(live) = &manifest.live else { return listed.is_empty() };
         let named = pointers.get(&manifest.hour).map(|pointer| pointer.location.as_str());
-        let inputs: HashSet<(&str, &str)> = live.inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
-        named == Some(&self.bucket.uri(&live.folder(manifest.hour)))
-            && listed.iter().all(|object| inputs.contains(&(object.key.as_str(), object.etag.as_str())))
+        named == Some(&self.bucket.uri(&live.folder(manifest.hour))) && live.new_among(listed) == 0
     }
 
-    /// What there is from `from` up to, not including, `to`: the inputs of each hour, and the hours with a manifest.
-    pub async fn survey(&self, from: Hour, to: Hour) -> Result<(BTreeMap<Hour, Vec<Input>>, Vec<Hour>), HourError> {
+    /// The hours from `from` up to, not including, `to` that have inputs, with these.
+    pub async fn inputs_by_hour(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, Vec<Input>>, BucketError> {
         let end = layout::json_prefix(to);
         let objects = self.bucket.list_between(layout::LOGS, &layout::json_prefix(from), |key| *key < *end).await?;
         let mut inputs: BTreeMap<Hour, Vec<Input>> = BTreeMap::new();
@@ -108,10 +132,14 @@ impl Compactor {
                 inputs.entry(hour).or_default().push(object);
             }
         }
+        Ok(inputs)
+    }
+
+    /// The hours from `from` up to, not including, `to` that have a manifest, in order.
+    pub async fn hours_with_manifest(&self, from: Hour, to: Hour) -> Result<Vec<Hour>, BucketError> {
         let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
         let end = bound(to);
         let manifests = self.bucket.list_between(layout::MANIFESTS, &bound(from), |key| *key < *end).await?;
-        let manifests = manifests.iter().filter_map(|object| layout::hour_of_manifest(&object.key)).collect();
-        Ok((inputs, manifests))
+        Ok(manifests.iter().filter_map(|object| layout::hour_of_manifest(&object.key)).collect())
     }
 }

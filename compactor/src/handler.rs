@@ -8,7 +8,8 @@ use telemetry::{error_chain, metrics};
 use tokio::time::Duration;
 use tracing::{error, info};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, WallClock};
+use crate::cut::Moved;
 use crate::hour::{Compactor, Run};
 use crate::hours::Request;
 use crate::tick::Tick;
@@ -17,10 +18,10 @@ use crate::tick::Tick;
 const DEADLINE_RESERVE: Duration = Duration::from_secs(20);
 
 /// One invocation: what it was given from outside.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Invocation {
-    /// The moment it is.
-    pub now: DateTime<Utc>,
+    /// The clock on the wall.
+    pub wall: WallClock,
     /// How long it may last.
     pub time_limit: Duration,
     /// A random text, drawn for this invocation and no other. Not Lambda's request id, which a retry repeats.
@@ -33,12 +34,12 @@ pub struct Invocation {
 /// An hour left alone for somebody to decide is no error: trying again, as Lambda would, changes nothing.
 pub async fn handle(compactor: &Arc<Compactor>, payload: &Value, invocation: Invocation) -> Result<(), String> {
     let request = Request::from_payload(payload).map_err(|error| error_chain(&error))?;
-    let clock = Clock::start(invocation.now, invocation.time_limit.saturating_sub(DEADLINE_RESERVE));
-    let run = Arc::new(Run { clock, nonce: invocation.nonce, rewrite: request.rewrite });
+    let clock = Clock::start(invocation.wall, invocation.time_limit.saturating_sub(DEADLINE_RESERVE));
+    let run = Arc::new(Run { clock, nonce: invocation.nonce, rewrite: request.rewrite() });
     let tick = compactor.tick(&request, &run, |_, _| {}).await.map_err(|error| error_chain(&error))?;
     log(&tick);
     warn(&tick);
-    measure(&tick, &invocation.function, clock.now());
+    measure(&tick, &invocation.function, run.clock.now());
     let failures = tick.failures();
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
@@ -57,9 +58,18 @@ fn log(tick: &Tick) {
         duplicates = totals.counts.duplicates,
         collisions = totals.counts.collisions,
         rejected = totals.counts.rejected,
-        cut = tick.cut.as_ref().map(ToString::to_string).unwrap_or_default(),
+        cut = cut_text(tick),
         "tick finished"
     );
+}
+
+/// `2026-11-20T13`, and the hour it waits for, if any.
+fn cut_text(tick: &Tick) -> String {
+    match &tick.cut {
+        Some(Ok(Moved { cut, waits_for: Some(hour) })) => format!("{cut}, waits for {hour}"),
+        Some(Ok(Moved { cut, waits_for: None })) => cut.to_string(),
+        Some(Err(_)) | None => String::new(),
+    }
 }
 
 /// One log line for each thing that somebody should know about.
@@ -74,6 +84,7 @@ fn measure(tick: &Tick, function: &str, now: DateTime<Utc>) {
     let values = [
         (metrics::HOURS_COMPACTED, totals.compacted),
         (metrics::HOURS_FAILED, totals.failed),
+        (metrics::HOURS_LEFT, totals.left),
         (metrics::HOURS_LEFT_ALONE, totals.left_alone),
         (metrics::ROWS, totals.counts.rows),
         (metrics::DUPLICATES, totals.counts.duplicates),

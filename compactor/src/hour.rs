@@ -19,7 +19,7 @@ use crate::config::Limits;
 use crate::decode::{DecodeError, Decoded, Decoder, rejected_file};
 use crate::encode::{EncodeError, encode};
 use crate::manifest::{Counts, File, Input, Live, Manifest};
-use crate::plan::{Plan, Refusal, Rest, Seen, plan};
+use crate::plan::{Plan, Refusal, Rest, Rewrite, Seen, plan};
 use crate::rows::distinct;
 
 /// Compacts hours.
@@ -37,8 +37,8 @@ pub struct Run {
     pub clock: Clock,
     /// A random text drawn for this run and no other.
     pub nonce: String,
-    /// See [`crate::hours::Request::rewrite`].
-    pub rewrite: bool,
+    /// What may be written anew without new inputs.
+    pub rewrite: Rewrite,
 }
 
 /// What became of an hour.
@@ -97,6 +97,12 @@ pub enum HourError {
         /// Lines less duplicates and rejected.
         expected: u64,
     },
+    /// Others kept moving `live` while the partition was to follow it.
+    #[error("the partition of {hour} could not be made to name its live folder; the next tick does")]
+    Unpublished {
+        /// The hour.
+        hour: Hour,
+    },
     /// The folder holds something else than was written to it.
     #[error("folder {folder} does not hold exactly what was written to it")]
     Folder {
@@ -123,9 +129,11 @@ const PUBLISH_MINUTES_MAX: i64 = 10;
 
 /// How one beginning of an hour ended.
 enum Ended {
-    Compacted(Outcome),
+    With(Outcome),
     /// Others changed something; to be begun anew.
     Again(Refusal),
+    /// The claim's fate is not known, or it was refused for good; to be begun anew, and told if that does not help.
+    Unclaimed(HourError),
 }
 
 impl Stored {
@@ -152,7 +160,7 @@ impl Compactor {
 
     /// Does with one hour what is due.
     pub async fn visit(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
-        let mut refusal = Refusal::Contended;
+        let mut last = Ok(Outcome::Left(Refusal::Contended));
         for beginning in 0..BEGINNINGS_MAX {
             let (seen, stored) = self.look(hour, run).await?;
             let inputs = match plan(&seen, run.clock.now(), &self.limits, run.rewrite) {
@@ -161,12 +169,13 @@ impl Compactor {
                 Plan::Leave { reason, .. } => return self.rest(stored, run, Outcome::Left(reason)).await,
             };
             let attempt = format!("{}-{beginning}", run.nonce);
-            match self.compact(hour, &attempt, inputs, stored, run).await? {
-                Ended::Compacted(outcome) => return Ok(outcome),
-                Ended::Again(reason) => refusal = reason,
-            }
+            last = match self.compact(hour, &attempt, inputs, stored, run).await? {
+                Ended::With(outcome) => return Ok(outcome),
+                Ended::Again(reason) => Ok(Outcome::Left(reason)),
+                Ended::Unclaimed(error) => Err(error),
+            };
         }
-        Ok(Outcome::Left(refusal))
+        last
     }
 
     /// An hour with nothing to write is published all the same: whatever lost its partition, it is put right here.
@@ -175,17 +184,25 @@ impl Compactor {
         Ok(outcome)
     }
 
-    /// Step 1. The listing comes first: what is listed after the manifest was read could be another run's input.
+    /// Step 1. The listing comes first. Where it lacks an input that the manifest has, it is made again: the object may
+    /// have come, and another run have committed it, between the two, and must not be taken for one that is gone.
     async fn look(&self, hour: Hour, run: &Run) -> Result<(Seen, Stored), HourError> {
-        let objects = self.bucket.list(&layout::json_prefix(hour)).await?;
-        let listed = objects.into_iter().filter(|object| layout::hour_of_input(&object.key) == Some(hour)).collect();
+        let mut listed = self.list_inputs(hour).await?;
         let stored = self.read_manifest(hour, run).await?;
+        if stored.manifest.live.as_ref().is_some_and(|live| live.gone(&listed) > 0) {
+            listed = self.list_inputs(hour).await?;
+        }
         let files = match &stored.manifest.live {
             Some(live) => self.bucket.list(&live.folder(hour)).await?,
             None => Vec::new(),
         };
         let files = files.into_iter().map(|file| file.key).collect();
         Ok((Seen { hour, listed, manifest: stored.manifest.clone(), files }, stored))
+    }
+
+    async fn list_inputs(&self, hour: Hour) -> Result<Vec<Input>, BucketError> {
+        let objects = self.bucket.list(&layout::json_prefix(hour)).await?;
+        Ok(objects.into_iter().filter(|object| layout::hour_of_input(&object.key) == Some(hour)).collect())
     }
 
     /// Steps 2 to 5. An attempt that stops knowingly withdraws its claim.
@@ -198,8 +215,10 @@ impl Compactor {
         run: &Run,
     ) -> Result<Ended, HourError> {
         let from = stored.manifest.live_attempt().map(str::to_string);
-        let Some(claimed) = self.claim(stored, attempt, run).await? else {
-            return Ok(Ended::Again(Refusal::Contended));
+        let claimed = match self.claim(stored, attempt, run).await {
+            Ok(Some(claimed)) => claimed,
+            Ok(None) => return Ok(Ended::Again(Refusal::Contended)),
+            Err(error) => return Ok(Ended::Unclaimed(error)),
         };
         let live = match self.rewrite(hour, attempt, inputs, run).await {
             Ok(Some(live)) => live,
@@ -207,18 +226,23 @@ impl Compactor {
                 self.withdraw(hour, attempt, run).await;
                 return Ok(Ended::Again(Refusal::InputChanging));
             }
+            Err(HourError::Decode(DecodeError::TooLarge { bytes })) => {
+                self.withdraw(hour, attempt, run).await;
+                return Ok(Ended::With(Outcome::Left(Refusal::TooLarge { bytes })));
+            }
             Err(error) => {
                 self.withdraw(hour, attempt, run).await;
                 return Err(error);
             }
         };
         let (counts, bytes) = (live.counts, live.files.iter().map(|file| file.size).sum());
-        let Some(committed) = self.commit(claimed, live, from.as_deref(), run).await? else {
+        let committed = self.commit(claimed, live, from.as_deref(), run).await;
+        let Ok(Some(committed)) = committed else {
             self.withdraw(hour, attempt, run).await;
-            return Ok(Ended::Again(Refusal::Contended));
+            return committed.map(|_| Ended::Again(Refusal::Contended));
         };
         self.publish(committed, run).await?;
-        Ok(Ended::Compacted(Outcome::Compacted { counts, bytes }))
+        Ok(Ended::With(Outcome::Compacted { counts, bytes }))
     }
 
     /// Step 2. None where others changed the hour meanwhile. After a refusal or a lost reply the manifest is read: only
@@ -365,11 +389,11 @@ impl Compactor {
     }
 
     /// Step 5. Makes the partition name the live folder. Glue's write has no condition, so the manifest is read again
-    /// after it, and if `live` moved the newer one is applied.
+    /// after it, whatever became of it, and if `live` moved the newer one is applied.
     async fn publish(&self, stored: Stored, run: &Run) -> Result<(), HourError> {
+        let hour = stored.manifest.hour;
         let mut stored = stored;
         for _ in 0..WRITES_MAX {
-            let hour = stored.manifest.hour;
             let Some(live) = &stored.manifest.live else { return Ok(()) };
             let found = self.catalog.parquet_pointer(hour).await?;
             let location = self.bucket.uri(&live.folder(hour));
@@ -380,18 +404,19 @@ impl Compactor {
             }
             self.see_files(hour, live).await?;
             let fresh = run.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
+            let mut pointed = Ok(());
             if fresh {
                 run.clock.may_write()?;
                 let since = same.map_or(Some(run.clock.now()), |pointer| pointer.since);
-                self.catalog.point_parquet(hour, &Pointer { location, manifest_etag, since }).await?;
+                pointed = self.catalog.point_parquet(hour, &Pointer { location, manifest_etag, since }).await;
             }
             let again = self.read_manifest(hour, run).await?;
             if fresh && again.manifest.live_attempt() == stored.manifest.live_attempt() {
-                return Ok(());
+                return Ok(pointed?);
             }
             stored = again;
         }
-        Ok(())
+        Err(HourError::Unpublished { hour })
     }
 
     /// A partition whose folder is gone reads as no rows and no error, so none is ever made to name such a one.

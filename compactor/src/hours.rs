@@ -10,13 +10,14 @@ use log_format::Hour;
 use serde_json::Value;
 
 use crate::config::Limits;
+use crate::plan::Rewrite;
 
 /// What a run was asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// Which hours to look at.
     pub scope: Scope,
-    /// Hours are due that a newer writer would write better, or whose inputs are gone: the one way Parquet shrinks (C8).
+    /// Hours are due that a newer writer would write better; a single hour also if its inputs are gone.
     pub rewrite: bool,
 }
 
@@ -43,12 +44,24 @@ pub enum RequestError {
     /// `from` and `to` go together.
     #[error("{0} is missing: a backfill takes from and to, the first hour and the one after the last")]
     HalfRange(&'static str),
+    /// `from` is not before `to`.
+    #[error("from is {0} and to is {1}; the first must be before the second")]
+    Backwards(Hour, Hour),
     /// `rewrite` is neither true nor false.
     #[error("rewrite is {0}; it must be true or false")]
     Rewrite(String),
 }
 
 impl Request {
+    /// What may be written anew without new inputs. To shrink an hour takes naming that hour.
+    pub fn rewrite(&self) -> Rewrite {
+        match (self.rewrite, self.scope) {
+            (false, _) => Rewrite::No,
+            (true, Scope::Range(from, to)) if from.next() == to => Rewrite::Shrinking,
+            (true, _) => Rewrite::Older,
+        }
+    }
+
     /// Reads the Lambda's payload: `{"hour": …}`, `{"from": …, "to": …}`, either with `"rewrite": true`; anything else,
     /// such as what a schedule sends, is a tick.
     pub fn from_payload(payload: &Value) -> Result<Request, RequestError> {
@@ -65,7 +78,8 @@ fn scope(payload: &Value) -> Result<Scope, RequestError> {
         return Ok(Scope::Range(hour, hour.next()));
     }
     match (field(payload, "from")?, field(payload, "to")?) {
-        (Some(from), Some(to)) => Ok(Scope::Range(from, to)),
+        (Some(from), Some(to)) if from < to => Ok(Scope::Range(from, to)),
+        (Some(from), Some(to)) => Err(RequestError::Backwards(from, to)),
         (None, None) => Ok(Scope::Tick),
         (Some(_), None) => Err(RequestError::HalfRange("to")),
         (None, Some(_)) => Err(RequestError::HalfRange("from")),
@@ -138,6 +152,10 @@ mod tests {
         check(
             json!({"from": "2026-11-01T00"}),
             "to is missing: a backfill takes from and to, the first hour and the one after the last",
+        );
+        check(
+            json!({"from": "2026-11-02T00", "to": "2026-11-01T00"}),
+            "from is 2026-11-02T00 and to is 2026-11-01T00; the first must be before the second",
         );
         check(json!({"rewrite": "yes"}), r#"rewrite is "yes"; it must be true or false"#);
     }

@@ -2,8 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::timeout::TimeoutConfig;
 use catalog::Catalog;
 use chrono::Utc;
 use compactor::bucket::Bucket;
@@ -17,18 +19,25 @@ use uuid::Uuid;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    telemetry::quiet_panics();
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
-    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
     let bucket = Bucket::new(aws_sdk_s3::Client::new(&aws), config.bucket);
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);
     let compactor = &Arc::new(Compactor::new(bucket, catalog, config.limits));
     run(service_fn(move |event| compact(compactor, event))).await
 }
 
+/// A write to Glue has to follow its manifest's reading within ten minutes, so no call may hang.
+fn timeouts() -> TimeoutConfig {
+    let (attempt, operation) = (Duration::from_secs(60), Duration::from_secs(150));
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
+}
+
 async fn compact(compactor: &Arc<Compactor>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let time_limit = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
     let function = event.context.env_config.function_name.clone();
     let nonce = Uuid::new_v4().simple().to_string();
-    let invocation = Invocation { now: Utc::now(), time_limit, nonce, function };
+    let invocation = Invocation { wall: Arc::new(Utc::now), time_limit, nonce, function };
     Ok(handle(compactor, &event.payload, invocation).await?)
 }

@@ -3,6 +3,8 @@
 //! A folder goes claimed → live → retired → deleted, never back, and every step but the last is a write of the
 //! manifest. So no file of ours exists that no manifest knows (C5).
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
@@ -110,6 +112,18 @@ pub struct Retired {
 }
 
 impl Live {
+    /// How many of its inputs are not `listed` any more. One listed with another ETag was replaced, and is not gone.
+    pub fn gone(&self, listed: &[Input]) -> usize {
+        let listed: HashSet<&str> = listed.iter().map(|object| object.key.as_str()).collect();
+        self.inputs.iter().filter(|input| !listed.contains(input.key.as_str())).count()
+    }
+
+    /// How many of the objects `listed` are none of its inputs, or were replaced since.
+    pub fn new_among(&self, listed: &[Input]) -> usize {
+        let known: HashSet<(&str, &str)> = self.inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
+        listed.iter().filter(|object| !known.contains(&(object.key.as_str(), object.etag.as_str()))).count()
+    }
+
     /// The folder's prefix.
     pub fn folder(&self, hour: Hour) -> String {
         layout::parquet_folder(hour, &self.attempt)

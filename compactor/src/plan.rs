@@ -1,6 +1,5 @@
 //! What to do about one hour: a value that prints. Pure: the listing, the manifest and the clock are given.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,7 +7,7 @@ use log_format::Hour;
 
 use crate::WRITER_VERSION;
 use crate::config::Limits;
-use crate::manifest::{Input, Live, Manifest};
+use crate::manifest::{Input, Manifest};
 
 /// A claim younger than this belongs to a run that is at work. Leaving its hour alone saves work; it is not what keeps
 /// two runs apart, conditional writes are.
@@ -53,6 +52,17 @@ pub enum Plan {
         /// Why not.
         reason: Refusal,
     },
+}
+
+/// What may be written anew without new inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewrite {
+    /// Nothing.
+    No,
+    /// What an older writer wrote.
+    Older,
+    /// That, and an hour whose inputs are gone: the one way Parquet shrinks (C8). Asked for hour by hour.
+    Shrinking,
 }
 
 /// Why an hour is due.
@@ -106,13 +116,13 @@ pub enum Refusal {
 }
 
 /// Decides what to do about an hour.
-pub fn plan(seen: &Seen, now: DateTime<Utc>, limits: &Limits, rewrite: bool) -> Plan {
+pub fn plan(seen: &Seen, now: DateTime<Utc>, limits: &Limits, rewrite: Rewrite) -> Plan {
     let hour = seen.hour;
     if !crate::hours::closed(hour, now, limits) {
         return Plan::Nothing { hour, reason: Rest::Open };
     }
-    let gone = gone(seen);
-    if gone > 0 && !rewrite {
+    let gone = seen.manifest.live.as_ref().map_or(0, |live| live.gone(&seen.listed));
+    if gone > 0 && rewrite != Rewrite::Shrinking {
         return Plan::Leave { hour, reason: Refusal::InputGone { objects: gone } };
     }
     match due(seen, rewrite, gone) {
@@ -121,19 +131,11 @@ pub fn plan(seen: &Seen, now: DateTime<Utc>, limits: &Limits, rewrite: bool) -> 
     }
 }
 
-/// How many keys of the live inputs are no longer listed. One listed with another ETag was replaced, and is not gone.
-fn gone(seen: &Seen) -> usize {
-    let listed: HashSet<&str> = seen.listed.iter().map(|object| object.key.as_str()).collect();
-    inputs(seen.manifest.live.as_ref()).iter().filter(|input| !listed.contains(input.key.as_str())).count()
-}
-
-fn due(seen: &Seen, rewrite: bool, gone: usize) -> Result<Due, Rest> {
+fn due(seen: &Seen, rewrite: Rewrite, gone: usize) -> Result<Due, Rest> {
     let Some(live) = &seen.manifest.live else {
         return if seen.listed.is_empty() { Err(Rest::NoObjects) } else { Ok(Due::First) };
     };
-    let known: HashSet<(&str, &str)> =
-        live.inputs.iter().map(|input| (input.key.as_str(), input.etag.as_str())).collect();
-    let new = seen.listed.iter().filter(|object| !known.contains(&(object.key.as_str(), object.etag.as_str()))).count();
+    let new = live.new_among(&seen.listed);
     if new > 0 {
         return Ok(Due::Late { objects: new });
     }
@@ -141,21 +143,18 @@ fn due(seen: &Seen, rewrite: bool, gone: usize) -> Result<Due, Rest> {
         return Ok(Due::FileMissing);
     }
     let better = live.writer_version < WRITER_VERSION || gone > 0;
-    if rewrite && better { Ok(Due::Rewrite) } else { Err(Rest::UpToDate) }
+    if rewrite != Rewrite::No && better { Ok(Due::Rewrite) } else { Err(Rest::UpToDate) }
 }
 
 fn refuse(seen: &Seen, now: DateTime<Utc>, limits: &Limits) -> Option<Plan> {
     let hour = seen.hour;
-    let young = |claimed_at: DateTime<Utc>| now - claimed_at < TimeDelta::minutes(CLAIM_MINUTES_MIN);
+    // A claim from the future, by somebody's fast clock, is no younger than one from as far in the past.
+    let young = |claimed_at: DateTime<Utc>| (now - claimed_at).abs() < TimeDelta::minutes(CLAIM_MINUTES_MIN);
     if seen.manifest.claims.iter().any(|claim| young(claim.claimed_at)) {
         return Some(Plan::Leave { hour, reason: Refusal::Claimed });
     }
     let bytes: u64 = seen.listed.iter().map(|object| object.size).sum();
     (bytes > limits.input_bytes_max).then_some(Plan::Leave { hour, reason: Refusal::TooLarge { bytes } })
-}
-
-fn inputs(live: Option<&Live>) -> &[Input] {
-    live.map_or(&[], |live| &live.inputs)
 }
 
 /// The same inputs give the same bytes (C7), whatever order they were listed in.
@@ -202,12 +201,13 @@ impl fmt::Display for Refusal {
             Refusal::InputGone { objects } => write!(
                 f,
                 "{objects} objects that its Parquet holds rows of are gone from the event log; put them back, or \
-                 compact this hour with rewrite to carry their deletion through"
+                 carry their deletion through with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
             ),
             Refusal::Claimed => f.write_str("another run is at work on it"),
             Refusal::TooLarge { bytes } => write!(
                 f,
-                "its {bytes} bytes are more than this machine takes; compact this hour with the command on a larger one"
+                "its {bytes} bytes are more than the limits allow; raise INPUT_BYTES_MAX or DECODED_BYTES_MAX, and the \
+                 memory with it"
             ),
             Refusal::Contended => f.write_str("other runs kept changing its manifest; the next tick tries again"),
             Refusal::InputChanging => {
@@ -221,7 +221,7 @@ impl fmt::Display for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Counts, File};
+    use crate::manifest::{Counts, File, Live};
 
     const HOUR: &str = "2026-11-20T13";
     const CLOSED: &str = "2026-11-20T14:20:00Z";
@@ -258,6 +258,7 @@ mod tests {
     }
 
     fn check(seen: &Seen, now: &str, rewrite: bool, expected: &str) {
+        let rewrite = if rewrite { Rewrite::Shrinking } else { Rewrite::No };
         let plan = plan(seen, now.parse().unwrap(), &Limits { input_bytes_max: 100, ..Limits::default() }, rewrite);
         assert_eq!(plan.to_string().split("; ").next().unwrap(), expected);
     }
@@ -300,6 +301,10 @@ mod tests {
         let gone = "leave 2026-11-20T13: 1 objects that its Parquet holds rows of are gone from the event log";
         check(&seen, CLOSED, false, gone);
         check(&seen, CLOSED, true, "compact 2026-11-20T13: 2 objects, 20 bytes, 1 new");
+        assert_eq!(
+            plan(&seen, CLOSED.parse().unwrap(), &Limits::default(), Rewrite::Older).to_string().split("; ").next(),
+            Some(gone)
+        );
         let emptied = committed(&[("a", "1", 10)], &[]);
         check(&emptied, CLOSED, false, gone);
         check(&emptied, CLOSED, true, "compact 2026-11-20T13: 0 objects, 0 bytes, rewrite");
@@ -322,6 +327,8 @@ mod tests {
         seen.manifest = seen.manifest.claimed("x", "2026-11-20T14:20:00Z".parse().unwrap());
         check(&seen, "2026-11-20T14:34:59Z", false, "leave 2026-11-20T13: another run is at work on it");
         check(&seen, "2026-11-20T14:35:00Z", false, "compact 2026-11-20T13: 1 objects, 10 bytes, first time");
+        seen.manifest.claims[0].claimed_at = "2026-11-21T14:20:00Z".parse().unwrap();
+        check(&seen, CLOSED, false, "compact 2026-11-20T13: 1 objects, 10 bytes, first time");
     }
 
     #[test]
@@ -330,7 +337,7 @@ mod tests {
             &seen(&[("a", "1", 60), ("b", "1", 41)]),
             CLOSED,
             false,
-            "leave 2026-11-20T13: its 101 bytes are more than this machine takes",
+            "leave 2026-11-20T13: its 101 bytes are more than the limits allow",
         );
     }
 }

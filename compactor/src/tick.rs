@@ -7,24 +7,27 @@ use catalog::CatalogError;
 use log_format::Hour;
 use telemetry::error_chain;
 use tokio::task::JoinSet;
-use tokio::time::Duration;
+use tokio::time::{Duration, timeout};
 
-use crate::cut::CutError;
-use crate::hour::{Compactor, HourError, Outcome, Run};
+use crate::bucket::BucketError;
+use crate::cut::{CutError, Moved};
+use crate::hour::{Compactor, Outcome, Run};
 use crate::hours::{self, Request};
 use crate::manifest::Counts;
 use crate::plan::Refusal;
 
-/// An hour is begun only while so much of the run is left. An hour of 128 MB takes less.
-const HOUR_TIME_MIN: Duration = Duration::from_secs(120);
+/// An hour is begun only while so much of the run is left, and given up when none is.
+pub const HOUR_TIME_MIN: Duration = Duration::from_secs(120);
+/// The cut is looked at only while so much of the run is left.
+const CUT_TIME_MIN: Duration = Duration::from_secs(30);
 
 /// What became of a tick.
 #[derive(Debug)]
 pub struct Tick {
     /// Each hour that holds anything, and what became of it.
     pub outcomes: BTreeMap<Hour, Outcome>,
-    /// The cut, or why it could not be moved.
-    pub cut: Result<Hour, CutError>,
+    /// The cut, or why it could not be moved; none where no time was left for it.
+    pub cut: Option<Result<Moved, CutError>>,
 }
 
 /// Why a tick could not look at any hour.
@@ -32,7 +35,7 @@ pub struct Tick {
 pub enum TickError {
     /// The bucket could not be listed.
     #[error("failed to find the hours to look at")]
-    Survey(#[source] HourError),
+    Survey(#[from] BucketError),
     /// The catalog could not be listed.
     #[error("failed to find the hours that the catalog knows")]
     Catalog(#[source] CatalogError),
@@ -71,7 +74,11 @@ impl Tick {
             Outcome::Failed(why) => Some(format!("{hour} failed: {why}")),
             _ => None,
         });
-        let cut = self.cut.as_ref().err().map(|error| format!("the view's cut was not moved: {}", error_chain(error)));
+        let cut = self
+            .cut
+            .as_ref()
+            .and_then(|cut| cut.as_ref().err())
+            .map(|error| format!("the view's cut was not moved: {}", error_chain(error)));
         failed.chain(cut).collect()
     }
 
@@ -113,8 +120,8 @@ impl Compactor {
         progress: impl Fn(usize, usize),
     ) -> Result<Tick, TickError> {
         let (from, to) = hours::range(request, run.clock.now(), &self.limits);
-        let (inputs, manifests) = self.survey(from, to).await.map_err(TickError::Survey)?;
-        let with_objects: BTreeSet<Hour> = inputs.into_keys().collect();
+        let with_objects: BTreeSet<Hour> = self.inputs_by_hour(from, to).await?.into_keys().collect();
+        let manifests = self.hours_with_manifest(from, to).await?;
         let registered = self.catalog.json_hours(from).await.map_err(TickError::Catalog)?;
         let registered: HashSet<Hour> = registered.into_iter().collect();
         let hours: BTreeSet<Hour> = with_objects.iter().chain(&manifests).copied().collect();
@@ -125,7 +132,8 @@ impl Compactor {
             outcomes.insert(*hour, self.hour_of_tick(*hour, lost, run).await);
         }
         progress(hours.len(), hours.len());
-        Ok(Tick { outcomes, cut: self.move_cut(run).await })
+        let cut = if run.clock.left() > CUT_TIME_MIN { Some(self.move_cut(run).await) } else { None };
+        Ok(Tick { outcomes, cut })
     }
 
     /// One hour in a task of its own: an error or a panic in it is that hour's. The task is over when this returns, for
@@ -135,19 +143,24 @@ impl Compactor {
             return Outcome::Left(Refusal::NoTime);
         }
         let mut task = JoinSet::new();
+        let left = run.clock.left();
         let (compactor, run) = (Arc::clone(self), Arc::clone(run));
         task.spawn(async move {
             if lost {
                 // Its notification was lost, or the bucket was adopted with objects in it.
+                run.clock.may_write()?;
                 compactor.catalog.ensure_json_partition(hour).await?;
             }
             compactor.visit(hour, &run).await
         });
-        match task.join_next().await {
-            Some(Ok(Ok(outcome))) => outcome,
-            Some(Ok(Err(error))) => Outcome::Failed(error_chain(&error)),
-            Some(Err(panic)) => Outcome::Failed(error_chain(&panic)),
-            None => Outcome::Left(Refusal::NoTime),
+        let ended = timeout(left, task.join_next()).await;
+        task.shutdown().await;
+        match ended {
+            Ok(Some(Ok(Ok(outcome)))) => outcome,
+            Ok(Some(Ok(Err(error)))) => Outcome::Failed(error_chain(&error)),
+            // The message of a panic may quote an event (T4); the log says where it was.
+            Ok(Some(Err(_))) => Outcome::Failed("panicked".to_string()),
+            Ok(None) | Err(_) => Outcome::Left(Refusal::NoTime),
         }
     }
 }

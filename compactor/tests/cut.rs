@@ -18,7 +18,7 @@ async fn view_cut(world: &World) -> String {
 
 async fn check(world: &World, now: &str, cut: &str) {
     let tick = world.tick(now).await;
-    assert_eq!(tick.cut.unwrap(), hour(cut), "at {now}");
+    assert_eq!(tick.cut.unwrap().unwrap().cut, hour(cut), "at {now}");
     assert_eq!(view_cut(world).await, cut, "at {now}");
 }
 

@@ -3,7 +3,7 @@
 //! It does what Firehose does with a Direct PUT stream, a Lambda processor and an S3 destination: records wait in the
 //! transform's buffer, each batch goes through the transform, what comes back waits in a second buffer and is written
 //! as one gzip object, under the prefix of its oldest record's arrival. Which failures are retried and what an error
-//! object looks like follows what was captured from real Firehose, where that differs from its documentation.
+//! object looks like follows what projects that probed real Firehose report, where that differs from its documentation.
 //!
 //! Nothing is drawn from a clock or at random: the same settings and calls give the same keys and bytes.
 

@@ -40,9 +40,10 @@ impl Hour {
         if !shaped {
             return None;
         }
-        let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
         let time = NaiveTime::from_hms_opt(hour.parse().ok()?, 0, 0)?;
-        Some(Hour(date.and_time(time).and_utc()))
+        let parsed = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
+        // The parser takes signs and blanks too, but no key is written so.
+        Some(Hour(parsed.and_time(time).and_utc())).filter(|hour| hour.date() == date)
     }
 
     /// The first moment of the hour.
@@ -166,11 +167,28 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_hour() {
-        for text in ["", "2026-11-20", "2026-11-20T24", "2026-11-20T1", "2026-11-20T+1", "2026-13-20T01", "26-11-20T01"]
-        {
+        for text in [
+            "",
+            "2026-11-20",
+            "2026-11-20T24",
+            "2026-11-20T1",
+            "2026-11-20T+1",
+            "2026-13-20T01",
+            "26-11-20T01",
+            "2026- 1-20T13",
+            "+026-11-20T13",
+        ] {
             assert_eq!(text.parse::<Hour>(), Err(ParseHourError { text: text.to_string() }));
         }
-        for path in ["2026/11/20", "2026/11/20/24", "2026/11/20/13/", "2026-11-20/13", "x/2026/11/20/13"] {
+        for path in [
+            "2026/11/20",
+            "2026/11/20/24",
+            "2026/11/20/13/",
+            "2026-11-20/13",
+            "x/2026/11/20/13",
+            "2026/ 1/20/13",
+            "+026/11/20/13",
+        ] {
             assert_eq!(Hour::from_path(path), None, "{path}");
         }
     }

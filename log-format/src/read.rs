@@ -19,9 +19,6 @@ pub enum LineError {
         /// Length of the line.
         bytes: usize,
     },
-    /// The line is not UTF-8.
-    #[error("line is not UTF-8")]
-    NotUtf8,
     /// The line does not begin with a JSON object.
     #[error("line is not a JSON object")]
     NotJson(#[source] serde_json::Error),
@@ -35,7 +32,6 @@ impl LineError {
     pub fn reason(&self) -> &'static str {
         match self {
             LineError::TooLong { .. } => "TooLong",
-            LineError::NotUtf8 => "NotUtf8",
             LineError::NotJson(_) => "NotJson",
             LineError::Empty => "Empty",
         }
@@ -44,18 +40,38 @@ impl LineError {
 
 /// Reads one line, its newline not included.
 ///
-/// F2: a row holds what the JSON table's reader shows: of duplicate keys the last, a value that is not a string as its
-/// JSON text, nothing of what follows the object, `?` for a lone surrogate. Fields at the top level that have no
-/// column, as the predecessor wrote them, are folded into `extra`.
+/// F2: a row holds what the JSON table's reader shows: of duplicate keys the last, nothing of what follows the object,
+/// `?` for a lone surrogate, U+FFFD for bytes that are not UTF-8. A value that is not a string, as no line of ours has
+/// it, is its JSON text as it stands, where that reader writes it anew (`1e400` as `1E+400`, without blanks). Fields at
+/// the top level that have no column, as the predecessor wrote them, are folded into `extra`.
 pub fn read_line(line: &[u8]) -> Result<Row<'_>, LineError> {
     if line.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong { bytes: line.len() });
     }
-    let object = Object::parse_first(line).map_err(|error| match std::str::from_utf8(line) {
-        Ok(_) => LineError::NotJson(error),
-        Err(_) => LineError::NotUtf8,
-    })?;
-    let (mut row, leftover) = split(&object);
+    let line = trim(line);
+    match Object::parse_first(line) {
+        Ok(object) => row_of(&object),
+        Err(error) if std::str::from_utf8(line).is_ok() => Err(LineError::NotJson(error)),
+        Err(_) => lossy(line),
+    }
+}
+
+/// Trino trims as Java does: every byte up to the blank is white space.
+fn trim(line: &[u8]) -> &[u8] {
+    let begin = line.iter().position(|byte| *byte > b' ').unwrap_or(line.len());
+    &line[begin..]
+}
+
+/// Bytes that are not UTF-8 are shown as U+FFFD; where they lie between the values, the line is none.
+fn lossy(line: &[u8]) -> Result<Row<'_>, LineError> {
+    let text = String::from_utf8_lossy(line);
+    let object = Object::parse_first(text.as_bytes()).map_err(LineError::NotJson)?;
+    let row = row_of(&object)?;
+    Ok(row.map(|value| value.map(|text| Cow::Owned(text.into_owned()))))
+}
+
+fn row_of<'a>(object: &Object<'a>) -> Result<Row<'a>, LineError> {
+    let (mut row, leftover) = split(object);
     if row.iter().all(Option::is_none) {
         return Err(LineError::Empty);
     }
@@ -146,6 +162,8 @@ mod tests {
         check(r#"{"type":"s"} trailing"#, "type=s");
         check(r#"{"type":"\ud800"}"#, "type=?");
         check(" \t{\"type\":\"s\"}\r", "type=s");
+        check("\u{1e}\0{\"type\":\"s\"}\0", "type=s");
+        assert_eq!(shown(b"{\"type\":\"a\xffb\xe2\x82\"}"), "type=a\u{fffd}b\u{fffd}");
     }
 
     #[test]
@@ -165,7 +183,8 @@ mod tests {
         check(r#"{"type":"s""#, "NotJson");
         check("{}", "Empty");
         check(r#"{"tenant_name":"acme"}"#, "Empty");
-        assert_eq!(shown(b"{\"type\":\"\xff\"}"), "NotUtf8");
+        assert_eq!(shown(b"{\"type\":\"s\"\xff}"), "NotJson");
+        check("\u{feff}{\"type\":\"s\"}", "NotJson");
         assert_eq!(shown(&vec![b' '; LINE_BYTES_MAX + 1]), "TooLong");
     }
 }

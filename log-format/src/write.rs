@@ -5,7 +5,7 @@ use crate::object::Object;
 
 /// An event that gives no column a value, so that its line could not be seen in any table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the event has no field")]
+#[error("the event has no field that any column would show")]
 pub struct EmptyEvent;
 
 /// Appends the line of `event`, with its newline, to `line`.

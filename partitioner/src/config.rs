@@ -11,7 +11,7 @@ pub struct Config {
 
 /// A variable that is missing or empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("environment variable {0} is not set; the template sets it")]
+#[error("environment variable {0} is not set")]
 pub struct ConfigError(&'static str);
 
 impl Config {

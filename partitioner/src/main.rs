@@ -12,6 +12,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    telemetry::quiet_panics();
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);

@@ -3,6 +3,16 @@
 pub mod metrics;
 
 use std::error::Error;
+use std::io::Write;
+
+/// Has a panic say where it was, and nothing else: its message may quote a value of an event.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        // Where standard error is gone there is nobody left to tell.
+        let _ = writeln!(std::io::stderr().lock(), "panicked at {place}");
+    }));
+}
 
 /// An error's message followed by those of its causes, outermost first.
 ///

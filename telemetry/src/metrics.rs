@@ -54,7 +54,9 @@ pub const PARTITIONS_CREATED: Metric = count("PartitionsCreated");
 pub const HOURS_COMPACTED: Metric = count("HoursCompacted");
 /// Compactor: hours that ended with an error or a panic.
 pub const HOURS_FAILED: Metric = count("HoursFailed");
-/// Compactor: hours that nothing was done about because an input is gone.
+/// Compactor: hours with something due that a later run has to do.
+pub const HOURS_LEFT: Metric = count("HoursLeft");
+/// Compactor: hours that wait for somebody's decision.
 pub const HOURS_LEFT_ALONE: Metric = count("HoursLeftAlone");
 /// Compactor: rows written.
 pub const ROWS: Metric = count("Rows");
@@ -66,7 +68,7 @@ pub const COLLISIONS: Metric = count("Collisions");
 pub const REJECTED: Metric = count("Rejected");
 
 /// Every metric, for whoever watches them.
-pub const ALL: [Metric; 15] = [
+pub const ALL: [Metric; 16] = [
     RECORDS,
     RECORDS_OK,
     RECORDS_FAILED,
@@ -77,6 +79,7 @@ pub const ALL: [Metric; 15] = [
     PARTITIONS_CREATED,
     HOURS_COMPACTED,
     HOURS_FAILED,
+    HOURS_LEFT,
     HOURS_LEFT_ALONE,
     ROWS,
     DUPLICATES,

@@ -10,6 +10,7 @@ use transform::handler;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    telemetry::quiet_panics();
     run(service_fn(transform)).await
 }
 

@@ -14,8 +14,8 @@ pub enum RecordError {
     /// The envelope has no object at `detail.data`; an Auth0 Event Stream, say.
     #[error("envelope has no object at detail.data")]
     NoEvent,
-    /// The event has no field at all.
-    #[error("event has no field")]
+    /// The event has no field, or none but null ones of columns.
+    #[error("event has no field that any column would show")]
     Empty,
     /// The line would be longer than any reader of ours takes.
     #[error("line is longer than {LINE_BYTES_MAX} bytes")]

@@ -61,7 +61,7 @@ fn damaged(envelope: &str, damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
-/// Batches of one to eight envelopes; about half of them are whole.
+/// Batches of one to seven envelopes; about half of them are whole.
 fn batch() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let shapes = shapes();
     let damages = prop_oneof![3 => Just(Vec::new()), 2 => vec(damage(), 1..4)];

@@ -14,6 +14,7 @@ use compactor::config::Limits;
 use compactor::hour::{Compactor, Outcome, Run};
 use compactor::hours::{Request, Scope};
 use compactor::manifest::Manifest;
+use compactor::plan::Rewrite;
 use compactor::tick::Tick;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -72,10 +73,11 @@ impl World {
         self.s3.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
     }
 
-    pub(crate) fn run(&self, now: &str, rewrite: bool) -> Run {
+    pub(crate) fn run(&self, now: &str, rewrite: Rewrite) -> Run {
         let now: DateTime<Utc> = now.parse().unwrap();
         self.ticks.set(self.ticks.get() + 1);
-        Run { clock: Clock::start(now, Duration::from_secs(900)), nonce: format!("run{}", self.ticks.get()), rewrite }
+        let clock = Clock::start(Arc::new(move || now), Duration::from_secs(900));
+        Run { clock, nonce: format!("run{}", self.ticks.get()), rewrite }
     }
 
     pub(crate) async fn tick(&self, now: &str) -> Tick {
@@ -83,12 +85,12 @@ impl World {
     }
 
     pub(crate) async fn ask(&self, now: &str, request: Request) -> Tick {
-        let run = Arc::new(self.run(now, request.rewrite));
+        let run = Arc::new(self.run(now, request.rewrite()));
         self.compactor.tick(&request, &run, |_, _| {}).await.unwrap()
     }
 
     pub(crate) async fn manifest(&self, hour: &str) -> Manifest {
-        let run = self.run("2026-11-20T14:30:00Z", false);
+        let run = self.run("2026-11-20T14:30:00Z", Rewrite::No);
         self.compactor.manifest(hour.parse().unwrap(), &run).await.unwrap().unwrap()
     }
 

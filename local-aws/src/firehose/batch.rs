@@ -66,7 +66,7 @@ impl Failure {
                   processing result is Ok.",
     };
 
-    /// A line of an error object. Real Firehose writes `lambdaARN`, whatever its documentation says.
+    /// A line of an error object. Firehose is reported to write `lambdaARN` where its documentation has `lambdaArn`.
     pub(super) fn error_line(&self, record: &Record, attempts: u32, now: DateTime<Utc>, arn: &str) -> String {
         let raw = STANDARD.encode(&record.data);
         let (arrival, end) = (record.arrival.timestamp_millis(), now.timestamp_millis());

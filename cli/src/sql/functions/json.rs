@@ -29,18 +29,20 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 fn extract(arguments: &[ArrayRef], show: fn(&str) -> Option<Cow<'_, str>>) -> Result<ArrayRef> {
     let (texts, paths) = (as_string_array(&arguments[0])?, as_string_array(&arguments[1])?);
     let mut shown = StringBuilder::new();
-    let mut path = Path::default();
+    let mut path: Option<Path> = None;
     for (text, path_text) in texts.iter().zip(paths) {
         let (Some(text), Some(path_text)) = (text, path_text) else {
             shown.append_null();
             continue;
         };
         // The path is the same in every row, as a rule.
-        if path.text != path_text {
-            path = Path::parse(path_text)?;
-        }
+        let known = match path.take().filter(|path| path.text == path_text) {
+            Some(known) => known,
+            None => Path::parse(path_text)?,
+        };
         let json = serde_json::from_str::<&RawValue>(text);
-        shown.append_option(json.ok().and_then(|json| path.find(json.get())).and_then(show));
+        shown.append_option(json.ok().and_then(|json| known.find(json.get())).and_then(show));
+        path = Some(known);
     }
     Ok(Arc::new(shown.finish()))
 }
@@ -55,7 +57,7 @@ fn scalar(json: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A path: `$.a.b`, `$.a[0]`, `$["k.v"]`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Path {
     text: String,
     steps: Vec<Step>,

@@ -59,8 +59,14 @@ fn date_add(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let mut moments = TimestampMillisecondBuilder::new().with_timezone(ZONE);
     for ((unit, count), moment) in units.iter().zip(counts).zip(as_timestamp_millisecond_array(&arguments[2])?) {
         let unit = unit.map(unit_millis).transpose()?;
-        let sum = unit.zip(count).zip(moment).map(|((unit, count), moment)| moment + unit.saturating_mul(count));
-        moments.append_option(sum);
+        let Some(((unit, count), moment)) = unit.zip(count).zip(moment) else {
+            moments.append_null();
+            continue;
+        };
+        match unit.checked_mul(count).and_then(|span| moment.checked_add(span)) {
+            Some(sum) => moments.append_value(sum),
+            None => return exec_err!("date_add of {count} leaves the range of a timestamp"),
+        }
     }
     Ok(Arc::new(moments.finish()))
 }
