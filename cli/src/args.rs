@@ -16,6 +16,9 @@ pub struct Args {
     /// Where to work and how to print.
     #[command(flatten)]
     pub place: Place,
+    /// Options of the demo, which is what runs where no subcommand is given.
+    #[command(flatten)]
+    pub demo: Demo,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -24,6 +27,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   auth0-s3-logs                                    run the demo: a day of traffic through the whole pipeline
+  auth0-s3-logs --events 5000 --seed 7             a smaller one
   auth0-s3-logs run --events events.ndjson         take your own events through it
   auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
   auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
@@ -41,7 +45,7 @@ pub struct Place {
     /// The folder that holds the bucket and the catalog
     #[arg(long, global = true, value_name = "DIR", default_value = "auth0-s3-logs-data")]
     pub data: PathBuf,
-    /// The bucket: objects lie in DIR/<BUCKET>/<key>
+    /// The bucket: an object lies in DIR/BUCKET/KEY
     #[arg(long, global = true, value_name = "BUCKET", default_value = "auth0-logs", value_parser = NonEmptyStringValueParser::new())]
     pub bucket: String,
     /// The Glue database that holds the tables
@@ -67,30 +71,35 @@ pub enum Command {
     Serve(Serve),
 }
 
-impl Default for Command {
-    fn default() -> Command {
-        Command::Demo(Demo::default())
-    }
-}
-
 /// Options of the demo.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[command(after_help = "Example:\n  auth0-s3-logs demo --events 1000000 --hours 72 --seed 7")]
 pub struct Demo {
-    /// How many events are sent, duplicates and broken ones included
-    #[arg(long, value_name = "N", default_value_t = Demo::default().events, value_parser = clap::value_parser!(u64).range(1..))]
-    pub events: u64,
-    /// Over how many hours
-    #[arg(long, value_name = "N", default_value_t = Demo::default().hours, value_parser = clap::value_parser!(u32).range(1..=8784))]
-    pub hours: u32,
-    /// The same seed gives the same events
-    #[arg(long, value_name = "N", default_value_t = Demo::default().seed)]
-    pub seed: u64,
+    /// How many events are sent, duplicates and broken ones included [default: 100000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    events: Option<u64>,
+    /// Over how many hours [default: 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8784))]
+    hours: Option<u32>,
+    /// The same seed gives the same events [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
-impl Default for Demo {
-    fn default() -> Demo {
-        Demo { events: 100_000, hours: 24, seed: 1 }
+impl Demo {
+    /// How many events are sent.
+    pub fn events(&self) -> u64 {
+        self.events.unwrap_or(100_000)
+    }
+
+    /// Over how many hours.
+    pub fn hours(&self) -> u32 {
+        self.hours.unwrap_or(24)
+    }
+
+    /// What the events are drawn from.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
     }
 }
 
@@ -171,6 +180,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_needs_no_name() {
+        let args = Args::try_parse_from(["auth0-s3-logs", "--events", "7", "--json"]).unwrap();
+        assert_eq!((args.demo.events(), args.demo.hours(), args.place.json), (7, 24, true));
+        let args = Args::try_parse_from(["auth0-s3-logs", "--data", "x", "run", "--events", "a", "b"]).unwrap();
+        assert_eq!(args.demo, Demo::default());
     }
 
     #[test]

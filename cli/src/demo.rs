@@ -47,10 +47,10 @@ struct Check {
 /// Runs the demo.
 pub async fn demo(place: &Place, options: &Demo, given: &Given) -> anyhow::Result<Verdict> {
     let started = Instant::now();
-    let settings = Settings::new(options.seed, options.events, START, options.hours);
+    let settings = Settings::new(options.seed(), options.events(), START, options.hours());
     let traffic = Traffic::new(settings);
     let injected = traffic.injected();
-    let bar = progress::bar(options.events, "events", given.terminal);
+    let bar = progress::bar(options.events(), "events", given.terminal);
     let mut pipeline = Pipeline::open(place, given, bar).await?;
     let mut late_hours = std::collections::BTreeSet::new();
     for sent in traffic {

@@ -22,7 +22,8 @@ mod query;
 
 use std::process::ExitCode;
 
-use args::{Args, Command};
+use anyhow::ensure;
+use args::{Args, Command, Demo};
 use given::Given;
 
 /// What a command that did its work found.
@@ -48,8 +49,11 @@ impl Verdict {
 
 /// Does what the command line asks for.
 pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
-    let place = args.place;
-    match args.command.unwrap_or_default() {
+    let (place, demo) = (args.place, args.demo);
+    let command = args.command.unwrap_or(Command::Demo(demo.clone()));
+    let misplaced = demo != Demo::default() && !matches!(command, Command::Demo(_));
+    ensure!(!misplaced, "--events N, --hours and --seed are the demo's, which needs no subcommand");
+    match command {
         Command::Demo(options) => demo::demo(&place, &options, given).await,
         Command::Run(options) => run::run(&place, &options, given).await,
         Command::Compact(options) => compact::compact(&place, &options, given).await,

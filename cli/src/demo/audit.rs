@@ -67,7 +67,7 @@ pub(super) async fn compare(
 
 fn during(options: &Demo, start: DateTime<Utc>) -> String {
     // Firehose's buffers carry the last events over the end.
-    let end = start + TimeDelta::hours(i64::from(options.hours) + 8);
+    let end = start + TimeDelta::hours(i64::from(options.hours()) + 8);
     format!("\"date\" BETWEEN DATE '{}' AND DATE '{}'", start.format("%Y-%m-%d"), end.format("%Y-%m-%d"))
 }
 
