@@ -1,4 +1,4 @@
-//! The steps of one hour, in their order: look, claim, rewrite, commit, publish.
+//! The steps of one hour, in their order: look, claim, rewrite, commit; then publish, in a file of its own.
 //!
 //! Every step may run twice, and a crash between any two leaves each row readable once: the folder is claimed before a
 //! file is written, read back before it is committed, and published only after it is live. Nothing is deleted here;
@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use catalog::{Catalog, CatalogError, Pointer};
-use chrono::{DateTime, TimeDelta, Utc};
+use catalog::{Catalog, CatalogError};
+use chrono::{DateTime, Utc};
 use log_format::{Hour, layout};
 use sha2::{Digest, Sha256};
 
@@ -117,16 +117,13 @@ pub(crate) struct Stored {
     pub(crate) manifest: Manifest,
     /// None where there is no manifest yet.
     pub(crate) etag: Option<String>,
-    at: DateTime<Utc>,
+    pub(crate) at: DateTime<Utc>,
 }
 
 /// How often an hour is begun anew when others change it under our hands.
 const BEGINNINGS_MAX: u32 = 3;
 /// How often a write of the manifest is tried that others keep refusing.
-const WRITES_MAX: u32 = 5;
-/// A Glue write follows the manifest's reading within this time, or not at all: it has no condition of its own.
-const PUBLISH_MINUTES_MAX: i64 = 10;
-
+pub(crate) const WRITES_MAX: u32 = 5;
 /// How one beginning of an hour ended.
 enum Ended {
     With(Outcome),
@@ -386,45 +383,6 @@ impl Compactor {
                 Ok(Some(_)) | Err(_) => return,
             }
         }
-    }
-
-    /// Step 5. Makes the partition name the live folder. Glue's write has no condition, so the manifest is read again
-    /// after it, whatever became of it, and if `live` moved the newer one is applied.
-    async fn publish(&self, stored: Stored, run: &Run) -> Result<(), HourError> {
-        let hour = stored.manifest.hour;
-        let mut stored = stored;
-        for _ in 0..WRITES_MAX {
-            let Some(live) = &stored.manifest.live else { return Ok(()) };
-            let found = self.catalog.parquet_pointer(hour).await?;
-            let location = self.bucket.uri(&live.folder(hour));
-            let manifest_etag = stored.etag.clone().unwrap_or_default();
-            let same = found.filter(|pointer| pointer.location == location);
-            if same.as_ref().is_some_and(|pointer| pointer.manifest_etag == manifest_etag) {
-                return Ok(());
-            }
-            self.see_files(hour, live).await?;
-            let fresh = run.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
-            let mut pointed = Ok(());
-            if fresh {
-                run.clock.may_write()?;
-                let since = same.map_or(Some(run.clock.now()), |pointer| pointer.since);
-                pointed = self.catalog.point_parquet(hour, &Pointer { location, manifest_etag, since }).await;
-            }
-            let again = self.read_manifest(hour, run).await?;
-            if fresh && again.manifest.live_attempt() == stored.manifest.live_attempt() {
-                return Ok(pointed?);
-            }
-            stored = again;
-        }
-        Err(HourError::Unpublished { hour })
-    }
-
-    /// A partition whose folder is gone reads as no rows and no error, so none is ever made to name such a one.
-    async fn see_files(&self, hour: Hour, live: &Live) -> Result<(), HourError> {
-        let folder = live.folder(hour);
-        let there: HashSet<String> = self.bucket.list(&folder).await?.into_iter().map(|file| file.key).collect();
-        let whole = live.files.iter().all(|file| there.contains(&file.key));
-        if whole { Ok(()) } else { Err(HourError::Folder { folder }) }
     }
 
     /// The manifest of an hour, an empty one where there is none.

@@ -35,6 +35,7 @@ pub mod hour;
 pub mod hours;
 pub mod manifest;
 pub mod plan;
+mod publish;
 pub mod rows;
 pub mod tick;
 

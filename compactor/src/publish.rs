@@ -1,0 +1,54 @@
+//! The last step of an hour: its partition names the live folder.
+
+use std::collections::HashSet;
+
+use catalog::Pointer;
+use chrono::TimeDelta;
+use log_format::Hour;
+
+use crate::hour::{Compactor, HourError, Run, Stored, WRITES_MAX};
+use crate::manifest::Live;
+
+/// A Glue write follows the manifest's reading within this time, or not at all: it has no condition of its own.
+const PUBLISH_MINUTES_MAX: i64 = 10;
+
+impl Compactor {
+    /// Step 5. Makes the partition name the live folder. Glue's write has no condition, so the manifest is read again
+    /// after it, whatever became of it, and if `live` moved the newer one is applied.
+    pub(crate) async fn publish(&self, stored: Stored, run: &Run) -> Result<(), HourError> {
+        let hour = stored.manifest.hour;
+        let mut stored = stored;
+        for _ in 0..WRITES_MAX {
+            let Some(live) = &stored.manifest.live else { return Ok(()) };
+            let found = self.catalog.parquet_pointer(hour).await?;
+            let location = self.bucket.uri(&live.folder(hour));
+            let manifest_etag = stored.etag.clone().unwrap_or_default();
+            let same = found.filter(|pointer| pointer.location == location);
+            if same.as_ref().is_some_and(|pointer| pointer.manifest_etag == manifest_etag) {
+                return Ok(());
+            }
+            self.see_files(hour, live).await?;
+            let fresh = run.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
+            let mut pointed = Ok(());
+            if fresh {
+                run.clock.may_write()?;
+                let since = same.map_or(Some(run.clock.now()), |pointer| pointer.since);
+                pointed = self.catalog.point_parquet(hour, &Pointer { location, manifest_etag, since }).await;
+            }
+            let again = self.read_manifest(hour, run).await?;
+            if fresh && again.manifest.live_attempt() == stored.manifest.live_attempt() {
+                return Ok(pointed?);
+            }
+            stored = again;
+        }
+        Err(HourError::Unpublished { hour })
+    }
+
+    /// A partition whose folder is gone reads as no rows and no error, so none is ever made to name such a one.
+    async fn see_files(&self, hour: Hour, live: &Live) -> Result<(), HourError> {
+        let folder = live.folder(hour);
+        let there: HashSet<String> = self.bucket.list(&folder).await?.into_iter().map(|file| file.key).collect();
+        let whole = live.files.iter().all(|file| there.contains(&file.key));
+        if whole { Ok(()) } else { Err(HourError::Folder { folder }) }
+    }
+}
