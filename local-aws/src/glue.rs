@@ -19,11 +19,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::catalog::Catalog;
+pub(crate) use self::catalog::CATALOG_ID;
+pub(crate) use self::error::body as error_body;
 use self::error::GlueError;
 use crate::Clock;
 use crate::journal::JournalError;
+use crate::seam::FailEntry;
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+/// Of every answer.
+pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
 /// Glue takes no longer request.
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -42,17 +46,21 @@ impl Glue {
         Ok(Glue { catalog: Mutex::new(Catalog::open(journal, clock)?) })
     }
 
-    /// Answers a call, whose input is `body`.
-    pub(crate) async fn answer(&self, call: &str, mut body: Body) -> Result<Response<Body>, HttpError> {
-        let body = body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)?;
+    /// Answers a call, whose input is `body`. An entry of a batch may be told to fail.
+    pub(crate) fn answer(&self, call: &str, body: &Bytes, entry: Option<FailEntry>) -> Result<Response<Body>, HttpError> {
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
-        let (status, text) = match route(&mut catalog, call, &body) {
+        let (status, text) = match route(&mut catalog, call, body) {
             Ok(text) => (StatusCode::OK, text),
             Err(error) => (error.status(), error.body()),
         };
         let response = Response::builder().status(status).header(header::CONTENT_TYPE, CONTENT_TYPE);
         response.body(Body::from(text)).map_err(|error| HttpError::new(error.into()))
     }
+}
+
+/// The input of a call, whole.
+pub(crate) async fn input(mut body: Body) -> Result<Bytes, HttpError> {
+    body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)
 }
 
 /// The calls there are.

@@ -11,7 +11,7 @@ use crate::Clock;
 use crate::journal::{Journal, JournalError};
 
 /// The account that everything belongs to.
-pub(super) const CATALOG_ID: &str = "000000000000";
+pub(crate) const CATALOG_ID: &str = "000000000000";
 
 /// A database, table or partition as it is answered: what the client sent, and what Glue adds.
 pub(super) type Entity = Map<String, Value>;

@@ -33,6 +33,11 @@ pub(super) struct ErrorDetail {
     error_message: String,
 }
 
+/// The body of an answer that is the error `name`.
+pub(crate) fn body(name: &str, message: &str) -> Vec<u8> {
+    json!({"__type": name, "Message": message}).to_string().into_bytes()
+}
+
 impl GlueError {
     fn name(&self) -> &'static str {
         match self {
@@ -53,7 +58,7 @@ impl GlueError {
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
-        json!({"__type": self.name(), "Message": self.to_string()}).to_string().into_bytes()
+        body(self.name(), &self.to_string())
     }
 
     pub(super) fn detail(&self) -> ErrorDetail {
