@@ -19,7 +19,8 @@ impl LocalAws {
             Some(name) => {
                 let input = glue::input(request.into_body()).await?;
                 let call = seam::of_glue(&self.caller, &name, &input);
-                self.pass(call, move |entry| async move { aws.services.glue.answer(&name, &input, entry) }.boxed()).await
+                self.pass(call, move |entry| async move { aws.services.glue.answer(&name, &input, entry) }.boxed())
+                    .await
             }
             None => {
                 let call = seam::of_s3(&self.caller, &request);
@@ -37,7 +38,11 @@ impl LocalAws {
         })
     }
 
-    async fn answer_s3(&self, mut request: Request<Body>, entry: Option<FailEntry>) -> Result<Response<Body>, HttpError> {
+    async fn answer_s3(
+        &self,
+        mut request: Request<Body>,
+        entry: Option<FailEntry>,
+    ) -> Result<Response<Body>, HttpError> {
         let is_head = request.method() == Method::HEAD;
         entry.map(|entry| request.extensions_mut().insert(entry));
         let mut response = self.services.s3.call(signature::take_off(request)).await?;

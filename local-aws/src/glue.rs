@@ -18,10 +18,10 @@ use s3s::{Body, HttpError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::catalog::Catalog;
 pub(crate) use self::catalog::CATALOG_ID;
-pub(crate) use self::error::body as error_body;
+use self::catalog::Catalog;
 use self::error::GlueError;
+pub(crate) use self::error::body as error_body;
 use crate::Clock;
 use crate::journal::JournalError;
 use crate::seam::FailEntry;
@@ -47,7 +47,12 @@ impl Glue {
     }
 
     /// Answers a call, whose input is `body`. An entry of a batch may be told to fail.
-    pub(crate) fn answer(&self, call: &str, body: &Bytes, entry: Option<FailEntry>) -> Result<Response<Body>, HttpError> {
+    pub(crate) fn answer(
+        &self,
+        call: &str,
+        body: &Bytes,
+        entry: Option<FailEntry>,
+    ) -> Result<Response<Body>, HttpError> {
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         let (status, text) = match route(&mut catalog, call, body) {
             Ok(text) => (StatusCode::OK, text),

@@ -145,11 +145,7 @@ impl LocalAws {
     }
 
     /// Takes a call through the seam.
-    async fn pass<R: Reply>(
-        &self,
-        call: Call,
-        serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>,
-    ) -> R {
+    async fn pass<R: Reply>(&self, call: Call, serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>) -> R {
         let seam = &self.services.seam;
         if seam.is_idle() { serve(None).await } else { Arc::clone(seam).pass(call, serve).await }
     }

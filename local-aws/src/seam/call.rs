@@ -192,7 +192,11 @@ mod tests {
         check_s3("GET /b?list-type=2&prefix=a%2F", &[], "ListObjectsV2 arn:aws:s3:::b prefix=a/");
         check_s3("GET /b/?delimiter=/", &[], "ListObjects arn:aws:s3:::b delimiter=/");
         check_s3("POST /b?delete", &[], "DeleteObjects arn:aws:s3:::b");
-        check_s3("GET /b/a%20b/c?x-id=GetObject", &[("range", "bytes=0-1")], "GetObject arn:aws:s3:::b/a b/c range=bytes=0-1");
+        check_s3(
+            "GET /b/a%20b/c?x-id=GetObject",
+            &[("range", "bytes=0-1")],
+            "GetObject arn:aws:s3:::b/a b/c range=bytes=0-1",
+        );
         check_s3("PUT /b/k", &[("if-none-match", "*")], "PutObject arn:aws:s3:::b/k if-none-match=*");
         check_s3("PUT //k", &[("host", "b.localhost:1")], "PutObject arn:aws:s3:::b//k");
         check_s3("PUT /b/k", &[("x-amz-copy-source", "b/a")], "CopyObject arn:aws:s3:::b/k x-amz-copy-source=b/a");

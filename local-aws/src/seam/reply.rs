@@ -98,5 +98,7 @@ fn reset() -> HttpError {
 }
 
 fn xml(code: &str) -> String {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{INJECTED}</Message></Error>")
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{INJECTED}</Message></Error>"
+    )
 }
