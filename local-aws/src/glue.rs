@@ -54,6 +54,7 @@ impl Glue {
         entry: Option<FailEntry>,
     ) -> Result<Response<Body>, HttpError> {
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        catalog.failing = entry;
         let (status, text) = match route(&mut catalog, call, body) {
             Ok(text) => (StatusCode::OK, text),
             Err(error) => (error.status(), error.body()),

@@ -31,7 +31,14 @@ use self::gates::Waiting;
 
 /// Which entry of a batch is to fail; of a batch of n, the one with this number modulo n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FailEntry(pub(crate) usize);
+pub(crate) struct FailEntry(usize);
+
+impl FailEntry {
+    /// Is it the entry at `index` of a batch of `count`?
+    pub(crate) fn is(self, index: usize, count: usize) -> bool {
+        self.0 % count == index
+    }
+}
 
 /// What stands between callers and services.
 #[derive(Debug, Default)]

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
+use aws_sdk_glue::types::{Column, DatabaseInput, PartitionInput, PartitionValueList, TableInput};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures::FutureExt;
 use local_aws::LocalAws;
@@ -195,6 +197,39 @@ async fn who_gives_up_waits_at_no_gate_and_dropped_gates_let_all_go() {
     assert_eq!(gates.held().len(), 1);
     drop(gates);
     assert_eq!(waiting.await.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn one_entry_of_a_batch_fails() {
+    let (aws, _folder) = start();
+    let (s3, glue) = (aws.s3(), aws.glue());
+    for key in ["a", "b", "c"] {
+        put(&s3, key).await;
+    }
+    glue.create_database().database_input(DatabaseInput::builder().name("d").build().unwrap()).send().await.unwrap();
+    let key = Column::builder().name("hour").build().unwrap();
+    let table = TableInput::builder().name("t").partition_keys(key).build().unwrap();
+    glue.create_table().database_name("d").table_input(table).send().await.unwrap();
+
+    aws.inject(Faults::by(|_, _| Some(Fault::Entry(4))));
+    let keys = ["a", "b", "c"].map(|key| ObjectIdentifier::builder().key(key).build().unwrap());
+    let delete = Delete::builder().set_objects(Some(keys.to_vec())).build().unwrap();
+    let deleted = s3.delete_objects().bucket("bucket").delete(delete).send().await.unwrap();
+    let errors: Vec<_> = deleted.errors().iter().map(|it| (it.key().unwrap(), it.code().unwrap())).collect();
+    assert_eq!((deleted.deleted().len(), errors), (2, vec![("b", "InternalError")]));
+    assert_eq!((get(&s3, "a").await.as_str(), get(&s3, "b").await.as_str()), ("404 NoSuchKey", "one"));
+
+    let partitions = ["1", "2", "3"].map(|hour| PartitionInput::builder().values(hour).build());
+    let create = glue.batch_create_partition().database_name("d").table_name("t");
+    let created = create.set_partition_input_list(Some(partitions.to_vec())).send().await.unwrap();
+    let errors: Vec<_> = created.errors().iter().map(|it| it.partition_values().join(",")).collect();
+    let code = created.errors()[0].error_detail().unwrap().error_code();
+    assert_eq!((errors, code), (vec!["2".to_owned()], Some("InternalServiceException")));
+    let values = ["1", "3"].map(|hour| PartitionValueList::builder().values(hour).build().unwrap());
+    let ask = glue.batch_get_partition().database_name("d").table_name("t");
+    let got = ask.set_partitions_to_get(Some(values.to_vec())).send().await.unwrap();
+    let got: Vec<_> = got.partitions().iter().map(|it| it.values().join(",")).collect();
+    assert_eq!(got, ["3"], "entry 4 of two is the first");
 }
 
 #[tokio::test(start_paused = true)]

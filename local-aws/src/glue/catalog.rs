@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::error::GlueError;
 use crate::Clock;
 use crate::journal::{Journal, JournalError};
+use crate::seam::FailEntry;
 
 /// The account that everything belongs to.
 pub(crate) const CATALOG_ID: &str = "000000000000";
@@ -47,6 +48,8 @@ pub(super) struct Catalog {
     databases: BTreeMap<String, Database>,
     journal: Journal,
     clock: Clock,
+    /// The entry that is to fail if the call that is being answered is a batch.
+    pub(super) failing: Option<FailEntry>,
 }
 
 impl Catalog {
@@ -57,7 +60,15 @@ impl Catalog {
             apply(&mut databases, change);
         }
         let journal = Journal::rewrite(path, snapshot(&databases))?;
-        Ok(Catalog { databases, journal, clock })
+        Ok(Catalog { databases, journal, clock, failing: None })
+    }
+
+    /// An error if the entry at `index` of a batch of `count` is the one that is to fail.
+    pub(super) fn let_entry_pass(&self, index: usize, count: usize) -> Result<(), GlueError> {
+        match self.failing {
+            Some(failing) if failing.is(index, count) => Err(GlueError::Injected),
+            _ => Ok(()),
+        }
     }
 
     /// Now, as Glue tells times: in seconds since 1970.

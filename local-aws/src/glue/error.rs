@@ -19,6 +19,8 @@ pub(super) enum GlueError {
     Version { table: String, expected: String, found: u64 },
     #[error("{0} is not a call that is answered here")]
     UnknownCall(String),
+    #[error("this entry was made to fail")]
+    Injected,
     #[error("failed to write the answer as JSON")]
     Encode(#[source] serde_json::Error),
     #[error(transparent)]
@@ -46,13 +48,13 @@ impl GlueError {
             GlueError::Invalid(_) => "InvalidInputException",
             GlueError::Version { .. } => "ConcurrentModificationException",
             GlueError::UnknownCall(_) => "UnknownOperationException",
-            GlueError::Encode(_) | GlueError::Journal(_) => "InternalServiceException",
+            GlueError::Injected | GlueError::Encode(_) | GlueError::Journal(_) => "InternalServiceException",
         }
     }
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            GlueError::Encode(_) | GlueError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            GlueError::Injected | GlueError::Encode(_) | GlueError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
