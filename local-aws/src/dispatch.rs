@@ -11,9 +11,12 @@ use crate::firehose::Function;
 use crate::seam::{self, Call, FailEntry};
 use crate::{LocalAws, glue, signature};
 
+/// More than a thousand keys of 1,024 bytes take, each escaped.
+const DELETE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 impl LocalAws {
     /// Answers one request. An error means that there is no answer: the connection is lost.
-    pub(crate) async fn dispatch(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
+    pub(crate) async fn dispatch(&self, mut request: Request<Body>) -> Result<Response<Body>, HttpError> {
         let aws = self.clone();
         match seam::glue_name(&request).map(str::to_owned) {
             Some(name) => {
@@ -23,6 +26,9 @@ impl LocalAws {
                     .await
             }
             None => {
+                if seam::is_batch_delete(&request) {
+                    request.body_mut().store_all_limited(DELETE_BYTES_MAX).await.map_err(HttpError::new)?;
+                }
                 let call = seam::of_s3(&self.caller, &request);
                 self.pass(call, move |entry| async move { aws.answer_s3(request, entry).await }.boxed()).await
             }

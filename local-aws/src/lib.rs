@@ -7,9 +7,7 @@
 //! `DIR/<bucket>/<key>` is an object, whoever put it there; `DIR/catalog.ndjson` is the journal of the Glue catalog;
 //! `DIR/.local-aws/` holds the rest.
 //!
-//! Invariants. A1: a conditional write checks and writes in one step; of a race, one wins. A2: a crash leaves the old
-//! object or the new one, whole. A3: opened again, the folder is the same AWS. A4: the clock is the one given, and
-//! it dates the objects' files too.
+//! Its invariants A1 to A5 stand in docs/architecture.md.
 //!
 //! Absent by design: access control (any credentials will do, or none), the verification of signatures and of
 //! checksums other than Content-MD5, versions, tags, ACLs, encryption; in Glue all but databases, tables and

@@ -3,13 +3,13 @@
 //!
 //! A call passes its gate, gets its number, meets its fault, is carried out or not, and enters the trace as it is
 //! answered. With nothing injected and nothing held a call goes straight on.
-//!
-//! A5: the same plan and the same calls give the same trace. What a fault says was not carried out has no effect.
 
 mod call;
 mod fault;
 mod gates;
+mod glue_call;
 mod reply;
+mod s3_call;
 mod trace;
 
 use std::collections::HashSet;
@@ -24,8 +24,9 @@ pub use self::fault::{Failure, Fault, Faults};
 pub use self::gates::{Gates, Held};
 pub use self::trace::Traced;
 
-pub(crate) use self::call::{glue_name, of_glue, of_s3};
+pub(crate) use self::glue_call::{glue_name, of_glue};
 pub(crate) use self::reply::Reply;
+pub(crate) use self::s3_call::{is_batch_delete, of_s3};
 
 use self::gates::Waiting;
 
