@@ -1,5 +1,4 @@
 //! Ticks whose calls fail.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod support;
 
