@@ -104,6 +104,16 @@ impl Catalog {
         Ok(())
     }
 
+    /// Whether the database or one of the two tables is missing: somebody dropped them.
+    pub async fn is_gone(&self) -> Result<bool, CatalogError> {
+        for name in [JSON, PARQUET] {
+            if self.table(name).await?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Registers `hour` of the JSON table. Never changes a partition that is there.
     pub async fn ensure_json_partition(&self, hour: Hour) -> Result<Ensured, CatalogError> {
         let mut storage = self.storage(JSON).await?;
@@ -123,21 +133,33 @@ impl Catalog {
         }
     }
 
-    /// Makes the Parquet partition of `hour` say `pointer`, whatever it said before.
-    pub async fn point_parquet(&self, hour: Hour, pointer: &Pointer) -> Result<(), CatalogError> {
+    /// Makes the Parquet partition of `hour` say `pointer`, whatever it said before. Glue knows no condition on that, so
+    /// `may_write` is asked right before each write; false if it said no.
+    pub async fn point_parquet(
+        &self,
+        hour: Hour,
+        pointer: &Pointer,
+        may_write: &(dyn Fn() -> bool + Sync),
+    ) -> Result<bool, CatalogError> {
         let mut storage = self.storage(PARQUET).await?;
         storage.location = Some(pointer.location.clone());
         let parameters = parameters(pointer);
+        if !may_write() {
+            return Ok(false);
+        }
         let created = self.create_partition(PARQUET, hour, storage.clone(), parameters.clone()).await?;
         if created == Ensured::Created {
-            return Ok(());
+            return Ok(true);
+        }
+        if !may_write() {
+            return Ok(false);
         }
         let values = hour.partition_values();
         let call = self.glue.update_partition().database_name(&self.database).table_name(PARQUET);
         let call = call.set_partition_value_list(Some(values.into()));
         let updated = call.partition_input(partition_input(hour, storage, parameters)).send().await;
         updated
-            .map(|_| ())
+            .map(|_| true)
             .map_err(aws_sdk_glue::Error::from)
             .map_err(failed("update the partition", partition_name(PARQUET, hour)))
     }

@@ -69,7 +69,7 @@ async fn a_pointer_is_read_back_as_it_was_set() {
             manifest_etag: format!("\"{attempt}\""),
             since: Some("2026-11-20T14:21:00.250Z".parse().unwrap()),
         };
-        world.catalog.point_parquet(at, &pointer).await.unwrap();
+        world.catalog.point_parquet(at, &pointer, &|| true).await.unwrap();
         assert_eq!(world.catalog.parquet_pointer(at).await.unwrap(), Some(pointer.clone()));
         assert_eq!(world.catalog.parquet_pointers(Hour::EPOCH).await.unwrap().get(&at), Some(&pointer));
     }

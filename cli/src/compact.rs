@@ -60,9 +60,9 @@ async fn run_to_end(stack: &Stack, mut request: Request, given: &Given) -> anyho
     for number in 0_u32.. {
         let clock = Clock::start(given.clock(), Duration::from_secs(RUN_MINUTES_MAX * 60));
         let nonce = format!("{}{number:05}", given.nonce.simple());
-        let run = Arc::new(Run { clock, nonce, rewrite: request.rewrite() });
+        let run = Arc::new(Run { clock, nonce, request });
         let done_before = outcomes.len() as u64;
-        let tick = stack.compactor.tick(&request, &run, |done, all| {
+        let tick = stack.compactor.tick(&run, |done, all| {
             bar.set_length(done_before + all as u64);
             bar.set_position(done_before + done as u64);
         });
@@ -96,7 +96,7 @@ fn to_text(tick: &Tick) -> String {
     format!(
         "{table}{} hours compacted, {} as they should be, {} left, {} failed; {}\n{troubles}",
         totals.compacted,
-        totals.nothing,
+        totals.nothing + totals.righted,
         totals.left + totals.left_alone,
         totals.failed,
         cut_text(tick),
@@ -136,6 +136,7 @@ fn hour_json(hour: Hour, outcome: &Outcome) -> serde_json::Value {
             json!({"hour": hour, "outcome": "compacted", "counts": counts, "parquet_bytes": bytes})
         }
         Outcome::Nothing(reason) => json!({"hour": hour, "outcome": "nothing", "reason": format!("{reason:?}")}),
+        Outcome::Righted => json!({"hour": hour, "outcome": "righted"}),
         Outcome::Left(reason) => json!({"hour": hour, "outcome": "left", "reason": reason.to_string()}),
         Outcome::Failed(why) => json!({"hour": hour, "outcome": "failed", "reason": why}),
     }

@@ -13,7 +13,6 @@ use compactor::clock::{Clock, RUN_MINUTES_MAX};
 use compactor::hour::Run;
 use compactor::hours::{Request, Scope};
 use compactor::manifest::{Counts, Manifest};
-use compactor::plan::Rewrite;
 use indicatif::ProgressBar;
 use local_aws::firehose::{Firehose, FirehoseError};
 use log_format::Hour;
@@ -61,11 +60,10 @@ struct Story {
 
 impl Story {
     fn of(manifest: &Manifest) -> Story {
-        let former = manifest.retired.iter().filter(|retired| retired.was_live).count() as u64;
         let Some(live) = &manifest.live else { return Story::default() };
         Story {
             counts: live.counts,
-            commits: former + 1,
+            commits: manifest.commits,
             json_bytes: live.inputs.iter().map(|input| input.size).sum(),
             parquet_bytes: live.files.iter().map(|file| file.size).sum(),
         }
@@ -164,22 +162,21 @@ impl Pipeline {
 
     async fn tick(&mut self, scope: Scope) -> anyhow::Result<()> {
         self.ticks += 1;
-        let run = Arc::new(self.run(format!("{}{:05}", self.nonce.simple(), self.ticks)));
-        let request = Request { scope, rewrite: false };
-        let tick = self.stack.compactor.tick(&request, &run, |_, _| {}).await?;
+        let run = Arc::new(self.run(format!("{}{:05}", self.nonce.simple(), self.ticks), scope));
+        let tick = self.stack.compactor.tick(&run, |_, _| {}).await?;
         self.troubles.extend(tick.failures());
         self.troubles.extend(tick.left_alone());
         self.carried.cut = tick.cut.and_then(Result::ok).map(|moved| moved.cut).or(self.carried.cut);
         Ok(())
     }
 
-    fn run(&self, nonce: String) -> Run {
+    fn run(&self, nonce: String, scope: Scope) -> Run {
         let clock = Clock::start(self.clock.reader(), Duration::from_secs(RUN_MINUTES_MAX * 60));
-        Run { clock, nonce, rewrite: Rewrite::No }
+        Run { clock, nonce, request: Request { scope, rewrite: false } }
     }
 
     async fn story(&self, hour: Hour) -> anyhow::Result<Story> {
-        let run = self.run(String::new());
+        let run = self.run(String::new(), Scope::Tick);
         Ok(self.stack.compactor.manifest(hour, &run).await?.as_ref().map(Story::of).unwrap_or_default())
     }
 

@@ -16,7 +16,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::Clock;
 use compactor::hour::Run;
 use compactor::hours::{Request, Scope};
-use compactor::plan::Rewrite;
 use fixtures::{Kind, Settings, Traffic};
 use local_aws::firehose::Firehose;
 use log_format::{COLUMNS, Hour};
@@ -48,9 +47,9 @@ impl Stage {
         self.firehose.advance(now).await.unwrap();
         let nonce = now.timestamp().to_string();
         let clock = Clock::start(self.clock.reader(), Duration::from_secs(900));
-        let run = Arc::new(Run { clock, nonce, rewrite: Rewrite::No });
         let request = Request { scope: Scope::Tick, rewrite: false };
-        let tick = self.stack.compactor.tick(&request, &run, |_, _| {}).await.unwrap();
+        let run = Arc::new(Run { clock, nonce, request });
+        let tick = self.stack.compactor.tick(&run, |_, _| {}).await.unwrap();
         assert_eq!(tick.failures(), [""; 0]);
         tick.cut.unwrap().unwrap().cut
     }

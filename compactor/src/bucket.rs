@@ -70,6 +70,24 @@ impl Bucket {
         format!("s3://{}/{key}", self.name)
     }
 
+    /// The first key under `prefix` that is greater than `after`; none where there is none.
+    pub async fn first_key(&self, prefix: &str, after: &str) -> Result<Option<String>, BucketError> {
+        let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix).start_after(after).max_keys(1);
+        let listed = call.send().await.map_err(|error| self.failed("list", prefix, error))?;
+        Ok(listed.contents.unwrap_or_default().into_iter().next().and_then(|object| object.key))
+    }
+
+    /// Deletes an object. That there is none is as good.
+    pub async fn delete(&self, key: &str) -> Result<(), BucketError> {
+        let deleted = self.s3.delete_object().bucket(&self.name).key(key).send().await;
+        deleted.map(|_| ()).map_err(|error| self.failed("delete", key, error))
+    }
+
+    /// The bucket's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Every object under `prefix`, in order of its key.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Input>, BucketError> {
         self.list_between(prefix, "", |_| true).await

@@ -9,7 +9,7 @@ use catalog::{CatalogError, Pointer};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
-use crate::bucket::{BucketError, Condition, Put};
+use crate::bucket::{Condition, Put};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Input, Manifest};
 
@@ -60,7 +60,7 @@ impl Compactor {
         Ok(Moved { cut, waits_for })
     }
 
-    async fn read_cut(&self) -> Result<(Hour, Condition), CutError> {
+    pub(crate) async fn read_cut(&self) -> Result<(Hour, Condition), CutError> {
         match self.bucket.read(layout::CUT).await.map_err(HourError::from)? {
             None => Ok((Hour::EPOCH, Condition::Absent)),
             Some((bytes, etag)) => {
@@ -120,26 +120,5 @@ impl Compactor {
         let Some(live) = &manifest.live else { return listed.is_empty() };
         let named = pointers.get(&manifest.hour).map(|pointer| pointer.location.as_str());
         named == Some(&self.bucket.uri(&live.folder(manifest.hour))) && live.new_among(listed) == 0
-    }
-
-    /// The hours from `from` up to, not including, `to` that have inputs, with these.
-    pub async fn inputs_by_hour(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, Vec<Input>>, BucketError> {
-        let end = layout::json_prefix(to);
-        let objects = self.bucket.list_between(layout::LOGS, &layout::json_prefix(from), |key| *key < *end).await?;
-        let mut inputs: BTreeMap<Hour, Vec<Input>> = BTreeMap::new();
-        for object in objects {
-            if let Some(hour) = layout::hour_of_input(&object.key) {
-                inputs.entry(hour).or_default().push(object);
-            }
-        }
-        Ok(inputs)
-    }
-
-    /// The hours from `from` up to, not including, `to` that have a manifest, in order.
-    pub async fn hours_with_manifest(&self, from: Hour, to: Hour) -> Result<Vec<Hour>, BucketError> {
-        let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
-        let end = bound(to);
-        let manifests = self.bucket.list_between(layout::MANIFESTS, &bound(from), |key| *key < *end).await?;
-        Ok(manifests.iter().filter_map(|object| layout::hour_of_manifest(&object.key)).collect())
     }
 }

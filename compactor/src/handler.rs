@@ -35,8 +35,8 @@ pub struct Invocation {
 pub async fn handle(compactor: &Arc<Compactor>, payload: &Value, invocation: Invocation) -> Result<(), String> {
     let request = Request::from_payload(payload).map_err(|error| error_chain(&error))?;
     let clock = Clock::start(invocation.wall, invocation.time_limit.saturating_sub(DEADLINE_RESERVE));
-    let run = Arc::new(Run { clock, nonce: invocation.nonce, rewrite: request.rewrite() });
-    let tick = compactor.tick(&request, &run, |_, _| {}).await.map_err(|error| error_chain(&error))?;
+    let run = Arc::new(Run { clock, nonce: invocation.nonce, request });
+    let tick = compactor.tick(&run, |_, _| {}).await.map_err(|error| error_chain(&error))?;
     log(&tick);
     warn(&tick);
     measure(&tick, &invocation.function, run.clock.now());
@@ -50,6 +50,7 @@ fn log(tick: &Tick) {
     info!(
         compacted = totals.compacted,
         nothing = totals.nothing,
+        righted = totals.righted,
         left = totals.left,
         left_alone = totals.left_alone,
         failed = totals.failed,

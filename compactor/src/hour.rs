@@ -1,26 +1,21 @@
-//! The steps of one hour, in their order: look, claim, rewrite, commit; then publish, in a file of its own.
+//! The steps of one hour, in their order: look, plan, claim, rewrite, commit, publish, collect. Each has a file of its own.
 //!
 //! Every step may run twice, and a crash between any two leaves each row readable once: the folder is claimed before a
-//! file is written, read back before it is committed, and published only after it is live. Nothing is deleted here;
-//! collecting the files of retired folders is a step of its own, after these.
+//! file is written, read back before it is committed, published only after it is live, and its files deleted long after
+//! it was retired.
 
-use std::collections::HashSet;
-
-use bytes::Bytes;
 use catalog::{Catalog, CatalogError};
-use chrono::{DateTime, Utc};
 use log_format::{Hour, layout};
-use sha2::{Digest, Sha256};
 
-use crate::WRITER_VERSION;
-use crate::bucket::{Bucket, BucketError, Condition, Got, Put};
+use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, RunOver};
+use crate::commit::Stored;
 use crate::config::Limits;
-use crate::decode::{DecodeError, Decoded, Decoder, rejected_file};
-use crate::encode::{EncodeError, encode};
-use crate::manifest::{Counts, File, Input, Live, Manifest};
-use crate::plan::{Plan, Refusal, Rest, Rewrite, Seen, plan};
-use crate::rows::distinct;
+use crate::decode::DecodeError;
+use crate::encode::EncodeError;
+use crate::hours::Request;
+use crate::manifest::{Counts, Input, Manifest};
+use crate::plan::{Plan, Refusal, Rest, Seen, Turn, plan};
 
 /// Compacts hours.
 #[derive(Debug, Clone)]
@@ -37,8 +32,19 @@ pub struct Run {
     pub clock: Clock,
     /// A random text drawn for this run and no other.
     pub nonce: String,
-    /// What may be written anew without new inputs.
-    pub rewrite: Rewrite,
+    /// What it was asked.
+    pub request: Request,
+}
+
+/// One look at an hour.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit {
+    /// The hour.
+    pub hour: Hour,
+    /// Does the JSON table have a partition for it?
+    pub registered: bool,
+    /// Whether hours that runs have died over are tried.
+    pub turn: Turn,
 }
 
 /// What became of an hour.
@@ -53,6 +59,8 @@ pub enum Outcome {
     },
     /// There was nothing to do.
     Nothing(Rest),
+    /// Its partition was put right, and nothing else looked at.
+    Righted,
     /// Something is due that this run did not do.
     Left(Refusal),
     /// An error or a panic; the message names every cause.
@@ -111,36 +119,18 @@ pub enum HourError {
     },
 }
 
-/// A manifest as it was read or written.
-#[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    pub(crate) manifest: Manifest,
-    /// None where there is no manifest yet.
-    pub(crate) etag: Option<String>,
-    pub(crate) at: DateTime<Utc>,
-}
-
 /// How often an hour is begun anew when others change it under our hands.
 const BEGINNINGS_MAX: u32 = 3;
-/// How often a write of the manifest is tried that others keep refusing.
-pub(crate) const WRITES_MAX: u32 = 5;
 /// How one beginning of an hour ended.
 enum Ended {
+    /// Committed.
+    Committed(Stored, Outcome),
+    /// Stopped for a reason that beginning anew does not help.
     With(Outcome),
     /// Others changed something; to be begun anew.
     Again(Refusal),
     /// The claim's fate is not known, or it was refused for good; to be begun anew, and told if that does not help.
     Unclaimed(HourError),
-}
-
-impl Stored {
-    fn condition(&self) -> Condition {
-        self.etag.clone().map_or(Condition::Absent, Condition::Matches)
-    }
-
-    fn claims(&self, attempt: &str) -> bool {
-        self.manifest.claims(attempt)
-    }
 }
 
 impl Compactor {
@@ -156,17 +146,26 @@ impl Compactor {
     }
 
     /// Does with one hour what is due.
-    pub async fn visit(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+    pub async fn visit(&self, visit: Visit, run: &Run) -> Result<Outcome, HourError> {
+        let Visit { hour, registered, turn } = visit;
         let mut last = Ok(Outcome::Left(Refusal::Contended));
+        let mut unregistered = !registered;
         for beginning in 0..BEGINNINGS_MAX {
             let (seen, stored) = self.look(hour, run).await?;
-            let inputs = match plan(&seen, run.clock.now(), &self.limits, run.rewrite) {
+            if unregistered && !seen.listed.is_empty() {
+                // Its notification was lost, or the bucket was adopted with objects in it.
+                run.clock.may_write()?;
+                self.catalog.ensure_json_partition(hour).await?;
+                unregistered = false;
+            }
+            let inputs = match plan(&seen, run.clock.now(), &self.limits, run.request.rewrite(), turn) {
                 Plan::Compact { inputs, .. } => inputs,
-                Plan::Nothing { reason, .. } => return self.rest(stored, run, Outcome::Nothing(reason)).await,
-                Plan::Leave { reason, .. } => return self.rest(stored, run, Outcome::Left(reason)).await,
+                Plan::Nothing { reason, .. } => return self.settle(stored, run, Outcome::Nothing(reason)).await,
+                Plan::Leave { reason, .. } => return self.settle(stored, run, Outcome::Left(reason)).await,
             };
             let attempt = format!("{}-{beginning}", run.nonce);
             last = match self.compact(hour, &attempt, inputs, stored, run).await? {
+                Ended::Committed(stored, outcome) => return self.settle(stored, run, outcome).await,
                 Ended::With(outcome) => return Ok(outcome),
                 Ended::Again(reason) => Ok(Outcome::Left(reason)),
                 Ended::Unclaimed(error) => Err(error),
@@ -175,9 +174,13 @@ impl Compactor {
         last
     }
 
-    /// An hour with nothing to write is published all the same: whatever lost its partition, it is put right here.
-    async fn rest(&self, stored: Stored, run: &Run, outcome: Outcome) -> Result<Outcome, HourError> {
-        self.publish(stored, run).await?;
+    /// Steps 5 and 6, also of an hour with nothing to write: whatever lost its partition, it is put right here, and
+    /// what is no longer wanted is collected.
+    async fn settle(&self, stored: Stored, run: &Run, outcome: Outcome) -> Result<Outcome, HourError> {
+        let (stored, pointer) = self.publish(stored, run).await?;
+        if let Some(changed) = self.collect(stored, pointer.as_ref(), run).await? {
+            self.publish(changed, run).await?;
+        }
         Ok(outcome)
     }
 
@@ -202,7 +205,7 @@ impl Compactor {
         Ok(objects.into_iter().filter(|object| layout::hour_of_input(&object.key) == Some(hour)).collect())
     }
 
-    /// Steps 2 to 5. An attempt that stops knowingly withdraws its claim.
+    /// Steps 2 to 4. An attempt that stops knowingly withdraws its claim.
     async fn compact(
         &self,
         hour: Hour,
@@ -217,199 +220,33 @@ impl Compactor {
             Ok(None) => return Ok(Ended::Again(Refusal::Contended)),
             Err(error) => return Ok(Ended::Unclaimed(error)),
         };
-        let live = match self.rewrite(hour, attempt, inputs, run).await {
-            Ok(Some(live)) => live,
-            Ok(None) => {
-                self.withdraw(hour, attempt, run).await;
-                return Ok(Ended::Again(Refusal::InputChanging));
-            }
-            Err(HourError::Decode(DecodeError::TooLarge { bytes })) => {
-                self.withdraw(hour, attempt, run).await;
-                return Ok(Ended::With(Outcome::Left(Refusal::TooLarge { bytes })));
-            }
-            Err(error) => {
-                self.withdraw(hour, attempt, run).await;
-                return Err(error);
-            }
-        };
-        let (counts, bytes) = (live.counts, live.files.iter().map(|file| file.size).sum());
-        let committed = self.commit(claimed, live, from.as_deref(), run).await;
-        let Ok(Some(committed)) = committed else {
+        let ended = self.fulfil(claimed, attempt, inputs, from.as_deref(), run).await;
+        if !matches!(ended, Ok(Ended::Committed(..))) {
             self.withdraw(hour, attempt, run).await;
-            return committed.map(|_| Ended::Again(Refusal::Contended));
-        };
-        self.publish(committed, run).await?;
-        Ok(Ended::With(Outcome::Compacted { counts, bytes }))
-    }
-
-    /// Step 2. None where others changed the hour meanwhile. After a refusal or a lost reply the manifest is read: only
-    /// if `live` is still the one looked at does our claim, should it stand, count; else a late reader of its own claim
-    /// would commit fewer inputs over more.
-    async fn claim(&self, stored: Stored, attempt: &str, run: &Run) -> Result<Option<Stored>, HourError> {
-        let next = stored.manifest.claimed(attempt, run.clock.now());
-        let written = self.write_manifest(&next, &stored.condition(), run).await;
-        if let Ok(Some(claimed)) = written {
-            return Ok(Some(claimed));
         }
-        let found = self.read_manifest(next.hour, run).await?;
-        if found.claims(attempt) && found.manifest.live_attempt() == next.live_attempt() {
-            return Ok(Some(found));
-        }
-        if found.claims(attempt) {
-            self.withdraw(next.hour, attempt, run).await;
-        }
-        written.map(|_| None)
+        ended
     }
 
-    /// Step 3. None where an input is not what was listed any more.
-    async fn rewrite(
-        &self,
-        hour: Hour,
-        attempt: &str,
-        inputs: Vec<Input>,
-        run: &Run,
-    ) -> Result<Option<Live>, HourError> {
-        let Some(decoded) = self.decode(&inputs).await? else { return Ok(None) };
-        self.write_rejected(hour, attempt, &decoded, run).await?;
-        let (lines, rejected) = (decoded.lines, decoded.rejected.len() as u64);
-        let rows = distinct(decoded.chunks).map_err(EncodeError::from)?;
-        let counts = Counts {
-            lines,
-            rows: rows.places.len() as u64,
-            duplicates: rows.duplicates,
-            collisions: rows.collisions,
-            rejected,
-        };
-        let timestamps = rows.bounds("timestamp");
-        let files = match counts.rows {
-            0 => Vec::new(),
-            _ => {
-                let encoded = encode(&rows)?;
-                vec![self.write_file(hour, attempt, encoded.bytes, encoded.rows, run).await?]
-            }
-        };
-        self.read_back(&layout::parquet_folder(hour, attempt), &files, &counts).await?;
-        let (attempt, committed_at) = (attempt.to_string(), run.clock.now());
-        Ok(Some(Live { attempt, committed_at, inputs, files, counts, timestamps, writer_version: WRITER_VERSION }))
-    }
-
-    async fn decode(&self, inputs: &[Input]) -> Result<Option<Decoded>, HourError> {
-        let mut decoder = Decoder::new(self.limits.decoded_bytes_max);
-        for input in inputs {
-            match self.bucket.read_if(input).await? {
-                Got::Bytes(object) => decoder.push(&input.key, &object)?,
-                Got::Changed => return Ok(None),
-            }
-        }
-        Ok(Some(decoder.finish().map_err(EncodeError::from)?))
-    }
-
-    async fn write_rejected(&self, hour: Hour, attempt: &str, decoded: &Decoded, run: &Run) -> Result<(), HourError> {
-        if decoded.rejected.is_empty() {
-            return Ok(());
-        }
-        let file = rejected_file(&decoded.rejected).map_err(HourError::Rejected)?;
-        run.clock.may_write()?;
-        Ok(self.bucket.write(&layout::rejected_key(hour, attempt), file.into()).await?)
-    }
-
-    async fn write_file(
-        &self,
-        hour: Hour,
-        attempt: &str,
-        bytes: Vec<u8>,
-        rows: u64,
-        run: &Run,
-    ) -> Result<File, HourError> {
-        let key = format!("{}00000.parquet", layout::parquet_folder(hour, attempt));
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = File { key, size: bytes.len() as u64, rows, sha256 };
-        run.clock.may_write()?;
-        self.bucket.write(&file.key, Bytes::from(bytes)).await?;
-        Ok(file)
-    }
-
-    /// Readers read the folder, so the folder must hold exactly the outputs, and these every row (C2).
-    async fn read_back(&self, folder: &str, files: &[File], counts: &Counts) -> Result<(), HourError> {
-        let found: u64 = files.iter().map(|file| file.rows).sum();
-        let expected = counts.lines - counts.duplicates - counts.rejected;
-        if found != expected {
-            return Err(HourError::RowCount { found, expected });
-        }
-        let listed = self.bucket.list(folder).await?;
-        let listed: HashSet<(&str, u64)> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
-        let written: HashSet<(&str, u64)> = files.iter().map(|file| (file.key.as_str(), file.size)).collect();
-        if listed == written { Ok(()) } else { Err(HourError::Folder { folder: folder.to_string() }) }
-    }
-
-    /// Step 4. `from` is the live folder that the attempt started from. None where the attempt has to stop.
-    async fn commit(
+    /// Steps 3 and 4. `from` is the live folder that the attempt started from.
+    async fn fulfil(
         &self,
         claimed: Stored,
-        live: Live,
+        attempt: &str,
+        inputs: Vec<Input>,
         from: Option<&str>,
         run: &Run,
-    ) -> Result<Option<Stored>, HourError> {
-        let mut current = claimed;
-        let mut written = Ok(None);
-        for _ in 0..WRITES_MAX {
-            let next = current.manifest.committed(live.clone());
-            written = self.write_manifest(&next, &current.condition(), run).await;
-            if let Ok(Some(committed)) = written {
-                return Ok(Some(committed));
+    ) -> Result<Ended, HourError> {
+        let live = match self.rewrite(claimed.manifest.hour, attempt, inputs, run).await {
+            Ok(Some(live)) => live,
+            Ok(None) => return Ok(Ended::Again(Refusal::InputChanging)),
+            Err(HourError::Decode(DecodeError::TooLarge { bytes })) => {
+                return Ok(Ended::With(Outcome::Left(Refusal::TooLarge { bytes })));
             }
-            let found = self.read_manifest(next.hour, run).await?;
-            if found.manifest.live_attempt() == Some(&live.attempt) {
-                return Ok(Some(found));
-            }
-            if !found.claims(&live.attempt) || found.manifest.live_attempt() != from {
-                return Ok(None);
-            }
-            current = found;
-        }
-        written
-    }
-
-    /// Moves a claim to the retired folders. Where that fails, the claim is taken for a death later on.
-    async fn withdraw(&self, hour: Hour, attempt: &str, run: &Run) {
-        for _ in 0..WRITES_MAX {
-            let Ok(found) = self.read_manifest(hour, run).await else { return };
-            if !found.claims(attempt) {
-                return;
-            }
-            let next = found.manifest.withdrawn(attempt, run.clock.now());
-            match self.write_manifest(&next, &found.condition(), run).await {
-                Ok(None) => {}
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-    }
-
-    /// The manifest of an hour, an empty one where there is none.
-    pub(crate) async fn read_manifest(&self, hour: Hour, run: &Run) -> Result<Stored, HourError> {
-        let key = layout::manifest_key(hour);
-        let at = run.clock.now();
-        let Some((bytes, etag)) = self.bucket.read(&key).await? else {
-            return Ok(Stored { manifest: Manifest::new(hour), etag: None, at });
+            Err(error) => return Err(error),
         };
-        let manifest = serde_json::from_slice(&bytes).map_err(|source| HourError::Manifest { key, source })?;
-        Ok(Stored { manifest, etag: Some(etag), at })
-    }
-
-    /// Writes the next version of a manifest; none where the one before is not `condition`'s any more.
-    async fn write_manifest(
-        &self,
-        next: &Manifest,
-        condition: &Condition,
-        run: &Run,
-    ) -> Result<Option<Stored>, HourError> {
-        let key = layout::manifest_key(next.hour);
-        let body = next.to_json().map_err(|source| HourError::Manifest { key: key.clone(), source })?;
-        run.clock.may_write()?;
-        let at = run.clock.now();
-        Ok(match self.bucket.write_if(&key, body.into(), condition).await? {
-            Put::Written(etag) => Some(Stored { manifest: next.clone(), etag: Some(etag), at }),
-            Put::Refused => None,
-        })
+        let bytes = live.files.iter().map(|file| file.size).sum();
+        let outcome = Outcome::Compacted { counts: live.counts, bytes };
+        let committed = self.commit(claimed, live, from, run).await?;
+        Ok(committed.map_or(Ended::Again(Refusal::Contended), |stored| Ended::Committed(stored, outcome)))
     }
 }

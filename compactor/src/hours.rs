@@ -1,11 +1,11 @@
 //! Which hours a tick looks at. Pure: clock and configuration are given.
 //!
-//! A schedule tick looks at every closed hour of the look-back window. The sweep over the whole catalog, the rota over
-//! older hours and the backlog of hours that were never committed belong here too, each as one more source of hours.
+//! A schedule tick looks at every closed hour of the look-back window, at the older hours whose turn the rota says it is,
+//! and at the backlog: hours with objects that were never committed, from the cut forward.
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log_format::Hour;
 use serde_json::Value;
 
@@ -90,6 +90,26 @@ fn field(payload: &Value, field: &'static str) -> Result<Option<Hour>, RequestEr
     let Some(value) = payload.get(field) else { return Ok(None) };
     let hour = value.as_str().and_then(|text| text.parse().ok());
     hour.map(Some).ok_or_else(|| RequestError::NotAnHour { field, value: value.to_string() })
+}
+
+/// The rota goes round twice a week: at each tick it is the turn of every 84th hour.
+const ROTA_HOURS: i64 = 84;
+
+/// Is it the turn of `hour` at `now`? So an object that turns up in any hour, however old, is found within half a week,
+/// even if its notification was lost.
+pub fn is_turn_of(hour: Hour, now: DateTime<Utc>) -> bool {
+    turns_until(hour, now) == 0
+}
+
+/// The first hour after `hour` whose turn it is at `now`.
+pub fn next_turn(hour: Hour, now: DateTime<Utc>) -> Hour {
+    let next = hour.next();
+    Hour::of(next.start() + TimeDelta::hours(turns_until(next, now)))
+}
+
+/// How many hours after `hour` the next one lies whose turn it is.
+fn turns_until(hour: Hour, now: DateTime<Utc>) -> i64 {
+    (Hour::of(now).start() - hour.start()).num_hours().rem_euclid(ROTA_HOURS)
 }
 
 /// True once `hour` has ended and the objects of its last minutes had time to arrive (C3).
@@ -181,5 +201,21 @@ mod tests {
         assert_eq!(range(Scope::Tick), "2026-11-18T14 2026-11-20T14");
         let (from, to) = ("2026-11-19T00".parse().unwrap(), "2026-11-30T00".parse().unwrap());
         assert_eq!(range(Scope::Range(from, to)), "2026-11-19T00 2026-11-20T14");
+    }
+
+    #[test]
+    fn the_rota_sees_every_old_hour_twice_a_week() {
+        let (first, end): (Hour, Hour) = ("2026-01-01T00".parse().unwrap(), "2026-02-01T00".parse().unwrap());
+        let start: Hour = "2026-11-20T00".parse().unwrap();
+        let mut seen = std::collections::BTreeMap::new();
+        for tick in start.until(Hour::of(start.start() + TimeDelta::days(7))) {
+            let now = tick.start();
+            for hour in first.until(end).filter(|hour| is_turn_of(*hour, now)) {
+                *seen.entry(hour).or_insert(0) += 1;
+                let next = next_turn(hour, now);
+                assert!(is_turn_of(next, now) && !hour.next().until(next).any(|between| is_turn_of(between, now)));
+            }
+        }
+        assert_eq!(seen, first.until(end).map(|hour| (hour, 2)).collect());
     }
 }

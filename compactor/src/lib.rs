@@ -10,9 +10,11 @@
 //! rewrite, read back                                encode  rows → Parquet
 //! commit ─ conditional write of the manifest        manifest  claimed → live → retired
 //! publish ─ the partition names the live folder     cut     how far the view reads Parquet
+//! collect ─ delete what was retired long ago        survey  what is known before any hour is looked at
 //! ```
 //!
-//! A tick ([`tick`]) does that for every hour it looks at ([`hours`]), each in a task of its own, then moves the cut.
+//! A tick ([`tick`]) puts right what Glue says, does that for every hour it looks at ([`hours`]), each in a task of its
+//! own, and moves the cut.
 //!
 //! Invariants, listed with all others in `docs/architecture.md`:
 //! C1: a row is seen from exactly one live folder of its hour.
@@ -26,6 +28,8 @@
 
 pub mod bucket;
 pub mod clock;
+mod collect;
+mod commit;
 pub mod config;
 pub mod cut;
 pub mod decode;
@@ -36,7 +40,9 @@ pub mod hours;
 pub mod manifest;
 pub mod plan;
 mod publish;
+mod rewrite;
 pub mod rows;
+mod survey;
 pub mod tick;
 
 /// The version of what this writer writes, raised whenever it would write the same rows differently.

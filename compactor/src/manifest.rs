@@ -4,13 +4,19 @@
 //! manifest. So no file of ours exists that no manifest knows (C5).
 
 use std::collections::HashSet;
+use std::ops::AddAssign;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
 /// The name of one run's folder of an hour: a nonce, never reused.
 pub type Attempt = String;
+
+/// A claim older than this is a death: its attempt never came back.
+const CLAIM_HOURS_MAX: i64 = 48;
+/// How long a folder is kept after it was retired, for the queries that were planned before.
+pub const GRACE_HOURS: i64 = 24;
 
 /// The truth about an hour; Glue is a cache of it. `manifests/YYYY/MM/DD/HH.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +26,9 @@ pub struct Manifest {
     /// Raised by every write, so that no two versions have the same bytes: an ETag that comes back would let a sleeper
     /// in (C6).
     pub revision: u64,
+    /// How often a folder was committed: once, and once more whenever late objects came.
+    #[serde(default)]
+    pub commits: u64,
     /// What readers should read.
     pub live: Option<Live>,
     /// Folders that a run has begun to write.
@@ -111,6 +120,16 @@ pub struct Retired {
     pub was_live: bool,
 }
 
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.lines += other.lines;
+        self.rows += other.rows;
+        self.duplicates += other.duplicates;
+        self.collisions += other.collisions;
+        self.rejected += other.rejected;
+    }
+}
+
 impl Live {
     /// How many of its inputs are not `listed` any more. One listed with another ETag was replaced, and is not gone.
     pub fn gone(&self, listed: &[Input]) -> usize {
@@ -133,7 +152,7 @@ impl Live {
 impl Manifest {
     /// The manifest of an hour that has none yet.
     pub fn new(hour: Hour) -> Manifest {
-        Manifest { hour, revision: 0, live: None, claims: Vec::new(), retired: Vec::new(), deaths: 0 }
+        Manifest { hour, revision: 0, commits: 0, live: None, claims: Vec::new(), retired: Vec::new(), deaths: 0 }
     }
 
     /// True while `attempt` is claimed and nothing more.
@@ -165,6 +184,7 @@ impl Manifest {
             was_live: true,
         }));
         next.live = Some(live);
+        next.commits += 1;
         next.deaths = 0;
         next
     }
@@ -175,6 +195,37 @@ impl Manifest {
         let mut next = self.next();
         next.claims.retain(|claim| claim.attempt != attempt);
         next.retired.push(Retired { attempt: attempt.to_string(), retired_at: now, was_live: false });
+        next
+    }
+
+    /// With the claims that never came back as retired folders, and counted as deaths; none where there are none such.
+    pub fn buried(&self, now: DateTime<Utc>) -> Option<Manifest> {
+        let dead = |claim: &Claim| now - claim.claimed_at >= TimeDelta::hours(CLAIM_HOURS_MAX);
+        if !self.claims.iter().any(dead) {
+            return None;
+        }
+        let mut next = self.next();
+        for claim in next.claims.extract_if(.., |claim| dead(claim)) {
+            next.deaths += 1;
+            next.retired.push(Retired { attempt: claim.attempt, retired_at: now, was_live: false });
+        }
+        Some(next)
+    }
+
+    /// The retired folders whose files may go: retired for the grace time, and if they were live, only where Glue has
+    /// named the folder that is live now for as long.
+    pub fn collectable(&self, now: DateTime<Utc>, live_named_since: Option<DateTime<Utc>>) -> Vec<Attempt> {
+        let over = |time: DateTime<Utc>| now - time >= TimeDelta::hours(GRACE_HOURS);
+        let no_reader = live_named_since.is_some_and(over);
+        let due = self.retired.iter().filter(|folder| over(folder.retired_at) && (no_reader || !folder.was_live));
+        due.map(|folder| folder.attempt.clone()).collect()
+    }
+
+    /// Without these retired folders, whose files are gone.
+    #[must_use]
+    pub fn struck(&self, attempts: &[Attempt]) -> Manifest {
+        let mut next = self.next();
+        next.retired.retain(|folder| !attempts.contains(&folder.attempt));
         next
     }
 
@@ -237,6 +288,38 @@ mod tests {
         manifest.deaths = 2;
         assert_eq!(manifest.claimed("a", moment("2026-11-20T14:21:00Z")).deaths, 2);
         assert_eq!(manifest.committed(live("a", "2026-11-20T14:22:00Z")).deaths, 0);
+    }
+
+    #[test]
+    fn a_claim_that_never_came_back_is_buried_after_two_days() {
+        let manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let claimed =
+            manifest.claimed("a", moment("2026-11-20T14:00:00Z")).claimed("b", moment("2026-11-21T14:00:00Z"));
+        assert_eq!(claimed.buried(moment("2026-11-22T13:59:59Z")), None);
+        let buried = claimed.buried(moment("2026-11-22T14:00:00Z")).unwrap();
+        assert_eq!((story(&buried).as_str(), buried.deaths), ("3 | - | b | a", 1));
+    }
+
+    #[test]
+    fn files_go_a_day_after_their_folder_was_retired_and_no_reader_can_hold_it() {
+        let manifest = Manifest::new("2026-11-20T13".parse().unwrap())
+            .claimed("a", moment("2026-11-20T14:00:00Z"))
+            .committed(live("a", "2026-11-20T14:00:00Z"))
+            .claimed("b", moment("2026-11-20T15:00:00Z"))
+            .withdrawn("b", moment("2026-11-20T15:00:00Z"))
+            .claimed("c", moment("2026-11-20T16:00:00Z"))
+            .committed(live("c", "2026-11-20T16:00:00Z"));
+        assert_eq!(story(&manifest), "6 | c |  | b,a*");
+        let check = |now: &str, since: Option<&str>, expected: &[&str]| {
+            assert_eq!(manifest.collectable(moment(now), since.map(moment)), expected, "{now} {since:?}");
+        };
+        let named = Some("2026-11-20T16:00:00Z");
+        check("2026-11-21T14:59:59Z", named, &[]);
+        check("2026-11-21T15:00:00Z", named, &["b"]);
+        check("2026-11-21T16:00:00Z", named, &["b", "a"]);
+        check("2026-11-21T16:00:00Z", Some("2026-11-20T16:00:01Z"), &["b"]);
+        check("2026-11-30T00:00:00Z", None, &["b"]);
+        assert_eq!(story(&manifest.struck(&["b".to_owned()])), "7 | c |  | a*");
     }
 
     #[test]

@@ -13,6 +13,22 @@ use crate::manifest::{Input, Manifest};
 /// two runs apart, conditional writes are.
 pub const CLAIM_MINUTES_MIN: i64 = 15;
 
+/// An hour that so many attempts have not come back from is tried once a day.
+pub const DEATHS_MAX: usize = 3;
+/// How long such an hour is left alone.
+const DEADLY_HOURS: i64 = 24;
+
+/// Whether an hour is tried that runs have died over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// No: it would starve the hours that come after it.
+    First,
+    /// Yes, after all others; once a day if it was too many.
+    Last,
+    /// Yes, after all others and however many it was: somebody asked for it.
+    Asked,
+}
+
 /// What is known of an hour before anything is done about it.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -102,6 +118,13 @@ pub enum Refusal {
     },
     /// Another run claimed the hour a moment ago.
     Claimed,
+    /// A run claimed the hour and has not come back; it is tried after all others.
+    Unfinished,
+    /// Too many runs have not come back from it; it is tried once a day.
+    Deadly {
+        /// How many.
+        deaths: usize,
+    },
     /// The hour is larger than this machine's limits.
     TooLarge {
         /// Bytes of its objects.
@@ -116,7 +139,7 @@ pub enum Refusal {
 }
 
 /// Decides what to do about an hour.
-pub fn plan(seen: &Seen, now: DateTime<Utc>, limits: &Limits, rewrite: Rewrite) -> Plan {
+pub fn plan(seen: &Seen, now: DateTime<Utc>, limits: &Limits, rewrite: Rewrite, turn: Turn) -> Plan {
     let hour = seen.hour;
     if !crate::hours::closed(hour, now, limits) {
         return Plan::Nothing { hour, reason: Rest::Open };
@@ -126,7 +149,10 @@ pub fn plan(seen: &Seen, now: DateTime<Utc>, limits: &Limits, rewrite: Rewrite) 
         return Plan::Leave { hour, reason: Refusal::InputGone { objects: gone } };
     }
     match due(seen, rewrite, gone) {
-        Ok(due) => refuse(seen, now, limits).unwrap_or_else(|| Plan::Compact { hour, inputs: in_order(seen), due }),
+        Ok(due) => match refusal(seen, now, limits, turn) {
+            Some(reason) => Plan::Leave { hour, reason },
+            None => Plan::Compact { hour, inputs: in_order(seen), due },
+        },
         Err(reason) => Plan::Nothing { hour, reason },
     }
 }
@@ -146,15 +172,23 @@ fn due(seen: &Seen, rewrite: Rewrite, gone: usize) -> Result<Due, Rest> {
     if rewrite != Rewrite::No && better { Ok(Due::Rewrite) } else { Err(Rest::UpToDate) }
 }
 
-fn refuse(seen: &Seen, now: DateTime<Utc>, limits: &Limits) -> Option<Plan> {
-    let hour = seen.hour;
+fn refusal(seen: &Seen, now: DateTime<Utc>, limits: &Limits, turn: Turn) -> Option<Refusal> {
+    let Manifest { claims, deaths, .. } = &seen.manifest;
     // A claim from the future, by somebody's fast clock, is no younger than one from as far in the past.
-    let young = |claimed_at: DateTime<Utc>| (now - claimed_at).abs() < TimeDelta::minutes(CLAIM_MINUTES_MIN);
-    if seen.manifest.claims.iter().any(|claim| young(claim.claimed_at)) {
-        return Some(Plan::Leave { hour, reason: Refusal::Claimed });
+    let younger = |age: TimeDelta| claims.iter().any(|claim| (now - claim.claimed_at).abs() < age);
+    if younger(TimeDelta::minutes(CLAIM_MINUTES_MIN)) {
+        return Some(Refusal::Claimed);
+    }
+    let deaths = *deaths as usize + claims.len();
+    match turn {
+        Turn::First if deaths > 0 => return Some(Refusal::Unfinished),
+        Turn::Last if deaths >= DEATHS_MAX && younger(TimeDelta::hours(DEADLY_HOURS)) => {
+            return Some(Refusal::Deadly { deaths });
+        }
+        Turn::First | Turn::Last | Turn::Asked => {}
     }
     let bytes: u64 = seen.listed.iter().map(|object| object.size).sum();
-    (bytes > limits.input_bytes_max).then_some(Plan::Leave { hour, reason: Refusal::TooLarge { bytes } })
+    (bytes > limits.input_bytes_max).then_some(Refusal::TooLarge { bytes })
 }
 
 /// The same inputs give the same bytes (C7), whatever order they were listed in.
@@ -167,7 +201,7 @@ fn in_order(seen: &Seen) -> Vec<Input> {
 impl Refusal {
     /// True where no later run will do it either, unless somebody acts.
     pub fn needs_somebody(&self) -> bool {
-        matches!(self, Refusal::InputGone { .. } | Refusal::TooLarge { .. })
+        matches!(self, Refusal::InputGone { .. } | Refusal::TooLarge { .. } | Refusal::Deadly { .. })
     }
 }
 
@@ -204,6 +238,12 @@ impl fmt::Display for Refusal {
                  carry their deletion through with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
             ),
             Refusal::Claimed => f.write_str("another run is at work on it"),
+            Refusal::Unfinished => f.write_str("a run began it and has not come back; it is tried after all others"),
+            Refusal::Deadly { deaths } => write!(
+                f,
+                "{deaths} runs began it and have not come back; it is tried once a day, or now on a bigger machine with \
+                 `compact --hour`"
+            ),
             Refusal::TooLarge { bytes } => write!(
                 f,
                 "its {bytes} bytes are more than the limits allow; raise INPUT_BYTES_MAX or DECODED_BYTES_MAX, and the \
@@ -259,8 +299,13 @@ mod tests {
 
     fn check(seen: &Seen, now: &str, rewrite: bool, expected: &str) {
         let rewrite = if rewrite { Rewrite::Shrinking } else { Rewrite::No };
-        let plan = plan(seen, now.parse().unwrap(), &Limits { input_bytes_max: 100, ..Limits::default() }, rewrite);
-        assert_eq!(plan.to_string().split("; ").next().unwrap(), expected);
+        assert_eq!(planned(seen, now, rewrite, Turn::Last), expected);
+    }
+
+    fn planned(seen: &Seen, now: &str, rewrite: Rewrite, turn: Turn) -> String {
+        let limits = Limits { input_bytes_max: 100, ..Limits::default() };
+        let plan = plan(seen, now.parse().unwrap(), &limits, rewrite, turn).to_string();
+        plan.split("; ").next().unwrap().to_owned()
     }
 
     #[test]
@@ -301,10 +346,7 @@ mod tests {
         let gone = "leave 2026-11-20T13: 1 objects that its Parquet holds rows of are gone from the event log";
         check(&seen, CLOSED, false, gone);
         check(&seen, CLOSED, true, "compact 2026-11-20T13: 2 objects, 20 bytes, 1 new");
-        assert_eq!(
-            plan(&seen, CLOSED.parse().unwrap(), &Limits::default(), Rewrite::Older).to_string().split("; ").next(),
-            Some(gone)
-        );
+        assert_eq!(planned(&seen, CLOSED, Rewrite::Older, Turn::Last), gone);
         let emptied = committed(&[("a", "1", 10)], &[]);
         check(&emptied, CLOSED, false, gone);
         check(&emptied, CLOSED, true, "compact 2026-11-20T13: 0 objects, 0 bytes, rewrite");
@@ -339,5 +381,28 @@ mod tests {
             false,
             "leave 2026-11-20T13: its 101 bytes are more than the limits allow",
         );
+    }
+
+    #[test]
+    fn an_hour_that_runs_died_over_goes_last_and_then_once_a_day() {
+        let mut seen = seen(&[("a", "1", 10)]);
+        let compact = "compact 2026-11-20T13: 1 objects, 10 bytes, first time";
+        let check = |seen: &Seen, now: &str, turn: Turn, expected: &str| {
+            assert_eq!(planned(seen, now, Rewrite::No, turn), expected, "{now} {turn:?}");
+        };
+        for (number, time) in ["15:20", "16:20", "17:20"].iter().enumerate() {
+            let claimed_at = format!("2026-11-20T{time}:00Z").parse().unwrap();
+            seen.manifest = seen.manifest.claimed(&number.to_string(), claimed_at);
+            let later = claimed_at + TimeDelta::minutes(15);
+            check(&seen, &later.to_rfc3339(), Turn::First, "leave 2026-11-20T13: a run began it and has not come back");
+            check(&seen, &later.to_rfc3339(), Turn::Asked, compact);
+        }
+        let deadly = "leave 2026-11-20T13: 3 runs began it and have not come back";
+        check(&seen, "2026-11-21T17:19:59Z", Turn::Last, deadly);
+        check(&seen, "2026-11-21T17:20:00Z", Turn::Last, compact);
+        seen.manifest.claims.pop();
+        check(&seen, "2026-11-20T18:00:00Z", Turn::Last, compact);
+        seen.manifest.deaths = 1;
+        check(&seen, "2026-11-20T18:00:00Z", Turn::Last, deadly);
     }
 }

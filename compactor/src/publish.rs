@@ -6,7 +6,8 @@ use catalog::Pointer;
 use chrono::TimeDelta;
 use log_format::Hour;
 
-use crate::hour::{Compactor, HourError, Run, Stored, WRITES_MAX};
+use crate::commit::{Stored, WRITES_MAX};
+use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::Live;
 
 /// A Glue write follows the manifest's reading within this time, or not at all: it has no condition of its own.
@@ -14,30 +15,30 @@ const PUBLISH_MINUTES_MAX: i64 = 10;
 
 impl Compactor {
     /// Step 5. Makes the partition name the live folder. Glue's write has no condition, so the manifest is read again
-    /// after it, whatever became of it, and if `live` moved the newer one is applied.
-    pub(crate) async fn publish(&self, stored: Stored, run: &Run) -> Result<(), HourError> {
+    /// after it, whatever became of it, and if `live` moved the newer one is applied. Gives the manifest that Glue
+    /// follows now, and what Glue says; nothing where nothing is live.
+    pub(crate) async fn publish(&self, stored: Stored, run: &Run) -> Result<(Stored, Option<Pointer>), HourError> {
         let hour = stored.manifest.hour;
         let mut stored = stored;
         for _ in 0..WRITES_MAX {
-            let Some(live) = &stored.manifest.live else { return Ok(()) };
+            let Some(live) = &stored.manifest.live else { return Ok((stored, None)) };
             let found = self.catalog.parquet_pointer(hour).await?;
             let location = self.bucket.uri(&live.folder(hour));
             let manifest_etag = stored.etag.clone().unwrap_or_default();
             let same = found.filter(|pointer| pointer.location == location);
             if same.as_ref().is_some_and(|pointer| pointer.manifest_etag == manifest_etag) {
-                return Ok(());
+                return Ok((stored, same));
             }
             self.see_files(hour, live).await?;
-            let fresh = run.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
-            let mut pointed = Ok(());
-            if fresh {
-                run.clock.may_write()?;
-                let since = same.map_or(Some(run.clock.now()), |pointer| pointer.since);
-                pointed = self.catalog.point_parquet(hour, &Pointer { location, manifest_etag, since }).await;
-            }
+            let since = same.map_or(Some(run.clock.now()), |pointer| pointer.since);
+            let pointer = Pointer { location, manifest_etag, since };
+            let fresh = || run.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
+            let may_write = || fresh() && run.clock.may_write().is_ok();
+            let pointed = self.catalog.point_parquet(hour, &pointer, &may_write).await;
             let again = self.read_manifest(hour, run).await?;
-            if fresh && again.manifest.live_attempt() == stored.manifest.live_attempt() {
-                return Ok(pointed?);
+            run.clock.may_write()?;
+            if again.manifest.live_attempt() == stored.manifest.live_attempt() && pointed? {
+                return Ok((again, Some(pointer)));
             }
             stored = again;
         }

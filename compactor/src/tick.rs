@@ -1,20 +1,20 @@
-//! A tick: every hour that is to be looked at, each in a task of its own, then the cut.
+//! A tick: the sweep, every hour that is to be looked at, each in a task of its own, then the cut, then the hours that
+//! runs have died over.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::CatalogError;
 use log_format::Hour;
 use telemetry::error_chain;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
-use crate::bucket::BucketError;
 use crate::cut::{CutError, Moved};
-use crate::hour::{Compactor, Outcome, Run};
-use crate::hours::{self, Request};
+use crate::hour::{Compactor, HourError, Outcome, Run, Visit};
+use crate::hours::Scope;
 use crate::manifest::Counts;
-use crate::plan::Refusal;
+use crate::plan::{Refusal, Rest, Turn};
+use crate::survey::{Survey, SurveyError};
 
 /// An hour is begun only while so much of the run is left, and given up when none is.
 pub const HOUR_TIME_MIN: Duration = Duration::from_secs(120);
@@ -30,17 +30,6 @@ pub struct Tick {
     pub cut: Option<Result<Moved, CutError>>,
 }
 
-/// Why a tick could not look at any hour.
-#[derive(Debug, thiserror::Error)]
-pub enum TickError {
-    /// The bucket could not be listed.
-    #[error("failed to find the hours to look at")]
-    Survey(#[from] BucketError),
-    /// The catalog could not be listed.
-    #[error("failed to find the hours that the catalog knows")]
-    Catalog(#[source] CatalogError),
-}
-
 /// The hours of a tick in numbers.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Totals {
@@ -48,6 +37,8 @@ pub struct Totals {
     pub compacted: u64,
     /// Hours that are as they should be.
     pub nothing: u64,
+    /// Hours whose partition was put right, and nothing else.
+    pub righted: u64,
     /// Hours left to a later run.
     pub left: u64,
     /// Hours that wait for somebody's decision.
@@ -97,13 +88,10 @@ impl Totals {
         match outcome {
             Outcome::Compacted { counts, .. } => {
                 self.compacted += 1;
-                self.counts.lines += counts.lines;
-                self.counts.rows += counts.rows;
-                self.counts.duplicates += counts.duplicates;
-                self.counts.collisions += counts.collisions;
-                self.counts.rejected += counts.rejected;
+                self.counts += *counts;
             }
             Outcome::Nothing(_) => self.nothing += 1,
+            Outcome::Righted => self.righted += 1,
             Outcome::Left(reason) if reason.needs_somebody() => self.left_alone += 1,
             Outcome::Left(_) => self.left += 1,
             Outcome::Failed(_) => self.failed += 1,
@@ -111,56 +99,87 @@ impl Totals {
     }
 }
 
+/// The sweep leaves so much of a run, in hundredths, to the hours.
+const SWEEP_PERCENT_LEFT: u32 = 50;
+
 impl Compactor {
-    /// Does what is due in the hours that `request` asks for. `progress` is told of hours done and hours in all.
-    pub async fn tick(
-        self: &Arc<Self>,
-        request: &Request,
-        run: &Arc<Run>,
-        progress: impl Fn(usize, usize),
-    ) -> Result<Tick, TickError> {
-        let (from, to) = hours::range(request, run.clock.now(), &self.limits);
-        let with_objects: BTreeSet<Hour> = self.inputs_by_hour(from, to).await?.into_keys().collect();
-        let manifests = self.hours_with_manifest(from, to).await?;
-        let registered = self.catalog.json_hours(from).await.map_err(TickError::Catalog)?;
-        let registered: HashSet<Hour> = registered.into_iter().collect();
-        let hours: BTreeSet<Hour> = with_objects.iter().chain(&manifests).copied().collect();
+    /// Does what is due in the hours that the run was asked for. `progress` is told of hours done and hours in all.
+    pub async fn tick(self: &Arc<Self>, run: &Arc<Run>, progress: impl Fn(usize, usize)) -> Result<Tick, SurveyError> {
+        let survey = self.survey(run).await?;
         let mut outcomes = BTreeMap::new();
-        for (done, hour) in hours.iter().enumerate() {
-            progress(done, hours.len());
-            let lost = with_objects.contains(hour) && !registered.contains(hour);
-            outcomes.insert(*hour, self.hour_of_tick(*hour, lost, run).await);
+        self.sweep(&survey, run, &mut outcomes).await;
+        let mut put_off = Vec::new();
+        for (done, hour) in survey.hours.iter().enumerate() {
+            progress(done, survey.hours.len());
+            let outcome = self.look_in(&survey, *hour, Turn::First, run).await;
+            if outcome == Outcome::Left(Refusal::Unfinished) {
+                put_off.push(*hour);
+            }
+            // Most of the rota's hours have never held anything.
+            if outcome != Outcome::Nothing(Rest::NoObjects) {
+                outcomes.insert(*hour, outcome);
+            }
         }
-        progress(hours.len(), hours.len());
-        let cut = if run.clock.left() > CUT_TIME_MIN { Some(self.move_cut(run).await) } else { None };
+        progress(survey.hours.len(), survey.hours.len());
+        let mut cut = self.cut_of_tick(run).await;
+        // Last, and after the cut: one of these may end the process.
+        let turn = if run.request.scope == Scope::Tick { Turn::Last } else { Turn::Asked };
+        for hour in put_off {
+            let outcome = self.look_in(&survey, hour, turn, run).await;
+            if matches!(outcome, Outcome::Compacted { .. }) {
+                cut = self.cut_of_tick(run).await.or(cut);
+            }
+            outcomes.insert(hour, outcome);
+        }
         Ok(Tick { outcomes, cut })
     }
 
-    /// One hour in a task of its own: an error or a panic in it is that hour's. The task is over when this returns, for
-    /// Lambda would thaw what is left of it in a later invocation.
-    async fn hour_of_tick(self: &Arc<Self>, hour: Hour, lost: bool, run: &Arc<Run>) -> Outcome {
+    /// Makes the partitions that have gone astray follow their manifests, whatever lost them.
+    async fn sweep(self: &Arc<Self>, survey: &Survey, run: &Arc<Run>, outcomes: &mut BTreeMap<Hour, Outcome>) {
+        let kept_back = run.clock.left() * SWEEP_PERCENT_LEFT / 100;
+        for &hour in &survey.astray {
+            if run.clock.left() < kept_back {
+                return;
+            }
+            let (compactor, of_task) = (Arc::clone(self), Arc::clone(run));
+            let righted = in_a_task(run, async move { compactor.right(hour, &of_task).await }).await;
+            outcomes.insert(hour, righted);
+        }
+    }
+
+    /// Makes one partition follow its manifest.
+    async fn right(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        let stored = self.read_manifest(hour, run).await?;
+        self.publish(stored, run).await?;
+        Ok(Outcome::Righted)
+    }
+
+    async fn look_in(self: &Arc<Self>, survey: &Survey, hour: Hour, turn: Turn, run: &Arc<Run>) -> Outcome {
         if run.clock.left() < HOUR_TIME_MIN {
             return Outcome::Left(Refusal::NoTime);
         }
-        let mut task = JoinSet::new();
-        let left = run.clock.left();
-        let (compactor, run) = (Arc::clone(self), Arc::clone(run));
-        task.spawn(async move {
-            if lost {
-                // Its notification was lost, or the bucket was adopted with objects in it.
-                run.clock.may_write()?;
-                compactor.catalog.ensure_json_partition(hour).await?;
-            }
-            compactor.visit(hour, &run).await
-        });
-        let ended = timeout(left, task.join_next()).await;
-        task.shutdown().await;
-        match ended {
-            Ok(Some(Ok(Ok(outcome)))) => outcome,
-            Ok(Some(Ok(Err(error)))) => Outcome::Failed(error_chain(&error)),
-            // The message of a panic may quote an event (T4); the log says where it was.
-            Ok(Some(Err(_))) => Outcome::Failed("panicked".to_string()),
-            Ok(None) | Err(_) => Outcome::Left(Refusal::NoTime),
-        }
+        let visit = Visit { hour, registered: survey.registered.contains(&hour), turn };
+        let (compactor, of_task) = (Arc::clone(self), Arc::clone(run));
+        in_a_task(run, async move { compactor.visit(visit, &of_task).await }).await
+    }
+
+    async fn cut_of_tick(&self, run: &Run) -> Option<Result<Moved, CutError>> {
+        if run.clock.left() > CUT_TIME_MIN { Some(self.move_cut(run).await) } else { None }
+    }
+}
+
+/// One hour in a task of its own: an error or a panic in it is that hour's. The task is over when this returns, for
+/// Lambda would thaw what is left of it in a later invocation.
+async fn in_a_task(run: &Run, work: impl Future<Output = Result<Outcome, HourError>> + Send + 'static) -> Outcome {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    let ended = timeout(run.clock.left(), task.join_next()).await;
+    task.shutdown().await;
+    match ended {
+        Ok(Some(Ok(Ok(outcome)))) => outcome,
+        Ok(Some(Ok(Err(error)))) => Outcome::Failed(error_chain(&error)),
+        // The message of a panic may quote an event (T4); the log says where it was.
+        Ok(Some(Err(_))) => Outcome::Failed("panicked".to_string()),
+        Ok(None) | Err(_) => Outcome::Left(Refusal::NoTime),
     }
 }

@@ -4,7 +4,6 @@
 mod support;
 
 use catalog::view;
-use compactor::hours::{Request, Scope};
 use support::{HOUR, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
@@ -43,13 +42,12 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
 }
 
 #[tokio::test]
-async fn waits_for_hours_older_than_the_look_back() {
+async fn passes_hours_older_than_the_look_back_once_the_backlog_is_done() {
     let world = world().await;
     world.put_lines("2026-11-01T05", "1", &[A]).await;
-    check(&world, "2026-11-20T20:20:00Z", "2026-11-01T04").await;
-    let backfill = Request { scope: Scope::Range(hour("2026-11-01T00"), hour("2026-11-02T00")), rewrite: false };
-    world.ask("2026-11-20T20:25:00Z", backfill).await;
-    check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
+    world.put_lines("2026-11-01T06", "1", &[A]).await;
+    check(&world, "2026-11-20T20:20:00Z", "2026-11-20T16").await;
+    assert_eq!(world.parquet_rows("2026-11-01T05").await, ["log_id=1 type=s"]);
 }
 
 /// The cut's own object and not the view is what it is read from, and neither goes back.

@@ -2,11 +2,11 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::hours::{Request, Scope};
 use local_aws::seam::{Failure, Fault, Faults};
-use support::{World, world};
+use support::{TICK, World, world};
 
 const HOURS: [&str; 3] = ["2026-11-20T11", "2026-11-20T12", "2026-11-20T13"];
 
@@ -31,9 +31,7 @@ fn faults(seed: u64) -> Faults {
 
 /// A tick that may fail as a whole.
 async fn try_tick(world: &World, now: &str) -> bool {
-    let request = Request { scope: Scope::Tick, rewrite: false };
-    let run = std::sync::Arc::new(world.run(now, request.rewrite()));
-    world.compactor.tick(&request, &run, |_, _| {}).await.is_ok()
+    world.compactor.tick(&Arc::new(world.run(now, TICK)), |_, _| {}).await.is_ok()
 }
 
 /// Three hours of two objects each, compacted under faults from `seed` and then without. The trace under faults, and

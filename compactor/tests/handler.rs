@@ -34,10 +34,10 @@ async fn a_schedule_tick_compacts_what_is_due() {
 async fn an_hour_can_be_asked_for() {
     let world = world().await;
     world.put_lines("2025-03-01T07", "1", &[A]).await;
-    assert_eq!(invoke(&world, json!({}), 900).await, Ok(()));
-    assert_eq!(world.parquet_rows("2025-03-01T07").await, [""; 0]);
+    world.put_lines(HOUR, "1", &[A]).await;
     assert_eq!(invoke(&world, json!({"hour": "2025-03-01T07"}), 900).await, Ok(()));
     assert_eq!(world.parquet_rows("2025-03-01T07").await, ["log_id=1 type=s"]);
+    assert_eq!(world.parquet_rows(HOUR).await, [""; 0], "and no other");
 }
 
 #[tokio::test]

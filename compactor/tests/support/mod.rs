@@ -14,7 +14,6 @@ use compactor::config::{Limits, timeouts};
 use compactor::hour::{Compactor, Outcome, Run};
 use compactor::hours::{Request, Scope};
 use compactor::manifest::Manifest;
-use compactor::plan::Rewrite;
 use compactor::tick::Tick;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -27,6 +26,9 @@ use tokio::time::Duration;
 
 pub(crate) const BUCKET: &str = "acme-logs";
 pub(crate) const HOUR: &str = "2026-11-20T13";
+
+/// What the schedule asks.
+pub(crate) const TICK: Request = Request { scope: Scope::Tick, rewrite: false };
 
 pub(crate) struct World {
     pub(crate) aws: LocalAws,
@@ -82,24 +84,23 @@ impl World {
         self.s3.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
     }
 
-    pub(crate) fn run(&self, now: &str, rewrite: Rewrite) -> Run {
+    pub(crate) fn run(&self, now: &str, request: Request) -> Run {
         let now: DateTime<Utc> = now.parse().unwrap();
         self.ticks.set(self.ticks.get() + 1);
         let clock = Clock::start(Arc::new(move || now), Duration::from_secs(900));
-        Run { clock, nonce: format!("run{}", self.ticks.get()), rewrite }
+        Run { clock, nonce: format!("run{}", self.ticks.get()), request }
     }
 
     pub(crate) async fn tick(&self, now: &str) -> Tick {
-        self.ask(now, Request { scope: Scope::Tick, rewrite: false }).await
+        self.ask(now, TICK).await
     }
 
     pub(crate) async fn ask(&self, now: &str, request: Request) -> Tick {
-        let run = Arc::new(self.run(now, request.rewrite()));
-        self.compactor.tick(&request, &run, |_, _| {}).await.unwrap()
+        self.compactor.tick(&Arc::new(self.run(now, request)), |_, _| {}).await.unwrap()
     }
 
     pub(crate) async fn manifest(&self, hour: &str) -> Manifest {
-        let run = self.run("2026-11-20T14:30:00Z", Rewrite::No);
+        let run = self.run("2026-11-20T14:30:00Z", TICK);
         self.compactor.manifest(hour.parse().unwrap(), &run).await.unwrap().unwrap()
     }
 
@@ -156,6 +157,7 @@ pub(crate) fn shown(tick: &Tick) -> Vec<String> {
             counts.lines, counts.rows, counts.duplicates, counts.collisions, counts.rejected
         ),
         Outcome::Nothing(reason) => format!("{reason:?}"),
+        Outcome::Righted => "righted".to_owned(),
         Outcome::Left(reason) => format!("left: {reason}"),
         Outcome::Failed(why) => format!("failed: {why}"),
     };

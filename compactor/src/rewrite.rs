@@ -1,0 +1,98 @@
+//! The third step of an hour: inputs → lines → rows → Parquet, in a folder that is claimed.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use log_format::{Hour, layout};
+use sha2::{Digest, Sha256};
+
+use crate::WRITER_VERSION;
+use crate::bucket::Got;
+use crate::decode::{Decoded, Decoder, rejected_file};
+use crate::encode::{EncodeError, encode};
+use crate::hour::{Compactor, HourError, Run};
+use crate::manifest::{Counts, File, Input, Live};
+use crate::rows::distinct;
+
+impl Compactor {
+    /// Step 3. None where an input is not what was listed any more.
+    pub(crate) async fn rewrite(
+        &self,
+        hour: Hour,
+        attempt: &str,
+        inputs: Vec<Input>,
+        run: &Run,
+    ) -> Result<Option<Live>, HourError> {
+        let Some(decoded) = self.decode(&inputs).await? else { return Ok(None) };
+        self.write_rejected(hour, attempt, &decoded, run).await?;
+        let (lines, rejected) = (decoded.lines, decoded.rejected.len() as u64);
+        let rows = distinct(decoded.chunks).map_err(EncodeError::from)?;
+        let counts = Counts {
+            lines,
+            rows: rows.places.len() as u64,
+            duplicates: rows.duplicates,
+            collisions: rows.collisions,
+            rejected,
+        };
+        let timestamps = rows.bounds("timestamp");
+        let files = match counts.rows {
+            0 => Vec::new(),
+            _ => {
+                let encoded = encode(&rows)?;
+                vec![self.write_file(hour, attempt, encoded.bytes, encoded.rows, run).await?]
+            }
+        };
+        self.read_back(&layout::parquet_folder(hour, attempt), &files, &counts).await?;
+        let (attempt, committed_at) = (attempt.to_string(), run.clock.now());
+        Ok(Some(Live { attempt, committed_at, inputs, files, counts, timestamps, writer_version: WRITER_VERSION }))
+    }
+
+    async fn decode(&self, inputs: &[Input]) -> Result<Option<Decoded>, HourError> {
+        let mut decoder = Decoder::new(self.limits.decoded_bytes_max);
+        for input in inputs {
+            match self.bucket.read_if(input).await? {
+                Got::Bytes(object) => decoder.push(&input.key, &object)?,
+                Got::Changed => return Ok(None),
+            }
+        }
+        Ok(Some(decoder.finish().map_err(EncodeError::from)?))
+    }
+
+    async fn write_rejected(&self, hour: Hour, attempt: &str, decoded: &Decoded, run: &Run) -> Result<(), HourError> {
+        if decoded.rejected.is_empty() {
+            return Ok(());
+        }
+        let file = rejected_file(&decoded.rejected).map_err(HourError::Rejected)?;
+        run.clock.may_write()?;
+        Ok(self.bucket.write(&layout::rejected_key(hour, attempt), file.into()).await?)
+    }
+
+    async fn write_file(
+        &self,
+        hour: Hour,
+        attempt: &str,
+        bytes: Vec<u8>,
+        rows: u64,
+        run: &Run,
+    ) -> Result<File, HourError> {
+        let key = format!("{}00000.parquet", layout::parquet_folder(hour, attempt));
+        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = File { key, size: bytes.len() as u64, rows, sha256 };
+        run.clock.may_write()?;
+        self.bucket.write(&file.key, Bytes::from(bytes)).await?;
+        Ok(file)
+    }
+
+    /// Readers read the folder, so the folder must hold exactly the outputs, and these every row (C2).
+    async fn read_back(&self, folder: &str, files: &[File], counts: &Counts) -> Result<(), HourError> {
+        let found: u64 = files.iter().map(|file| file.rows).sum();
+        let expected = counts.lines - counts.duplicates - counts.rejected;
+        if found != expected {
+            return Err(HourError::RowCount { found, expected });
+        }
+        let listed = self.bucket.list(folder).await?;
+        let listed: HashSet<(&str, u64)> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
+        let written: HashSet<(&str, u64)> = files.iter().map(|file| (file.key.as_str(), file.size)).collect();
+        if listed == written { Ok(()) } else { Err(HourError::Folder { folder: folder.to_string() }) }
+    }
+}

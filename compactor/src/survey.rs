@@ -1,0 +1,141 @@
+//! What is known of the bucket and the catalog before any hour is looked at: a few long listings instead of many reads.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use catalog::{CatalogError, Pointer};
+use log_format::{Hour, layout};
+
+use crate::bucket::BucketError;
+use crate::clock::RunOver;
+use crate::cut::CutError;
+use crate::hour::{Compactor, Run};
+use crate::hours::{self, Scope};
+use crate::manifest::Input;
+
+/// What a run knows before it looks at any hour.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// The hours to visit, in this order.
+    pub(crate) hours: Vec<Hour>,
+    /// The hours whose Parquet partition doesn't follow their manifest. Only of a tick.
+    pub(crate) astray: Vec<Hour>,
+    /// The hours that have a partition of the JSON table.
+    pub(crate) registered: HashSet<Hour>,
+}
+
+/// Why nothing could be known.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// The bucket could not be listed.
+    #[error("failed to find the hours to look at")]
+    Bucket(#[from] BucketError),
+    /// The catalog could not be listed, or made again.
+    #[error("failed to find the hours that the catalog knows")]
+    Catalog(#[from] CatalogError),
+    /// The run has lasted too long.
+    #[error(transparent)]
+    RunOver(#[from] RunOver),
+    /// The cut could not be read.
+    #[error("failed to find the cut")]
+    Cut(#[from] CutError),
+}
+
+impl Compactor {
+    /// Finds the hours that `run` is to look at.
+    pub(crate) async fn survey(&self, run: &Run) -> Result<Survey, SurveyError> {
+        let (from, to) = hours::range(&run.request, run.clock.now(), &self.limits);
+        match run.request.scope {
+            Scope::Tick => self.survey_all(from, to, run).await,
+            Scope::Range(..) => self.survey_range(from, to).await,
+        }
+    }
+
+    async fn survey_range(&self, from: Hour, to: Hour) -> Result<Survey, SurveyError> {
+        let with_objects = self.inputs_by_hour(from, to).await?.into_keys();
+        let hours: BTreeSet<Hour> = with_objects.chain(self.hours_with_manifest(from, to).await?).collect();
+        let registered = self.catalog.json_hours(from).await?.into_iter().collect();
+        Ok(Survey { hours: hours.into_iter().collect(), astray: Vec::new(), registered })
+    }
+
+    /// `from` and `to` bound the look-back window.
+    async fn survey_all(&self, from: Hour, to: Hour, run: &Run) -> Result<Survey, SurveyError> {
+        if self.catalog.is_gone().await? {
+            run.clock.may_write()?;
+            self.catalog.ensure_tables(self.bucket.name()).await?;
+        }
+        let manifests = self.manifest_etags().await?;
+        let pointers = self.catalog.parquet_pointers(Hour::EPOCH).await?;
+        let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH).await?.into_iter().collect();
+        let (cut, _) = self.read_cut().await?;
+        let with_objects: BTreeSet<Hour> = self.inputs_by_hour(cut.next().min(from), to).await?.into_keys().collect();
+        let astray = astray(&manifests, &pointers);
+        let window = with_objects.iter().chain(manifests.keys()).filter(|hour| (from..to).contains(hour));
+        let window: BTreeSet<Hour> = window.copied().collect();
+        let rota = self.rota(from, &manifests, run).await?;
+        let uncommitted = |hour: &&Hour| !manifests.contains_key(hour) || astray.contains(hour);
+        let backlog = with_objects.iter().filter(uncommitted).copied();
+        let mut known = HashSet::new();
+        let hours = window.into_iter().chain(rota).chain(backlog).filter(|hour| known.insert(*hour)).collect();
+        Ok(Survey { hours, astray: astray.into_iter().collect(), registered })
+    }
+
+    /// The hours before `end` whose turn it is and that have objects or a manifest. One call for each of the former, and
+    /// one for each gap between them.
+    async fn rota(
+        &self,
+        end: Hour,
+        manifests: &BTreeMap<Hour, String>,
+        run: &Run,
+    ) -> Result<BTreeSet<Hour>, BucketError> {
+        let now = run.clock.now();
+        let known = manifests.keys().filter(|hour| **hour < end && hours::is_turn_of(**hour, now));
+        let mut found: BTreeSet<Hour> = known.copied().collect();
+        let mut next = self.next_hour(Hour::EPOCH).await?;
+        while let Some(hour) = next.filter(|hour| *hour < end) {
+            if hours::is_turn_of(hour, now) {
+                found.insert(hour);
+            }
+            next = self.next_hour(hours::next_turn(hour, now)).await?;
+        }
+        Ok(found)
+    }
+
+    /// The first hour from `hour` on that has objects.
+    async fn next_hour(&self, hour: Hour) -> Result<Option<Hour>, BucketError> {
+        let key = self.bucket.first_key(layout::LOGS, &layout::json_prefix(hour)).await?;
+        Ok(key.and_then(|key| layout::hour_of_log(&key)))
+    }
+
+    /// The ETag of every hour's manifest.
+    async fn manifest_etags(&self) -> Result<BTreeMap<Hour, String>, BucketError> {
+        let listed = self.bucket.list(layout::MANIFESTS).await?.into_iter();
+        Ok(listed.filter_map(|object| Some((layout::hour_of_manifest(&object.key)?, object.etag))).collect())
+    }
+
+    /// The hours from `from` up to, not including, `to` that have inputs, with these.
+    pub async fn inputs_by_hour(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, Vec<Input>>, BucketError> {
+        let end = layout::json_prefix(to);
+        let objects = self.bucket.list_between(layout::LOGS, &layout::json_prefix(from), |key| *key < *end).await?;
+        let mut inputs: BTreeMap<Hour, Vec<Input>> = BTreeMap::new();
+        for object in objects {
+            if let Some(hour) = layout::hour_of_input(&object.key) {
+                inputs.entry(hour).or_default().push(object);
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// The hours from `from` up to, not including, `to` that have a manifest, in order.
+    pub async fn hours_with_manifest(&self, from: Hour, to: Hour) -> Result<Vec<Hour>, BucketError> {
+        let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
+        let end = bound(to);
+        let manifests = self.bucket.list_between(layout::MANIFESTS, &bound(from), |key| *key < *end).await?;
+        Ok(manifests.iter().filter_map(|object| layout::hour_of_manifest(&object.key)).collect())
+    }
+}
+
+/// The hours whose partition is missing or follows another version of the manifest than the one there is.
+fn astray(manifests: &BTreeMap<Hour, String>, pointers: &HashMap<Hour, Pointer>) -> BTreeSet<Hour> {
+    let follows = |hour: &Hour, etag: &String| pointers.get(hour).is_some_and(|it| it.manifest_etag == *etag);
+    manifests.iter().filter(|(hour, etag)| !follows(hour, etag)).map(|(hour, _)| *hour).collect()
+}

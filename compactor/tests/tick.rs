@@ -1,0 +1,172 @@
+//! What a tick does beside the hours of its window: the sweep, the rota, the backlog, the collection.
+
+mod support;
+
+use catalog::PARQUET;
+use compactor::hours::{Request, Scope};
+use compactor::tick::Tick;
+use local_aws::seam::{Failure, Fault, Faults};
+use log_format::layout;
+use support::{HOUR, TICK, World, hour, shown, world};
+
+const A: &str = r#"{"log_id":"1","type":"s"}"#;
+const B: &str = r#"{"log_id":"2","type":"s"}"#;
+const ROW_A: &str = "log_id=1 type=s";
+const ROW_B: &str = "log_id=2 type=s";
+
+/// Old enough to be beyond every look-back of these tests.
+const OLD: &str = "2026-06-01T05";
+
+fn at(hour: &str) -> String {
+    format!("{hour}:25:00Z")
+}
+
+/// Ticks hourly from `from`, and says after how many `rows` are what the old hour has.
+async fn ticks_until(world: &World, from: &str, rows: &[&str]) -> usize {
+    let start = hour(from).start();
+    for number in 1..=200 {
+        let now = start + chrono::TimeDelta::minutes(60 * (number - 1) + 25);
+        world.tick(&now.to_rfc3339()).await;
+        if world.parquet_rows(OLD).await == rows {
+            return number as usize;
+        }
+    }
+    panic!("never");
+}
+
+#[tokio::test]
+async fn the_backlog_is_done_at_once_and_the_rota_finds_what_came_later() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    assert_eq!(ticks_until(&world, "2026-11-20T15", &[ROW_A]).await, 1);
+    world.tick(&at("2026-11-20T16")).await;
+    world.put_lines(OLD, "2", &[B]).await;
+    let ticks = ticks_until(&world, "2026-11-20T17", &[ROW_A, ROW_B]).await;
+    println!("an object five months late was found after {ticks} ticks");
+    assert!((1..=84).contains(&ticks), "{ticks}");
+}
+
+#[tokio::test]
+async fn an_object_in_an_old_hour_that_never_had_one_is_found_by_the_rota() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines("2026-03-01T00", "1", &[A]).await;
+    world.tick(&at("2026-11-20T20")).await;
+    world.put_lines(OLD, "1", &[A]).await;
+    let ticks = ticks_until(&world, "2026-11-20T21", &[ROW_A]).await;
+    assert!((1..=84).contains(&ticks), "{ticks}");
+    let registered = world.catalog.json_hours(hour(OLD)).await.unwrap();
+    assert_eq!(registered, [hour(OLD), hour(HOUR)], "and registered");
+}
+
+async fn drop_partition(world: &World, of: &str) {
+    let values = hour(of).partition_values();
+    let drop = world.glue.delete_partition().database_name("logs").table_name(PARQUET);
+    drop.set_partition_values(Some(values.into())).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_sweep_puts_right_what_glue_says_of_any_hour() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    drop_partition(&world, OLD).await;
+    assert_eq!(world.parquet_rows(OLD).await, [""; 0]);
+    let tick = world.tick(&at("2026-11-20T16")).await;
+    assert_eq!((shown(&tick), tick.totals().righted), (vec![format!("{OLD} righted")], 1));
+    assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
+    assert_eq!(shown(&world.tick(&at("2026-11-20T17")).await), [""; 0], "there is nothing left to do");
+}
+
+#[tokio::test]
+async fn a_dropped_database_is_back_after_one_tick() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.put_lines(HOUR, "1", &[B]).await;
+    world.tick(&at("2026-11-20T20")).await;
+    world.glue.delete_database().name("logs").send().await.unwrap();
+    let tick = world.tick(&at("2026-11-20T21")).await;
+    assert_eq!(tick.failures(), [""; 0]);
+    assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
+    assert_eq!(world.parquet_rows(HOUR).await, [ROW_B]);
+    assert_eq!(world.catalog.json_hours(hour(HOUR)).await.unwrap(), [hour(HOUR)]);
+    assert!(world.catalog.view().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_folder_is_deleted_a_day_after_nobody_can_read_it_any_more() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A, "no line"]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    let first = world.manifest(HOUR).await.live.unwrap();
+    world.put_lines(HOUR, "2", &[B]).await;
+    world.tick(&at("2026-11-20T16")).await;
+    let folder = first.folder(hour(HOUR));
+    let rejected = layout::rejected_key(hour(HOUR), &first.attempt);
+    let left = async || (world.keys(&folder).await.len(), world.keys(&rejected).await.len());
+    world.tick("2026-11-21T16:24:59Z").await;
+    assert_eq!((left().await, world.manifest(HOUR).await.retired.len()), ((1, 1), 1));
+    world.tick("2026-11-21T16:26:00Z").await;
+    assert_eq!((left().await, world.manifest(HOUR).await.retired.len()), ((0, 0), 0));
+    assert_eq!(world.parquet_rows(HOUR).await, [ROW_A, ROW_B]);
+    assert_eq!(world.manifest(HOUR).await.commits, 2);
+    assert_eq!(shown(&world.tick(&at("2026-11-21T17")).await), [format!("{HOUR} UpToDate")], "Glue follows");
+}
+
+#[tokio::test]
+async fn a_folder_is_kept_while_glue_has_named_another_for_less_than_a_day() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    world.put_lines(HOUR, "2", &[B]).await;
+    world.tick(&at("2026-11-20T16")).await;
+    drop_partition(&world, HOUR).await;
+    world.tick("2026-11-21T16:25:00Z").await;
+    assert_eq!(world.manifest(HOUR).await.retired.len(), 1, "named again only now");
+    world.tick("2026-11-22T16:26:00Z").await;
+    assert_eq!(world.manifest(HOUR).await.retired.len(), 0);
+}
+
+/// A tick of a process that ends at its first write of Parquet into [`HOUR`].
+async fn deadly_tick(world: &World, now: &str, name: &str) -> Option<Tick> {
+    let caller = world.aws.as_caller(name);
+    let deadly = format!("/{}", layout::parquet_prefix(hour(HOUR)));
+    world.aws.inject(Faults::by(move |_, call| {
+        let hit = call.name == "PutObject" && call.resources.iter().any(|arn| arn.contains(&deadly));
+        hit.then_some(Fault::Before(Failure::End))
+    }));
+    let (compactor, run) = (support::compactor(&caller), std::sync::Arc::new(world.run(now, TICK)));
+    tokio::select! {
+        tick = compactor.tick(&run, |_, _| {}) => Some(tick.unwrap()),
+        () = caller.ended() => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_that_ends_the_process_starves_no_other() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines("2026-11-20T14", "1", &[B]).await;
+    assert!(deadly_tick(&world, &at("2026-11-20T15"), "first").await.is_none());
+    assert_eq!(world.parquet_rows("2026-11-20T14").await, [""; 0], "it died before that");
+    for (time, name) in [("2026-11-20T16", "second"), ("2026-11-20T17", "third")] {
+        assert!(deadly_tick(&world, &at(time), name).await.is_none(), "{time}");
+        assert_eq!(world.parquet_rows("2026-11-20T14").await, [ROW_B], "done before the deadly one");
+    }
+    let tick = deadly_tick(&world, &at("2026-11-20T18"), "fourth").await.unwrap();
+    assert_eq!(tick.left_alone().len(), 1);
+    assert!(tick.left_alone()[0].contains("3 runs began it and have not come back"), "{:?}", tick.left_alone());
+    assert!(deadly_tick(&world, "2026-11-21T17:25:00Z", "fifth").await.is_none(), "once a day");
+    let asked = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false };
+    world.aws.inject(Faults::none());
+    let tick = world.ask("2026-11-21T17:45:00Z", asked).await;
+    assert_eq!(shown(&tick), [format!("{HOUR} 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected")]);
+    let manifest = world.manifest(HOUR).await;
+    assert_eq!((manifest.deaths, manifest.claims.len()), (0, 4), "the dead claims are collected later");
+    for day in ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"] {
+        world.ask(&format!("{day}T20:00:00Z"), asked).await;
+    }
+    let manifest = world.manifest(HOUR).await;
+    assert_eq!((manifest.claims.len(), manifest.retired.len()), (0, 0));
+    assert_eq!(world.parquet_rows(HOUR).await, [ROW_A]);
+}
