@@ -124,7 +124,7 @@ const BEGINNINGS_MAX: u32 = 3;
 /// How one beginning of an hour ended.
 enum Ended {
     /// Committed.
-    Committed(Stored, Outcome),
+    Committed(Box<Stored>, Outcome),
     /// Stopped for a reason that beginning anew does not help.
     With(Outcome),
     /// Others changed something; to be begun anew.
@@ -165,7 +165,7 @@ impl Compactor {
             };
             let attempt = format!("{}-{beginning}", run.nonce);
             last = match self.compact(hour, &attempt, inputs, stored, run).await? {
-                Ended::Committed(stored, outcome) => return self.settle(stored, run, outcome).await,
+                Ended::Committed(stored, outcome) => return self.settle(*stored, run, outcome).await,
                 Ended::With(outcome) => return Ok(outcome),
                 Ended::Again(reason) => Ok(Outcome::Left(reason)),
                 Ended::Unclaimed(error) => Err(error),
@@ -247,6 +247,6 @@ impl Compactor {
         let bytes = live.files.iter().map(|file| file.size).sum();
         let outcome = Outcome::Compacted { counts: live.counts, bytes };
         let committed = self.commit(claimed, live, from, run).await?;
-        Ok(committed.map_or(Ended::Again(Refusal::Contended), |stored| Ended::Committed(stored, outcome)))
+        Ok(committed.map_or(Ended::Again(Refusal::Contended), |stored| Ended::Committed(Box::new(stored), outcome)))
     }
 }

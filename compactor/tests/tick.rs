@@ -59,6 +59,11 @@ async fn an_object_in_an_old_hour_that_never_had_one_is_found_by_the_rota() {
     assert_eq!(registered, [hour(OLD), hour(HOUR)], "and registered");
 }
 
+/// A request for [`HOUR`] by its name.
+fn asked() -> Request {
+    Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false }
+}
+
 async fn drop_partition(world: &World, of: &str) {
     let values = hour(of).partition_values();
     let drop = world.glue.delete_partition().database_name("logs").table_name(PARQUET);
@@ -123,7 +128,7 @@ async fn a_folder_is_kept_while_glue_has_named_another_for_less_than_a_day() {
     drop_partition(&world, HOUR).await;
     world.tick("2026-11-21T16:25:00Z").await;
     assert_eq!(world.manifest(HOUR).await.retired.len(), 1, "named again only now");
-    world.tick("2026-11-22T16:26:00Z").await;
+    world.ask("2026-11-22T16:26:00Z", asked()).await;
     assert_eq!(world.manifest(HOUR).await.retired.len(), 0);
 }
 
@@ -157,14 +162,13 @@ async fn an_hour_that_ends_the_process_starves_no_other() {
     assert_eq!(tick.left_alone().len(), 1);
     assert!(tick.left_alone()[0].contains("3 runs began it and have not come back"), "{:?}", tick.left_alone());
     assert!(deadly_tick(&world, "2026-11-21T17:25:00Z", "fifth").await.is_none(), "once a day");
-    let asked = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false };
     world.aws.inject(Faults::none());
-    let tick = world.ask("2026-11-21T17:45:00Z", asked).await;
+    let tick = world.ask("2026-11-21T17:45:00Z", asked()).await;
     assert_eq!(shown(&tick), [format!("{HOUR} 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected")]);
     let manifest = world.manifest(HOUR).await;
     assert_eq!((manifest.deaths, manifest.claims.len()), (0, 4), "the dead claims are collected later");
     for day in ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"] {
-        world.ask(&format!("{day}T20:00:00Z"), asked).await;
+        world.ask(&format!("{day}T20:00:00Z"), asked()).await;
     }
     let manifest = world.manifest(HOUR).await;
     assert_eq!((manifest.claims.len(), manifest.retired.len()), (0, 0));
