@@ -1,4 +1,5 @@
 //! What a tick does beside the hours of its window: the sweep, the rota, the backlog, the collection.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod support;
 
