@@ -35,7 +35,17 @@ def local_aws(data: pathlib.Path, port: int = 0) -> Iterator[str]:
     """Runs `serve` over the folder `data` and yields its endpoint."""
     arguments = [*command(), "serve", "--data", str(data), "--port", str(port), "--json"]
     with running(arguments, stdout=subprocess.PIPE) as process:
-        yield json.loads(process.stdout.readline())["endpoint"]
+        yield first_value(process)["endpoint"]
+
+
+def first_value(process: subprocess.Popen) -> dict:
+    """The JSON object that a program prints first, over as many lines as it likes, while it goes on running."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("}"):
+            break
+    return json.loads("".join(lines))
 
 
 @contextlib.contextmanager
