@@ -54,7 +54,7 @@ class World:
     def number(self, sql: str) -> int:
         """The one number that answers a query."""
         [(number,)] = self.trino.query(sql)
-        return number
+        return int(number)
 
     def counts(self, source: str, where: str = DEMO) -> dict[tuple[str, str], int]:
         """The number of rows of each partition."""

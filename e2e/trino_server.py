@@ -87,7 +87,8 @@ def fetch(request: urllib.request.Request) -> dict[str, Any]:
     while True:
         try:
             with urllib.request.urlopen(request, timeout=QUERY_SECONDS_MAX) as reply:
-                return json.load(reply)
+                page: dict[str, Any] = json.load(reply)
+                return page
         except urllib.error.HTTPError as error:
             if error.code not in (429, 502, 503, 504) or time.monotonic() > deadline:
                 raise
