@@ -6,6 +6,7 @@ mod support;
 use std::collections::HashMap;
 
 use aws_sdk_glue::Client;
+use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::BatchUpdatePartitionRequestEntry as Entry;
 use aws_sdk_glue::types::{
     Column, ColumnError, ColumnStatistics, ColumnStatisticsData, ColumnStatisticsType, DatabaseInput,
@@ -186,6 +187,66 @@ async fn updates_archive_the_version_that_they_replace() {
 }
 
 #[tokio::test]
+async fn an_update_cut_short_changes_nothing() {
+    let (aws, folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
+    let input = TableInput::builder().name("logs").owner("new").build().unwrap();
+    glue.update_table().database_name("db").table_input(input).send().await.unwrap();
+    drop((glue, aws));
+    // The process ended between the two lines that an update writes.
+    let journal = folder.path().join("catalog.ndjson");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let (before, _) = text.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(&journal, format!("{before}\n")).unwrap();
+    let glue = open(folder.path()).glue();
+    assert_eq!(versions(&glue, 100).await, "0=nobody");
+    let input = TableInput::builder().name("logs").owner("again").build().unwrap();
+    glue.update_table().database_name("db").table_input(input).send().await.unwrap();
+    assert_eq!(versions(&glue, 100).await, "1=again 0=nobody");
+}
+
+/// What an error says.
+fn message<T: std::fmt::Debug, E: ProvideErrorMetadata>(answer: Result<T, SdkError<E>>) -> String {
+    answer.unwrap_err().meta().message().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn errors_say_what_glue_says() {
+    let (aws, _folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
+    create(&glue, &["2026-11-20", "13"], "s3://b/").await;
+    let database = DatabaseInput::builder().name("db").build().unwrap();
+    let again = glue.create_partition().database_name("db").table_name("logs");
+    let again = again.partition_input(partition(&["2026-11-20", "13"], "s3://b/"));
+    let get = glue.get_partition().database_name("db").table_name("logs").partition_values("2026-11-20");
+    let input = TableInput::builder().name("logs").build().unwrap();
+    let stale = glue.update_table().database_name("db").table_input(input).version_id("7");
+    let said = [
+        message(glue.get_database().name("none").send().await),
+        message(glue.create_database().database_input(database).send().await),
+        message(glue.get_table().database_name("db").name("none").send().await),
+        message(glue.create_table().database_name("db").table_input(table("logs", &[])).send().await),
+        message(again.send().await),
+        message(get.clone().partition_values("14").send().await),
+        message(get.send().await),
+        message(stale.send().await),
+    ];
+    let expected = [
+        "Database none not found.",
+        "Database already exists.",
+        "Table none not found.",
+        "Table already exists.",
+        "Partition already exists.",
+        "Cannot find partition.",
+        "The number of partition keys do not match the number of partition values: 2 and 1",
+        "Update table failed due to concurrent modifications: logs has version 0, not 7.",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
 async fn names_and_values_have_bounds() {
     let (aws, _folder) = start();
     let glue = aws.glue();
@@ -203,10 +264,9 @@ async fn names_and_values_have_bounds() {
     let tables = (0..101).map(|number| number.to_string()).collect();
     let delete = glue.batch_delete_table().database_name("db").set_tables_to_delete(Some(tables));
     assert_eq!(said(delete.send().await, ok), "400 ValidationException");
-    let message = glue.get_partitions().database_name("db").table_name("logs").max_results(0).send().await;
-    let message = message.unwrap_err().into_service_error().meta().message().unwrap().to_owned();
+    let none = glue.get_partitions().database_name("db").table_name("logs").max_results(0).send().await;
     let constraint = "failed to satisfy constraint: Member must have value greater than or equal to 1";
-    assert_eq!(message, format!("1 validation error detected: Value '0' at 'maxResults' {constraint}"));
+    assert_eq!(message(none), format!("1 validation error detected: Value '0' at 'maxResults' {constraint}"));
 }
 
 #[tokio::test]
