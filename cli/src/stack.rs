@@ -29,6 +29,7 @@ pub struct Stack {
     /// The compactor.
     pub compactor: Arc<Compactor>,
     bucket: String,
+    database: String,
 }
 
 impl Stack {
@@ -39,17 +40,23 @@ impl Stack {
         aws.create_bucket(&place.bucket)?;
         let catalog = Catalog::new(aws.glue(), place.database.as_str());
         catalog.ensure_tables(&place.bucket).await?;
-        let bucket = Bucket::new(aws.s3(), place.bucket.as_str());
-        let compactor = Arc::new(Compactor::new(bucket, catalog.clone(), Limits::default()));
-        Ok(Stack { aws, catalog, compactor, bucket: place.bucket.clone() })
+        let caller = aws.as_caller("compactor");
+        let bucket = Bucket::new(caller.s3(), place.bucket.as_str());
+        let its_catalog = Catalog::new(caller.glue(), place.database.as_str());
+        let compactor = Arc::new(Compactor::new(bucket, its_catalog, Limits::default()));
+        Ok(Stack { aws, catalog, compactor, bucket: place.bucket.clone(), database: place.database.clone() })
     }
 
     /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
     pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
         let mut settings = Settings::new("auth0-logs", self.bucket.as_str(), seed);
         (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
-        let partitioner = Arc::new(Partitioner::new(self.catalog.clone(), self.bucket.as_str()));
-        Firehose::new(settings, self.aws.s3(), transform_function(transformed.clone()), partition_function(partitioner))
+        let catalog = Catalog::new(self.aws.as_caller("partitioner").glue(), self.database.as_str());
+        let partitioner = Arc::new(Partitioner::new(catalog, self.bucket.as_str()));
+        let firehose = self.aws.as_caller("firehose");
+        let transform = firehose.function("transform", transform_function(transformed.clone()));
+        let partition = self.aws.as_caller("s3").function("partitioner", partition_function(partitioner));
+        Firehose::new(settings, firehose.s3(), transform, partition)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
+use aws_config::timeout::TimeoutConfig;
 use chrono::TimeDelta;
+use tokio::time::Duration;
 
 /// The compactor's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,13 @@ impl Limits {
     pub fn cut_lag(&self) -> TimeDelta {
         TimeDelta::hours(self.cut_lag_hours.into())
     }
+}
+
+/// How long a call may take, for the clients of S3 and Glue. A write to Glue has to follow its manifest's reading within
+/// ten minutes, so no call may hang.
+pub fn timeouts() -> TimeoutConfig {
+    let (attempt, operation) = (Duration::from_secs(60), Duration::from_secs(150));
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
 }
 
 /// A variable that is missing or has a value it cannot have.

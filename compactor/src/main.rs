@@ -2,14 +2,12 @@
 #![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use aws_config::timeout::TimeoutConfig;
 use catalog::Catalog;
 use chrono::Utc;
 use compactor::bucket::Bucket;
-use compactor::config::Config;
+use compactor::config::{Config, timeouts};
 use compactor::handler::{Invocation, handle};
 use compactor::hour::Compactor;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
@@ -26,12 +24,6 @@ async fn main() -> Result<(), Error> {
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);
     let compactor = &Arc::new(Compactor::new(bucket, catalog, config.limits));
     run(service_fn(move |event| compact(compactor, event))).await
-}
-
-/// A write to Glue has to follow its manifest's reading within ten minutes, so no call may hang.
-fn timeouts() -> TimeoutConfig {
-    let (attempt, operation) = (Duration::from_secs(60), Duration::from_secs(150));
-    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
 }
 
 async fn compact(compactor: &Arc<Compactor>, event: LambdaEvent<Value>) -> Result<(), Error> {

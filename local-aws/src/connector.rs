@@ -1,4 +1,4 @@
-//! The seam: where the SDK would open a connection, its request is handed over in the process.
+//! Where an SDK would open a connection, its request is handed over in the process.
 
 use std::fmt;
 
@@ -17,21 +17,21 @@ use crate::LocalAws;
 
 /// An HTTP client for the SDK whose only host is this AWS.
 #[derive(Clone)]
-pub(crate) struct Seam(pub(crate) LocalAws);
+pub(crate) struct Connector(pub(crate) LocalAws);
 
-impl fmt::Debug for Seam {
+impl fmt::Debug for Connector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Seam")
+        formatter.write_str("Connector")
     }
 }
 
-impl HttpClient for Seam {
+impl HttpClient for Connector {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
-impl HttpConnector for Seam {
+impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let aws = self.0.clone();
         HttpConnectorFuture::new(async move { carry(&aws, request).await })

@@ -1,20 +1,56 @@
 //! The one door: every request to either service, however it came in, goes through [`LocalAws::dispatch`].
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
 use http::{Method, Request, Response, StatusCode};
 use s3s::{Body, HttpError};
 
-use crate::{LocalAws, signature};
+use crate::firehose::Function;
+use crate::seam::{self, Call, FailEntry};
+use crate::{LocalAws, glue, signature};
 
-const TARGET: &str = "x-amz-target";
-const GLUE: &str = "AWSGlue.";
+/// More than a thousand keys of 1,024 bytes take, each escaped.
+const DELETE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl LocalAws {
     /// Answers one request. An error means that there is no answer: the connection is lost.
-    pub(crate) async fn dispatch(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
-        if let Some(call) = glue_call(&request) {
-            return self.services.glue.answer(&call, request.into_body()).await;
+    pub(crate) async fn dispatch(&self, mut request: Request<Body>) -> Result<Response<Body>, HttpError> {
+        let aws = self.clone();
+        match seam::glue_name(&request).map(str::to_owned) {
+            Some(name) => {
+                let input = glue::input(request.into_body()).await?;
+                let call = seam::of_glue(&self.caller, &name, &input);
+                self.pass(call, move |entry| async move { aws.services.glue.answer(&name, &input, entry) }.boxed())
+                    .await
+            }
+            None => {
+                if seam::is_batch_delete(&request) {
+                    request.body_mut().store_all_limited(DELETE_BYTES_MAX).await.map_err(HttpError::new)?;
+                }
+                let call = seam::of_s3(&self.caller, &request);
+                self.pass(call, move |entry| async move { aws.answer_s3(request, entry).await }.boxed()).await
+            }
         }
+    }
+
+    /// `function` as this AWS invokes it by the name `name`: its invocations are calls of this caller's.
+    pub fn function(&self, name: &str, function: Function) -> Function {
+        let (aws, call) = (self.clone(), Call::invocation(&self.caller, name));
+        Arc::new(move |payload: Bytes| {
+            let (aws, call, function) = (aws.clone(), call.clone(), Arc::clone(&function));
+            async move { aws.pass(call, move |_| function(payload)).await }.boxed()
+        })
+    }
+
+    async fn answer_s3(
+        &self,
+        mut request: Request<Body>,
+        entry: Option<FailEntry>,
+    ) -> Result<Response<Body>, HttpError> {
         let is_head = request.method() == Method::HEAD;
+        entry.map(|entry| request.extensions_mut().insert(entry));
         let mut response = self.services.s3.call(signature::take_off(request)).await?;
         if is_head || response.status() == StatusCode::NOT_MODIFIED {
             // HTTP has no body here, and the SDK tells a missing object by that.
@@ -22,10 +58,4 @@ impl LocalAws {
         }
         Ok(response)
     }
-}
-
-/// The name of the Glue call, if it is one.
-fn glue_call(request: &Request<Body>) -> Option<String> {
-    let target = request.headers().get(TARGET)?.to_str().ok()?;
-    (request.method() == Method::POST).then(|| target.strip_prefix(GLUE)).flatten().map(str::to_owned)
 }

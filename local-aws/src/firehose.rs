@@ -2,8 +2,8 @@
 //!
 //! It does what Firehose does with a Direct PUT stream, a Lambda processor and an S3 destination: records wait in the
 //! transform's buffer, each batch goes through the transform, what comes back waits in a second buffer and is written
-//! as one gzip object, under the prefix of its oldest record's arrival. Which failures are retried and what an error
-//! object looks like follows what projects that probed real Firehose report, where that differs from its documentation.
+//! as one gzip object, under the prefix of its oldest record's arrival. A transform that fails, or answers anything but
+//! one readable verdict for each record, is tried again, and then the whole batch goes to the error prefix.
 //!
 //! Nothing is drawn from a clock or at random: the same settings and calls give the same keys and bytes.
 
@@ -16,13 +16,14 @@ mod settings;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures::future::BoxFuture;
 
-use batch::{Answer, Batch, Failure, Record};
+use batch::{Answer, Batch, BatchFailure, Record};
 use buffer::Buffer;
 use names::Names;
 use notification::Object;
@@ -37,6 +38,9 @@ pub const RECORD_BYTES_MAX: usize = 1000 * 1024;
 
 /// The largest request and the largest response of an invocation.
 pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
+
+/// How long an invocation of the transform may take.
+pub const INVOCATION_SECONDS_MAX: u64 = 300;
 
 /// Lambda tries an asynchronous invocation once and twice more.
 const NOTIFICATION_ATTEMPTS_MAX: usize = 3;
@@ -144,6 +148,8 @@ pub struct Firehose {
     names: Names,
     batch: Batch,
     buffers: BTreeMap<Target, Buffer>,
+    /// The object written last, to be written again on demand.
+    last: Option<Buffer>,
     delivered: Delivered,
 }
 
@@ -151,8 +157,8 @@ impl Firehose {
     /// A stream that sends every batch through `transform` and every object's "Object Created" event to `created`.
     pub fn new(settings: Settings, s3: aws_sdk_s3::Client, transform: Function, created: Function) -> Firehose {
         let names = Names::new(settings.seed);
-        let (batch, buffers, delivered) = Default::default();
-        Firehose { settings, s3, transform, created, names, batch, buffers, delivered }
+        let (batch, buffers, last, delivered) = Default::default();
+        Firehose { settings, s3, transform, created, names, batch, buffers, last, delivered }
     }
 
     /// Takes a record in, after everything that is due by its arrival was done. On an error the record is not taken.
@@ -189,6 +195,15 @@ impl Firehose {
             self.deliver(target, now).await?;
         }
         Ok(())
+    }
+
+    /// Writes the last object under the prefix once more, under a key of its own: what Firehose does when the answer to
+    /// its write is lost. Without one yet, nothing happens.
+    pub async fn deliver_again(&mut self, now: DateTime<Utc>) -> Result<(), FirehoseError> {
+        match self.last.clone() {
+            Some(last) => self.write_object(&last, now).await,
+            None => Ok(()),
+        }
     }
 
     /// What became of the records so far.
@@ -258,16 +273,26 @@ impl Firehose {
     /// The answer to each record of the batch, and the number of invocations it took.
     async fn invoke(&mut self, batch: &Batch) -> (Vec<Answer>, u32) {
         let attempts_max = 1 + self.settings.transform_retries_max;
-        for attempt in 1..=attempts_max {
+        let mut attempt = 1;
+        loop {
             let request = batch.request(self.names.uuid(), &self.settings);
-            let answered = (self.transform)(request).await.and_then(|response| batch.answers(&response));
-            match answered {
+            let BatchFailure { failure, error } = match self.invoke_once(batch, request).await {
                 Ok(answers) => return (answers, attempt),
-                Err(error) => self.delivered.transform_error = Some(error),
+                Err(failed) => failed,
+            };
+            self.delivered.transform_error = Some(error);
+            if attempt == attempts_max {
+                let failed = batch.records.iter().map(|_| Answer::Failed(failure));
+                return (failed.collect(), attempts_max);
             }
+            attempt += 1;
         }
-        let failed = batch.records.iter().map(|_| Answer::Failed(Failure::FUNCTION_ERROR));
-        (failed.collect(), attempts_max)
+    }
+
+    async fn invoke_once(&self, batch: &Batch, request: Bytes) -> Result<Vec<Answer>, BatchFailure> {
+        let limit = Duration::from_secs(INVOCATION_SECONDS_MAX);
+        let response = tokio::time::timeout(limit, (self.transform)(request)).await;
+        batch.answers(&response.map_err(|_| BatchFailure::timed_out())??)
     }
 
     fn append(&mut self, target: Target, arrival: DateTime<Utc>, bytes: &[u8]) {
@@ -287,25 +312,34 @@ impl Firehose {
 
     /// Writes a buffer as an object. Where that fails the buffer stays, and the next attempt has a key of its own.
     async fn deliver(&mut self, target: Target, now: DateTime<Utc>) -> Result<(), FirehoseError> {
-        let Some(buffer) = self.buffers.get(&target) else { return Ok(()) };
-        let key = self.names.key(target == Target::Error, buffer.oldest, &self.settings);
-        let body = match target {
-            Target::Error => buffer.bytes.clone(),
-            Target::Log | Target::Held { .. } => {
-                buffer.gzip().map_err(|source| FirehoseError::Compress { key: key.clone(), source })?
-            }
-        };
+        let Some(buffer) = self.buffers.get(&target).cloned() else { return Ok(()) };
+        if target == Target::Error {
+            self.write_error_object(&buffer).await?;
+        } else {
+            self.write_object(&buffer, now).await?;
+            self.last = Some(buffer);
+        }
+        self.buffers.remove(&target);
+        Ok(())
+    }
+
+    async fn write_object(&mut self, buffer: &Buffer, now: DateTime<Utc>) -> Result<(), FirehoseError> {
+        let key = self.names.key(false, buffer.oldest, &self.settings);
+        let body = buffer.gzip().map_err(|source| FirehoseError::Compress { key: key.clone(), source })?;
         let size = body.len() as u64;
         let etag = self.write(&key, body).await?;
-        self.buffers.remove(&target);
         self.delivered.bytes += size;
-        if target == Target::Error {
-            self.delivered.error_objects += 1;
-            return Ok(());
-        }
         self.delivered.objects += 1;
         let event = Object { key, size, etag }.created(now, &mut self.names, &self.settings);
         self.notify(event).await;
+        Ok(())
+    }
+
+    async fn write_error_object(&mut self, buffer: &Buffer) -> Result<(), FirehoseError> {
+        let key = self.names.key(true, buffer.oldest, &self.settings);
+        self.write(&key, buffer.bytes.clone()).await?;
+        self.delivered.bytes += buffer.bytes.len() as u64;
+        self.delivered.error_objects += 1;
         Ok(())
     }
 

@@ -21,12 +21,16 @@ use s3s::{Body, HttpError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::catalog::CATALOG_ID;
 use self::catalog::Catalog;
 use self::error::GlueError;
+pub(crate) use self::error::body as error_body;
 use crate::Clock;
 use crate::journal::JournalError;
+use crate::seam::FailEntry;
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+/// Of every answer.
+pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
 /// Glue takes no longer request.
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -45,17 +49,27 @@ impl Glue {
         Ok(Glue { catalog: Mutex::new(Catalog::open(journal, clock)?) })
     }
 
-    /// Answers a call, whose input is `body`.
-    pub(crate) async fn answer(&self, call: &str, mut body: Body) -> Result<Response<Body>, HttpError> {
-        let body = body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)?;
+    /// Answers a call, whose input is `body`. An entry of a batch may be told to fail.
+    pub(crate) fn answer(
+        &self,
+        call: &str,
+        body: &Bytes,
+        entry: Option<FailEntry>,
+    ) -> Result<Response<Body>, HttpError> {
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
-        let (status, text) = match route(&mut catalog, call, &body) {
+        catalog.failing = entry;
+        let (status, text) = match route(&mut catalog, call, body) {
             Ok(text) => (StatusCode::OK, text),
             Err(error) => (error.status(), error.body()),
         };
         let response = Response::builder().status(status).header(header::CONTENT_TYPE, CONTENT_TYPE);
         response.body(Body::from(text)).map_err(|error| HttpError::new(error.into()))
     }
+}
+
+/// The input of a call, whole.
+pub(crate) async fn input(mut body: Body) -> Result<Bytes, HttpError> {
+    body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)
 }
 
 /// The calls there are.

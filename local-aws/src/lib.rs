@@ -7,9 +7,7 @@
 //! `DIR/<bucket>/<key>` is an object, whoever put it there; `DIR/catalog.ndjson` is the journal of the Glue catalog;
 //! `DIR/.local-aws/` holds the rest.
 //!
-//! Invariants. A1: a conditional write checks and writes in one step; of a race, one wins. A2: a crash leaves the old
-//! object or the new one, whole. A3: opened again, the folder is the same AWS. A4: the clock is the one given, and
-//! it dates the objects' files too.
+//! Its invariants A1 to A5 stand in docs/architecture.md.
 //!
 //! Absent by design: access control (any credentials will do, or none), the verification of signatures and of
 //! checksums other than Content-MD5, versions, tags, ACLs, encryption; in Glue all but databases, tables and
@@ -22,6 +20,7 @@ pub mod firehose;
 mod glue;
 mod journal;
 mod s3;
+pub mod seam;
 mod server;
 mod signature;
 
@@ -34,11 +33,13 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use s3s::service::S3Service;
 
-use crate::connector::Seam;
+use crate::connector::Connector;
 use crate::glue::Glue;
 use crate::s3::{Places, STATE, Store, StoreError};
+use crate::seam::{Call, FailEntry, Faults, Gates, Reply, Seam, Traced};
 
 pub use crate::journal::JournalError;
 
@@ -52,12 +53,15 @@ pub const REGION: &str = "us-east-1";
 #[derive(Clone)]
 pub struct LocalAws {
     services: Arc<Services>,
+    /// Whose calls come through this clone.
+    caller: Arc<str>,
 }
 
 struct Services {
     store: Arc<Store>,
     s3: S3Service,
     glue: Glue,
+    seam: Arc<Seam>,
     /// Held for as long as this AWS lives.
     _lock: File,
 }
@@ -109,8 +113,39 @@ impl LocalAws {
         make(&state.join("tmp"), |path| fs::remove_dir_all(path).and_then(|()| fs::create_dir(path)))?;
         let store = Arc::new(Store::open(Places::new(data), Arc::clone(&clock))?);
         let glue = Glue::open(&data.join("catalog.ndjson"), clock)?;
-        let services = Services { s3: s3::service(Arc::clone(&store)), store, glue, _lock: lock };
-        Ok(LocalAws { services: Arc::new(services) })
+        let services = Services { s3: s3::service(Arc::clone(&store)), store, glue, seam: Arc::default(), _lock: lock };
+        Ok(LocalAws { services: Arc::new(services), caller: "local".into() })
+    }
+
+    /// The same AWS as the process `name` calls it: its calls carry that name, and it can end on its own.
+    pub fn as_caller(&self, name: &str) -> LocalAws {
+        LocalAws { services: Arc::clone(&self.services), caller: name.into() }
+    }
+
+    /// From now on calls of all callers are counted from one, meet `faults` and are traced. Ended processes live again.
+    pub fn inject(&self, faults: Faults) {
+        self.services.seam.inject(faults);
+    }
+
+    /// The calls since the last injection, in the order in which they were answered. Before the first none are kept.
+    pub fn trace(&self) -> Vec<Traced> {
+        self.services.seam.trace()
+    }
+
+    /// Shuts the gates: until they are opened or dropped, every call waits before it is carried out.
+    pub fn hold(&self) -> Gates {
+        Gates::shut(Arc::clone(&self.services.seam))
+    }
+
+    /// Returns once this caller's process has met its end ([`seam::Failure::End`]). Whoever runs it drops it then.
+    pub async fn ended(&self) {
+        self.services.seam.ended(&self.caller).await;
+    }
+
+    /// Takes a call through the seam.
+    async fn pass<R: Reply>(&self, call: Call, serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>) -> R {
+        let seam = &self.services.seam;
+        if seam.is_idle() { serve(None).await } else { Arc::clone(seam).pass(call, serve).await }
     }
 
     /// Makes a bucket, if it isn't there.
@@ -141,7 +176,7 @@ impl LocalAws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(Seam(self.clone()))
+            .http_client(Connector(self.clone()))
             .build()
     }
 }

@@ -45,7 +45,8 @@ impl S3Host for Hosts {
     }
 }
 
-fn bucket_of(host: &str) -> Option<&str> {
+/// The bucket that a host names, if it does.
+pub(crate) fn bucket_of(host: &str) -> Option<&str> {
     let name = host.split(':').next()?;
     match name.split_once(".s3.") {
         Some((bucket, domain)) if domain.ends_with("amazonaws.com") => Some(bucket),

@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use flate2::read::MultiGzDecoder;
 use local_aws::LocalAws;
 use local_aws::firehose::{Delivered, Firehose, FirehoseError, Function, FunctionError, Settings};
+use local_aws::seam::{Failure, Fault, Faults};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -225,10 +226,9 @@ async fn a_failed_record_is_kept_as_it_came() {
     assert!(key.starts_with("error/processing-failed/2026/11/20/13/auth0-1-2026-11-20-13-00-00-"), "{key}");
     assert_eq!(
         line,
-        "{\"rawData\":\"ZmFpbA==\",\"errorCode\":\"Lambda.ProcessingFailedStatus\",\
-         \"errorMessage\":\"ProcessingFailed status set for record\",\"attemptsMade\":1,\
-         \"arrivalTimestamp\":1795179600000,\"attemptEndingTimestamp\":1795179630500,\
-         \"lambdaARN\":\"arn:aws:lambda:us-east-1:123456789012:function:transform:$LATEST\"}\n"
+        "{\"attemptsMade\":1,\"arrivalTimestamp\":1795179600000,\"errorCode\":\"Lambda.ProcessingFailedStatus\",\
+         \"errorMessage\":\"ProcessingFailed status set for record\",\"attemptEndingTimestamp\":1795179630500,\
+         \"rawData\":\"ZmFpbA==\",\"lambdaArn\":\"arn:aws:lambda:us-east-1:123456789012:function:transform:$LATEST\"}\n"
     );
     assert_eq!((delivered.ok, delivered.failed, delivered.objects, delivered.error_objects), (1, 1, 1, 1));
 }
@@ -263,21 +263,42 @@ async fn fates(answer: impl Fn(&Value) -> Result<Value, &'static str> + Send + S
     (attempts, fates)
 }
 
+/// A batch that fails whole: four invocations, and both records kept with the code.
+fn whole_batch(code: &str) -> (usize, Vec<String>) {
+    (4, vec![format!("a {code} 4"), format!("b {code} 4")])
+}
+
 #[tokio::test]
 async fn a_failing_transform_is_called_four_times_and_loses_nothing() {
-    let everything = vec!["a FunctionError 4".to_string(), "b FunctionError 4".to_string()];
-    assert_eq!(fates(|_| Err("boom")).await, (4, everything.clone()));
-    assert_eq!(fates(|_| Ok(json!("no object"))).await, (4, everything.clone()));
-    assert_eq!(fates(|_| Ok(json!({"records": [], "padding": "x".repeat(6 << 20)}))).await, (4, everything.clone()));
-    let changed = |field: &'static str, value: &'static str| {
+    assert_eq!(fates(|_| Err("boom")).await, whole_batch("FunctionError"));
+    assert_eq!(fates(|_| Ok(json!("no object"))).await, whole_batch("JsonProcessingException"));
+    let padded = |_: &Value| Ok(json!({"records": [], "padding": "x".repeat(6 << 20)}));
+    assert_eq!(fates(padded).await, whole_batch("FunctionError"));
+    let changed = |field: &'static str, value: Value| {
         move |event: &Value| {
             let mut response = lines(event)?;
-            response["records"][1][field] = json!(value);
+            response["records"][1][field] = value.clone();
             Ok(response)
         }
     };
-    assert_eq!(fates(changed("result", "Maybe")).await, (4, everything.clone()));
-    assert_eq!(fates(changed("data", "%%%")).await, (4, everything));
+    assert_eq!(fates(changed("result", json!("Maybe"))).await, whole_batch("JsonProcessingException"));
+    assert_eq!(fates(changed("data", json!("%%%"))).await, whole_batch("JsonProcessingException"));
+    assert_eq!(fates(changed("data", Value::Null)).await, whole_batch("InvalidReturnFormat"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transform_that_hangs_is_given_up_after_five_minutes() {
+    let mut stream = Stream::new(lines);
+    let hangs: Function = Arc::new(|_| Box::pin(std::future::pending()));
+    let (created, _) = function(|_| Ok(Value::Null));
+    stream.firehose =
+        Firehose::new(Settings::new("auth0", BUCKET, Uuid::from_u128(7)), stream.aws.s3(), hangs, created);
+    stream.put("a", "2026-11-20T13:00:00Z").await;
+    let started = tokio::time::Instant::now();
+    stream.flush("2026-11-20T13:00:00Z").await;
+    assert_eq!(started.elapsed().as_secs(), 4 * 300);
+    let kept = stream.objects().await.into_values().next().unwrap();
+    assert!(kept.contains(r#""errorCode":"Lambda.FunctionTimedOut""#), "{kept}");
 }
 
 #[tokio::test]
@@ -292,7 +313,7 @@ async fn a_transform_that_recovers_is_called_no_further() {
 }
 
 #[tokio::test]
-async fn every_record_must_be_returned_once() {
+async fn every_record_must_be_returned_once_and_no_other() {
     let edited = |edit: fn(&mut Vec<Value>)| {
         move |event: &Value| {
             let mut response = lines(event)?;
@@ -300,18 +321,42 @@ async fn every_record_must_be_returned_once() {
             Ok(response)
         }
     };
-    let fates_are = |expected: [&str; 2]| (1, expected.map(str::to_string).to_vec());
     let missing = edited(|records| drop(records.pop()));
-    assert_eq!(fates(missing).await, fates_are(["b MissingRecordId 1", "a Ok"]));
-    let unknown = edited(|records| records[1]["recordId"] = json!("never sent"));
-    assert_eq!(fates(unknown).await, fates_are(["b MissingRecordId 1", "a Ok"]));
+    assert_eq!(fates(missing).await, whole_batch("MissingRecordId"));
+    let wrong = edited(|records| records[1]["recordId"] = json!("never sent"));
+    assert_eq!(fates(wrong).await, whole_batch("MissingRecordId"));
     let doubled = edited(|records| records.push(records[1].clone()));
-    assert_eq!(fates(doubled).await, fates_are(["b DuplicatedRecordId 1", "a Ok"]));
+    assert_eq!(fates(doubled).await, whole_batch("DuplicatedRecordId"));
+    let more = edited(|records| records.push(json!({"recordId": "never sent", "result": "Dropped", "data": null})));
+    assert_eq!(fates(more).await, whole_batch("JsonProcessingException"));
+    assert_eq!(fates(|_| Ok(json!({}))).await, whole_batch("MissingRecordId"));
     let turned = edited(|records| records.reverse());
-    assert_eq!(fates(turned).await, fates_are(["a Ok", "b Ok"]));
-    let empty = edited(|records| records[1]["data"] = Value::Null);
-    assert_eq!(fates(empty).await, fates_are(["b InvalidReturnFormat 1", "a Ok"]));
-    assert_eq!(fates(|_| Ok(json!({}))).await, fates_are(["a MissingRecordId 1", "b MissingRecordId 1"]));
+    assert_eq!(fates(turned).await, (1, vec!["a Ok".to_string(), "b Ok".to_string()]));
+}
+
+#[tokio::test]
+async fn an_object_can_be_delivered_twice() {
+    let mut stream = Stream::new(lines);
+    let now = moment("2026-11-20T13:30:00Z");
+    stream.firehose.deliver_again(now).await.unwrap();
+    assert_eq!(stream.shown().await, [""; 0], "there is nothing to deliver again");
+    stream.put("a", "2026-11-20T13:00:00Z").await;
+    stream.flush("2026-11-20T13:00:00Z").await;
+    stream.firehose.deliver_again(now).await.unwrap();
+    assert_eq!(stream.shown().await, ["logs/2026/11/20/13 a", "logs/2026/11/20/13 a"]);
+    assert_eq!((stream.firehose.delivered().ok, stream.firehose.delivered().objects), (1, 2));
+    assert_eq!(stream.created.lock().unwrap().len(), 2, "each is announced");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_makes_two_objects_of_one() {
+    let mut stream = Stream::new(lines);
+    stream.aws.inject(Faults::by(|number, _| (number <= 3).then_some(Fault::After(Failure::Reset))));
+    stream.put("a", "2026-11-20T13:00:00Z").await;
+    let error = stream.firehose.flush(moment("2026-11-20T13:00:00Z")).await.unwrap_err();
+    assert!(matches!(error, FirehoseError::Write { .. }), "{error}");
+    stream.flush("2026-11-20T13:05:00Z").await;
+    assert_eq!(stream.shown().await, ["logs/2026/11/20/13 a", "logs/2026/11/20/13 a"]);
 }
 
 #[tokio::test]

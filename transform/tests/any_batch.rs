@@ -84,6 +84,11 @@ fn never_fails_a_batch() {
         prop_assert_eq!(answered, ids.iter().collect::<Vec<_>>());
         let ok = response.records.iter().filter(|answer| answer.result == Fate::Ok).count() as u64;
         prop_assert_eq!(ok, report.ok);
+        let sent = serde_json::to_value(&response).unwrap();
+        let results: Vec<_> = sent["records"].as_array().unwrap().iter().map(|it| it["result"].as_str()).collect();
+        prop_assert_eq!(results.len(), ids.len());
+        // T3: Firehose would count `Dropped` as a success.
+        prop_assert!(results.iter().all(|it| matches!(it, Some("Ok" | "ProcessingFailed"))), "{results:?}");
         for envelope in &envelopes {
             check_line(envelope)?;
         }

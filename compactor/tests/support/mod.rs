@@ -10,7 +10,7 @@ use catalog::{Catalog, PARQUET};
 use chrono::{DateTime, Utc};
 use compactor::bucket::Bucket;
 use compactor::clock::Clock;
-use compactor::config::Limits;
+use compactor::config::{Limits, timeouts};
 use compactor::hour::{Compactor, Outcome, Run};
 use compactor::hours::{Request, Scope};
 use compactor::manifest::Manifest;
@@ -29,6 +29,7 @@ pub(crate) const BUCKET: &str = "acme-logs";
 pub(crate) const HOUR: &str = "2026-11-20T13";
 
 pub(crate) struct World {
+    pub(crate) aws: LocalAws,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) glue: aws_sdk_glue::Client,
     pub(crate) catalog: Catalog,
@@ -47,9 +48,17 @@ pub(crate) async fn world() -> World {
     aws.create_bucket(BUCKET).unwrap();
     let catalog = Catalog::new(aws.glue(), "logs");
     catalog.ensure_tables(BUCKET).await.unwrap();
-    let bucket = Bucket::new(aws.s3(), BUCKET);
-    let compactor = Arc::new(Compactor::new(bucket, catalog.clone(), Limits::default()));
-    World { s3: aws.s3(), glue: aws.glue(), catalog, compactor, data, ticks: std::cell::Cell::new(0) }
+    let compactor = compactor(&aws.as_caller("compactor"));
+    World { s3: aws.s3(), glue: aws.glue(), aws, catalog, compactor, data, ticks: std::cell::Cell::new(0) }
+}
+
+/// A compactor as it is deployed: its clients with their timeouts.
+pub(crate) fn compactor(aws: &LocalAws) -> Arc<Compactor> {
+    let config = aws.sdk_config().into_builder().timeout_config(timeouts()).build();
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let bucket = Bucket::new(aws_sdk_s3::Client::from_conf(s3), BUCKET);
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&config), "logs");
+    Arc::new(Compactor::new(bucket, catalog, Limits::default()))
 }
 
 pub(crate) fn gzip(text: &str) -> Vec<u8> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{FunctionError, PAYLOAD_BYTES_MAX, Settings};
+use super::{FunctionError, INVOCATION_SECONDS_MAX, PAYLOAD_BYTES_MAX, Settings};
 
 /// More than the request holds besides the base64 of each record: the braces, names and numbers around it.
 const RECORD_OVERHEAD_BYTES: usize = 160;
@@ -43,13 +43,20 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Of every record of a batch: the function failed, timed out, or returned what cannot be read.
-    pub(super) const FUNCTION_ERROR: Failure = Failure {
+    const PROCESSING_FAILED: Failure =
+        Failure { code: "Lambda.ProcessingFailedStatus", message: "ProcessingFailed status set for record" };
+
+    // Of every record of a batch.
+    const FUNCTION_ERROR: Failure = Failure {
         code: "Lambda.FunctionError",
         message: "The Lambda function was successfully invoked but it returned an error result.",
     };
-    const PROCESSING_FAILED: Failure =
-        Failure { code: "Lambda.ProcessingFailedStatus", message: "ProcessingFailed status set for record" };
+    const TIMED_OUT: Failure =
+        Failure { code: "Lambda.FunctionTimedOut", message: "The Lambda function timed out before it could respond." };
+    const UNREADABLE: Failure = Failure {
+        code: "Lambda.JsonProcessingException",
+        message: "The output of the Lambda function could not be parsed.",
+    };
     const MISSING: Failure = Failure {
         code: "Lambda.MissingRecordId",
         message: "One or more record Ids were not returned. Ensure that the Lambda function returns all received \
@@ -66,18 +73,46 @@ impl Failure {
                   processing result is Ok.",
     };
 
-    /// A line of an error object. Firehose is reported to write `lambdaARN` where its documentation has `lambdaArn`.
+    /// A line of an error object.
     pub(super) fn error_line(&self, record: &Record, attempts: u32, now: DateTime<Utc>, arn: &str) -> String {
         let raw = STANDARD.encode(&record.data);
         let (arrival, end) = (record.arrival.timestamp_millis(), now.timestamp_millis());
         // Written field by field: the order is Firehose's, and a JSON value would sort them.
         format!(
-            "{{\"rawData\":\"{raw}\",\"errorCode\":\"{}\",\"errorMessage\":\"{}\",\"attemptsMade\":{attempts},\
-             \"arrivalTimestamp\":{arrival},\"attemptEndingTimestamp\":{end},\"lambdaARN\":{}}}\n",
+            "{{\"attemptsMade\":{attempts},\"arrivalTimestamp\":{arrival},\"errorCode\":\"{}\",\"errorMessage\":\"{}\",\
+             \"attemptEndingTimestamp\":{end},\"rawData\":\"{raw}\",\"lambdaArn\":{}}}\n",
             self.code,
             self.message,
             json!(arn),
         )
+    }
+}
+
+/// Why an invocation failed for its whole batch.
+#[derive(Debug)]
+pub(super) struct BatchFailure {
+    pub(super) failure: Failure,
+    pub(super) error: FunctionError,
+}
+
+impl BatchFailure {
+    pub(super) fn timed_out() -> BatchFailure {
+        let message = format!("no answer within {INVOCATION_SECONDS_MAX} seconds");
+        BatchFailure {
+            failure: Failure::TIMED_OUT,
+            error: FunctionError { error_type: "Function.TimedOut".to_owned(), message },
+        }
+    }
+
+    fn new(failure: Failure, message: impl Into<String>) -> BatchFailure {
+        let error = FunctionError { error_type: failure.code.to_owned(), message: message.into() };
+        BatchFailure { failure, error }
+    }
+}
+
+impl From<FunctionError> for BatchFailure {
+    fn from(error: FunctionError) -> BatchFailure {
+        BatchFailure { failure: Failure::FUNCTION_ERROR, error }
     }
 }
 
@@ -126,38 +161,34 @@ impl Batch {
         Bytes::from(event.to_string())
     }
 
-    /// What `response` says of each record, in order; an error where the invocation failed as a whole.
-    ///
-    /// A record that is missing or doubled in a response fails alone and without another invocation, and an id that
-    /// was never sent is passed over. What cannot be read fails the batch, as an error of the function does.
-    pub(super) fn answers(&self, response: &[u8]) -> Result<Vec<Answer>, FunctionError> {
+    /// What `response` says of each record, in order. Anything but one readable answer to each id that was sent fails
+    /// the whole batch.
+    pub(super) fn answers(&self, response: &[u8]) -> Result<Vec<Answer>, BatchFailure> {
         if response.len() > PAYLOAD_BYTES_MAX {
             let message = format!("{} bytes are more than the {PAYLOAD_BYTES_MAX} of a response", response.len());
-            return Err(unreadable("Function.ResponseSizeTooLarge", message));
+            return Err(BatchFailure::new(Failure::FUNCTION_ERROR, message));
         }
-        let response: Response<'_> = serde_json::from_slice(response)
-            .map_err(|error| unreadable("Function.ResponseNotReadable", error.to_string()))?;
-        let mut returned: HashMap<Cow<'_, str>, Vec<Returned<'_>>> = HashMap::new();
+        let unreadable = |error: serde_json::Error| BatchFailure::new(Failure::UNREADABLE, error.to_string());
+        let response: Response<'_> = serde_json::from_slice(response).map_err(unreadable)?;
+        let answered = response.records.len();
+        let mut returned: HashMap<Cow<'_, str>, Returned<'_>> = HashMap::new();
         for record in response.records {
-            returned.entry(record.record_id.clone()).or_default().push(record);
+            if returned.insert(record.record_id.clone(), record).is_some() {
+                return Err(BatchFailure::new(Failure::DOUBLED, "a recordId was returned twice"));
+            }
         }
-        self.records
-            .iter()
-            .map(|record| match returned.get(record.id.as_str()).map(Vec::as_slice) {
-                Some([only]) => only.answer(),
-                Some([_, ..]) => Ok(Answer::Failed(Failure::DOUBLED)),
-                Some([]) | None => Ok(Answer::Failed(Failure::MISSING)),
-            })
-            .collect()
+        let missing = || BatchFailure::new(Failure::MISSING, "a recordId was not returned");
+        let answers = self.records.iter().map(|record| returned.get(record.id.as_str()).ok_or_else(missing)?.answer());
+        let answers: Vec<Answer> = answers.collect::<Result<_, _>>()?;
+        if answered > answers.len() {
+            return Err(BatchFailure::new(Failure::UNREADABLE, "a recordId was returned that was never sent"));
+        }
+        Ok(answers)
     }
 }
 
 fn request_bytes(record: &Record) -> usize {
     record.data.len().div_ceil(3) * 4 + RECORD_OVERHEAD_BYTES
-}
-
-fn unreadable(error_type: &str, message: String) -> FunctionError {
-    FunctionError { error_type: error_type.to_string(), message }
 }
 
 #[derive(Deserialize)]
@@ -184,14 +215,14 @@ enum Verdict {
 }
 
 impl Returned<'_> {
-    fn answer(&self) -> Result<Answer, FunctionError> {
+    fn answer(&self) -> Result<Answer, BatchFailure> {
         Ok(match (&self.result, &self.data) {
             (Verdict::Dropped, _) => Answer::Dropped,
             (Verdict::ProcessingFailed, _) => Answer::Failed(Failure::PROCESSING_FAILED),
-            (Verdict::Ok, None) => Answer::Failed(Failure::NO_DATA),
+            (Verdict::Ok, None) => return Err(BatchFailure::new(Failure::NO_DATA, "a record is Ok and has no data")),
             (Verdict::Ok, Some(data)) => {
-                let decoded = STANDARD.decode(data.as_bytes());
-                Answer::Ok(decoded.map_err(|error| unreadable("Function.ResponseNotReadable", error.to_string()))?)
+                let unreadable = |error: base64::DecodeError| BatchFailure::new(Failure::UNREADABLE, error.to_string());
+                Answer::Ok(STANDARD.decode(data.as_bytes()).map_err(unreadable)?)
             }
         })
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Buffer {
     /// Arrival of the oldest record: the object's prefix and age.
     pub(super) oldest: DateTime<Utc>,

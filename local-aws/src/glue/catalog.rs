@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 use super::error::GlueError;
 use crate::Clock;
 use crate::journal::{Journal, JournalError};
+use crate::seam::FailEntry;
 
 /// The account that everything belongs to.
-pub(super) const CATALOG_ID: &str = "000000000000";
+pub(crate) const CATALOG_ID: &str = "000000000000";
 
 /// A database, table or partition as it is answered: what the client sent, and what Glue adds.
 pub(super) type Entity = Map<String, Value>;
@@ -82,6 +83,8 @@ pub(super) struct Catalog {
     databases: BTreeMap<String, Database>,
     journal: Journal,
     clock: Clock,
+    /// The entry that is to fail if the call that is being answered is a batch.
+    pub(super) failing: Option<FailEntry>,
 }
 
 impl Catalog {
@@ -92,7 +95,15 @@ impl Catalog {
             apply(&mut databases, change);
         }
         let journal = Journal::rewrite(path, snapshot(&databases))?;
-        Ok(Catalog { databases, journal, clock })
+        Ok(Catalog { databases, journal, clock, failing: None })
+    }
+
+    /// An error if the entry at `index` of a batch of `count` is the one that is to fail.
+    pub(super) fn let_entry_pass(&self, index: usize, count: usize) -> Result<(), GlueError> {
+        match self.failing {
+            Some(failing) if failing.is(index, count) => Err(GlueError::Injected),
+            _ => Ok(()),
+        }
     }
 
     /// Now, as Glue tells times: in seconds since 1970.

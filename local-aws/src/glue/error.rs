@@ -28,6 +28,8 @@ pub(super) enum GlueError {
     Version { table: String, expected: String, found: u64 },
     #[error("{0} is not a call that is answered here")]
     UnknownCall(String),
+    #[error("this entry was made to fail")]
+    Injected,
     #[error("failed to write the answer as JSON")]
     Encode(#[source] serde_json::Error),
     #[error(transparent)]
@@ -40,6 +42,11 @@ pub(super) enum GlueError {
 pub(super) struct ErrorDetail {
     error_code: &'static str,
     error_message: String,
+}
+
+/// The body of an answer that is the error `name`.
+pub(crate) fn body(name: &str, message: &str) -> Vec<u8> {
+    json!({"__type": name, "Message": message}).to_string().into_bytes()
 }
 
 impl GlueError {
@@ -59,19 +66,19 @@ impl GlueError {
             GlueError::Bounds { .. } => "ValidationException",
             GlueError::Version { .. } => "ConcurrentModificationException",
             GlueError::UnknownCall(_) => "UnknownOperationException",
-            GlueError::Encode(_) | GlueError::Journal(_) => "InternalServiceException",
+            GlueError::Injected | GlueError::Encode(_) | GlueError::Journal(_) => "InternalServiceException",
         }
     }
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            GlueError::Encode(_) | GlueError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            GlueError::Injected | GlueError::Encode(_) | GlueError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
-        json!({"__type": self.name(), "Message": self.to_string()}).to_string().into_bytes()
+        body(self.name(), &self.to_string())
     }
 
     pub(super) fn detail(&self) -> ErrorDetail {

@@ -149,11 +149,13 @@ pub(super) fn create(catalog: &mut Catalog, input: Create) -> Reply {
 }
 
 pub(super) fn batch_create(catalog: &mut Catalog, input: BatchCreate) -> Reply {
+    let count = input.partition_input_list.len();
     check_batch(catalog, &input.of, "partitionInputList", &input.partition_input_list, CREATE_MAX)?;
     let mut errors = Vec::new();
-    for partition in input.partition_input_list {
+    for (index, partition) in input.partition_input_list.into_iter().enumerate() {
         let partition_values = values(&partition);
-        if let Err(error) = create_one(catalog, &input.of, partition) {
+        let passed = catalog.let_entry_pass(index, count);
+        if let Err(error) = passed.and_then(|()| create_one(catalog, &input.of, partition)) {
             errors.push(PartitionError { partition_values, error_detail: error.detail() });
         }
     }
@@ -168,13 +170,17 @@ pub(super) fn get(catalog: &mut Catalog, input: Named) -> Reply {
 
 /// The partitions there are of those asked for: of one that is missing, Glue says nothing.
 pub(super) fn batch_get(catalog: &mut Catalog, input: BatchGet) -> Reply {
+    let count = input.partitions_to_get.len();
     check_batch(catalog, &input.of, "partitionsToGet", &input.partitions_to_get, GET_MAX)?;
     let table = catalog.table(&input.of.database_name, &input.of.table_name)?;
-    let mut partitions = Vec::new();
-    for asked in &input.partitions_to_get {
-        partitions.extend(table.checked(&asked.values)?.partitions.get(&asked.values));
+    let (mut partitions, mut unprocessed) = (Vec::new(), Vec::new());
+    for (index, asked) in input.partitions_to_get.iter().enumerate() {
+        match catalog.let_entry_pass(index, count) {
+            Ok(()) => partitions.extend(table.checked(&asked.values)?.partitions.get(&asked.values)),
+            Err(_) => unprocessed.push(json!({"Values": asked.values})),
+        }
     }
-    reply(&json!({"Partitions": partitions, "UnprocessedKeys": []}))
+    reply(&json!({"Partitions": partitions, "UnprocessedKeys": unprocessed}))
 }
 
 pub(super) fn list(catalog: &mut Catalog, input: List) -> Reply {
@@ -204,10 +210,13 @@ pub(super) fn update(catalog: &mut Catalog, input: Update) -> Reply {
 }
 
 pub(super) fn batch_update(catalog: &mut Catalog, input: BatchUpdate) -> Reply {
+    let count = input.entries.len();
     check_batch(catalog, &input.of, "entries", &input.entries, UPDATE_MAX)?;
     let mut errors = Vec::new();
-    for UpdateEntry { partition_value_list, partition_input } in input.entries {
-        if let Err(error) = update_one(catalog, &input.of, &partition_value_list, partition_input) {
+    for (index, UpdateEntry { partition_value_list, partition_input }) in input.entries.into_iter().enumerate() {
+        let passed = catalog.let_entry_pass(index, count);
+        let updated = passed.and_then(|()| update_one(catalog, &input.of, &partition_value_list, partition_input));
+        if let Err(error) = updated {
             errors.push(UpdateError { partition_value_list, error_detail: error.detail() });
         }
     }
@@ -220,10 +229,12 @@ pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
 }
 
 pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
+    let count = input.partitions_to_delete.len();
     check_batch(catalog, &input.of, "partitionsToDelete", &input.partitions_to_delete, DELETE_MAX)?;
     let mut errors = Vec::new();
-    for Values { values: partition_values } in input.partitions_to_delete {
-        if let Err(error) = delete_one(catalog, &input.of, partition_values.clone()) {
+    for (index, Values { values: partition_values }) in input.partitions_to_delete.into_iter().enumerate() {
+        let passed = catalog.let_entry_pass(index, count);
+        if let Err(error) = passed.and_then(|()| delete_one(catalog, &input.of, partition_values.clone())) {
             errors.push(PartitionError { partition_values, error_detail: error.detail() });
         }
     }

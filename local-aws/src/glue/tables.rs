@@ -123,9 +123,11 @@ pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
 pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
     check_list("tablesToDelete", &input.tables_to_delete, PAGE_MAX)?;
     catalog.database(&input.database_name)?;
+    let count = input.tables_to_delete.len();
     let mut errors = Vec::new();
-    for table_name in input.tables_to_delete {
-        if let Err(error) = drop_table(catalog, &input.database_name, &table_name) {
+    for (index, table_name) in input.tables_to_delete.into_iter().enumerate() {
+        let passed = catalog.let_entry_pass(index, count);
+        if let Err(error) = passed.and_then(|()| drop_table(catalog, &input.database_name, &table_name)) {
             errors.push(TableError { table_name, error_detail: error.detail() });
         }
     }

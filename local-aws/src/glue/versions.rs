@@ -92,9 +92,11 @@ pub(super) fn delete(catalog: &mut Catalog, input: Delete) -> Reply {
 pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
     check_list("versionIds", &input.version_ids, PAGE_MAX)?;
     catalog.table(&input.of.database_name, &input.of.table_name)?;
+    let count = input.version_ids.len();
     let mut errors = Vec::new();
-    for version_id in input.version_ids {
-        if let Err(error) = delete_one(catalog, &input.of, &version_id) {
+    for (index, version_id) in input.version_ids.into_iter().enumerate() {
+        let passed = catalog.let_entry_pass(index, count);
+        if let Err(error) = passed.and_then(|()| delete_one(catalog, &input.of, &version_id)) {
             let table_name = input.of.table_name.clone();
             errors.push(VersionError { table_name, version_id, error_detail: error.detail() });
         }

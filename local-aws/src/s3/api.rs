@@ -91,7 +91,8 @@ impl S3 for Api {
     }
 
     async fn delete_objects(&self, request: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
-        answer(object_calls::delete_all(&self.0, request.input))
+        let failing = request.extensions.get().copied();
+        answer(object_calls::delete_all(&self.0, request.input, failing))
     }
 
     async fn create_multipart_upload(

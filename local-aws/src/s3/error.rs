@@ -41,6 +41,8 @@ pub(crate) enum StoreError {
     Digest,
     #[error("failed to read the body of the request")]
     Body(#[source] s3s::StdError),
+    #[error("this entry was made to fail")]
+    Injected,
     #[error("failed to {attempt}")]
     Disk {
         attempt: String,
@@ -70,7 +72,7 @@ impl StoreError {
             StoreError::Length { .. } => S3ErrorCode::IncompleteBody,
             StoreError::Digest => S3ErrorCode::BadDigest,
             StoreError::Body(_) => S3ErrorCode::IncompleteBody,
-            StoreError::Disk { .. } | StoreError::Journal(_) => S3ErrorCode::InternalError,
+            StoreError::Injected | StoreError::Disk { .. } | StoreError::Journal(_) => S3ErrorCode::InternalError,
         }
     }
 }

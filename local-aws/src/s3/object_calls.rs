@@ -17,6 +17,7 @@ use super::error::{StoreError, absent, disk};
 use super::object::{Attributes, Object, attributes};
 use super::spool::Spool;
 use super::store::Store;
+use crate::seam::FailEntry;
 
 /// What S3 says of an object whose writer said nothing.
 const CONTENT_TYPE: &str = "binary/octet-stream";
@@ -89,14 +90,24 @@ pub(super) fn delete(store: &Store, input: DeleteObjectInput) -> S3Result<Delete
     Ok(DeleteObjectOutput::default())
 }
 
-pub(super) fn delete_all(store: &Store, input: DeleteObjectsInput) -> S3Result<DeleteObjectsOutput> {
+/// Deletes objects by name, but for the entry that is to fail.
+pub(super) fn delete_all(
+    store: &Store,
+    input: DeleteObjectsInput,
+    failing: Option<FailEntry>,
+) -> S3Result<DeleteObjectsOutput> {
     store.require_bucket(&input.bucket)?;
-    if input.delete.objects.len() > DELETE_KEYS_MAX {
+    let count = input.delete.objects.len();
+    if count > DELETE_KEYS_MAX {
         return Err(S3ErrorCode::MalformedXML.into());
     }
     let mut deleted = Vec::new();
     let mut errors = Vec::new();
-    for object in input.delete.objects {
+    for (index, object) in input.delete.objects.into_iter().enumerate() {
+        if failing.is_some_and(|failing| failing.is(index, count)) {
+            errors.push(error_of(object.key, StoreError::Injected));
+            continue;
+        }
         let condition = Condition { if_match: object.e_tag.map(ETagCondition::ETag), ..Condition::default() };
         match store.delete(&input.bucket, &object.key, &condition) {
             Ok(()) => deleted.push(DeletedObject { key: Some(object.key), ..DeletedObject::default() }),

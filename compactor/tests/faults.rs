@@ -1,0 +1,80 @@
+//! Ticks whose calls fail.
+
+mod support;
+
+use std::time::Duration;
+
+use compactor::hours::{Request, Scope};
+use local_aws::seam::{Failure, Fault, Faults};
+use support::{World, world};
+
+const HOURS: [&str; 3] = ["2026-11-20T11", "2026-11-20T12", "2026-11-20T13"];
+
+/// A third of all calls meet a fault, of every kind that a single call can meet.
+fn faults(seed: u64) -> Faults {
+    Faults::seeded(
+        seed,
+        [
+            (0.10, Fault::Before(Failure::SlowDown)),
+            (0.05, Fault::Before(Failure::Throttled)),
+            (0.03, Fault::Before(Failure::Conflict)),
+            (0.05, Fault::Before(Failure::Reset)),
+            (0.05, Fault::After(Failure::Reset)),
+            (0.02, Fault::After(Failure::Internal)),
+            (0.01, Fault::After(Failure::Silence)),
+            (0.02, Fault::Torn),
+            (0.02, Fault::Slow(Duration::from_secs(5))),
+            (0.01, Fault::Late(Duration::from_secs(70))),
+        ],
+    )
+}
+
+/// A tick that may fail as a whole.
+async fn try_tick(world: &World, now: &str) -> bool {
+    let request = Request { scope: Scope::Tick, rewrite: false };
+    let run = std::sync::Arc::new(world.run(now, request.rewrite()));
+    world.compactor.tick(&request, &run, |_, _| {}).await.is_ok()
+}
+
+/// Three hours of two objects each, compacted under faults from `seed` and then without. The trace under faults, and
+/// what Athena would answer of each hour in the end.
+async fn run(seed: u64) -> (String, Vec<Vec<String>>) {
+    let world = world().await;
+    for hour in HOURS {
+        for object in ["a", "b"] {
+            let lines = [1, 2].map(|number| format!(r#"{{"log_id":"{hour}-{object}{number}","type":"s"}}"#));
+            world.put_lines(hour, object, &lines.each_ref().map(String::as_str)).await;
+        }
+    }
+    world.aws.inject(faults(seed));
+    for minute in ["00", "20", "40"] {
+        try_tick(&world, &format!("2026-11-20T15:{minute}:00Z")).await;
+    }
+    let trace = world.aws.trace().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    world.aws.inject(Faults::none());
+    for minute in ["00", "20"] {
+        assert!(try_tick(&world, &format!("2026-11-20T16:{minute}:00Z")).await, "seed {seed}");
+    }
+    let mut rows = Vec::new();
+    for hour in HOURS {
+        rows.push(world.parquet_rows(hour).await);
+    }
+    (trace, rows)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_gives_the_same_trace_and_no_fault_a_wrong_row() {
+    let mut calls = 0;
+    for seed in 0..40 {
+        let (trace, rows) = run(seed).await;
+        for (hour, rows) in HOURS.iter().zip(rows) {
+            let expected = ["a1", "a2", "b1", "b2"].map(|name| format!("log_id={hour}-{name} type=s"));
+            assert_eq!(rows, expected, "seed {seed}\n{trace}");
+        }
+        if seed < 10 {
+            assert_eq!(run(seed).await.0, trace, "seed {seed}");
+        }
+        calls += trace.lines().count();
+    }
+    println!("40 seeds, {calls} calls under faults");
+}
