@@ -100,6 +100,10 @@ EXPRESSIONS = {
     "number-between": ("n between -1 and 9", [0, 2, 3]),
     "number-as-text": ("n = '9'", [0, 3]),
     "keywords-in-small-letters": ("date = '2026-11-20' and (hour = '13' or hour in ('23'))", [2]),
+    # As Trino writes them.
+    "all-but-two": ("((hour < '00') OR (hour > '00' AND hour < '13') OR (hour > '13'))", [0]),
+    "range-or-some": ("((hour >= '03' AND hour <= '14') OR (hour in ('23', '24')))", [0, 2]),
+    "one-in-parentheses": ("((hour = '00'))", [1, 3]),
     "nothing-else": ("  ", [0, 1, 2, 3]),
 }
 

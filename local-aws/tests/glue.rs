@@ -503,7 +503,7 @@ const PARTITIONS: [[&str; 4]; 5] = [
 ];
 
 /// Expressions, and the partitions above that match, by number.
-const EXPRESSIONS: [(&str, &str); 57] = [
+const EXPRESSIONS: [(&str, &str); 60] = [
     ("date = '2026-11-20'", "1 2 3"),
     ("\"date\" = '2026-11-20'", "1 2 3"),
     ("`date` = '2026-11-20'", "1 2 3"),
@@ -528,6 +528,9 @@ const EXPRESSIONS: [(&str, &str); 57] = [
     ("((date = '2026-11-20') AND (hour = '00')) OR ((date = '2026-11-19') AND (hour = '23'))", "0 1"),
     ("date = '2026-11-20' AND hour = '00' OR hour = '23'", "0 1"),
     ("date = '2026-11-20' AND (hour = '00' OR hour = '23')", "1"),
+    ("((hour < '00') OR (hour > '00' AND hour < '13') OR (hour > '13'))", "0 2"),
+    ("((hour >= '03' AND hour <= '14') OR (hour in ('23', '24')))", "0 3"),
+    ("((hour = '00'))", "1 4"),
     ("hour = 13", "3"),
     ("hour = 0", ""),
     ("n = 9", "0 4"),
