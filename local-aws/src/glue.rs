@@ -1,13 +1,16 @@
 //! Glue's catalog over its JSON protocol: databases, tables and partitions, kept as the JSON the client sent.
 
+mod bounds;
 mod catalog;
 mod databases;
+mod datum;
 mod error;
 mod expression;
 mod page;
 mod partitions;
 mod statistics;
 mod tables;
+mod versions;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -83,7 +86,10 @@ fn route(catalog: &mut Catalog, call: &str, body: &Bytes) -> Reply {
         "UpdateTable" => tables::update(catalog, read(body)?),
         "DeleteTable" => tables::delete(catalog, read(body)?),
         "BatchDeleteTable" => tables::batch_delete(catalog, read(body)?),
-        "GetTableVersions" => tables::versions(catalog, read(body)?),
+        "GetTableVersion" => versions::get(catalog, read(body)?),
+        "GetTableVersions" => versions::list(catalog, read(body)?),
+        "DeleteTableVersion" => versions::delete(catalog, read(body)?),
+        "BatchDeleteTableVersion" => versions::batch_delete(catalog, read(body)?),
         "CreatePartition" => partitions::create(catalog, read(body)?),
         "BatchCreatePartition" => partitions::batch_create(catalog, read(body)?),
         "GetPartition" => partitions::get(catalog, read(body)?),

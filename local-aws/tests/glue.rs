@@ -6,9 +6,11 @@ mod support;
 use std::collections::HashMap;
 
 use aws_sdk_glue::Client;
+use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::BatchUpdatePartitionRequestEntry as Entry;
 use aws_sdk_glue::types::{
-    Column, DatabaseInput, PartitionInput, PartitionValueList, Segment, StorageDescriptor, TableInput,
+    Column, ColumnError, ColumnStatistics, ColumnStatisticsData, ColumnStatisticsType, DatabaseInput,
+    LongColumnStatisticsData, PartitionInput, PartitionValueList, Segment, StorageDescriptor, TableInput, TableVersion,
 };
 use support::{open, said, start};
 
@@ -63,7 +65,7 @@ async fn databases_come_and_go() {
     let input =
         |name: &str| DatabaseInput::builder().name(name).description("old").parameters("k", "v").build().unwrap();
     for (name, expected) in
-        [("b", "ok"), ("A", "ok"), ("a", "400 AlreadyExistsException"), ("", "400 InvalidInputException")]
+        [("b", "ok"), ("A", "ok"), ("a", "400 AlreadyExistsException"), ("", "400 ValidationException")]
     {
         assert_eq!(said(glue.create_database().database_input(input(name)).send().await, ok), expected, "{name}");
     }
@@ -112,9 +114,159 @@ async fn tables_have_versions() {
     let glue = open(folder.path()).glue();
     let again = glue.get_table().database_name("db").name("logs").send().await.unwrap().table.unwrap();
     assert_eq!(again, got);
-    let versions = glue.get_table_versions().database_name("db").table_name("logs").send().await.unwrap();
-    let versions: Vec<_> = versions.table_versions().iter().map(|version| version.version_id().unwrap()).collect();
-    assert_eq!(versions, ["2"]);
+    assert_eq!(versions(&glue, 100).await, "2=second");
+}
+
+/// The versions that the table `logs` has, with their owners, and a bar between pages.
+async fn versions(glue: &Client, max: i32) -> String {
+    let list = glue.get_table_versions().database_name("db").table_name("logs").max_results(max);
+    let pages = list.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+    said(pages, |pages| {
+        let page = |versions: &[TableVersion]| {
+            let shown = |version: &TableVersion| {
+                let owner = version.table().unwrap().owner().unwrap_or("nobody");
+                format!("{}={owner}", version.version_id().unwrap())
+            };
+            versions.iter().map(shown).collect::<Vec<_>>().join(" ")
+        };
+        pages.iter().map(|got| page(got.table_versions())).collect::<Vec<_>>().join(" | ")
+    })
+}
+
+#[tokio::test]
+async fn updates_archive_the_version_that_they_replace() {
+    let (aws, folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
+    for (owner, skip) in [("a", false), ("b", true), ("c", false), ("d", false)] {
+        let input = TableInput::builder().name("logs").owner(owner).build().unwrap();
+        glue.update_table().database_name("db").table_input(input).skip_archive(skip).send().await.unwrap();
+    }
+    assert_eq!(versions(&glue, 100).await, "4=d 3=c 2=b 0=nobody");
+    assert_eq!(versions(&glue, 3).await, "4=d 3=c 2=b | 0=nobody");
+    assert_eq!(versions(&glue, 101).await, "400 ValidationException");
+
+    drop((glue, aws));
+    let glue = open(folder.path()).glue();
+    assert_eq!(versions(&glue, 100).await, "4=d 3=c 2=b 0=nobody");
+    let get = async |version: Option<&str>| {
+        let get = glue.get_table_version().database_name("db").table_name("logs");
+        let got = get.set_version_id(version.map(str::to_owned)).send().await;
+        said(got, |got| got.table_version.unwrap().table.unwrap().owner.unwrap_or("nobody".to_owned()))
+    };
+    for (version, expected) in [
+        (None, "d"),
+        (Some("4"), "d"),
+        (Some("2"), "b"),
+        (Some("0"), "nobody"),
+        (Some("1"), "400 EntityNotFoundException"),
+        (Some("two"), "400 InvalidInputException"),
+    ] {
+        assert_eq!(get(version).await, expected, "{version:?}");
+    }
+
+    let delete =
+        async |version: &str| glue.delete_table_version().database_name("db").table_name("logs").version_id(version);
+    for (version, expected) in [("2", "ok"), ("2", "400 EntityNotFoundException"), ("4", "400 InvalidInputException")] {
+        assert_eq!(said(delete(version).await.send().await, ok), expected, "{version}");
+    }
+    let batch = glue.batch_delete_table_version().database_name("db").table_name("logs");
+    let errors = batch.version_ids("0").version_ids("1").version_ids("3").send().await.unwrap().errors.unwrap();
+    let errors: Vec<_> = errors
+        .iter()
+        .map(|error| (error.version_id().unwrap(), error.error_detail().unwrap().error_code().unwrap()))
+        .collect();
+    assert_eq!(errors, [("1", "EntityNotFoundException")]);
+    assert_eq!(versions(&glue, 100).await, "4=d");
+    let batch = glue.batch_delete_table_version().database_name("db").table_name("logs");
+    let batch = batch.set_version_ids(Some((0..101).map(|version| version.to_string()).collect()));
+    assert_eq!(said(batch.send().await, ok), "400 ValidationException");
+    drop(glue);
+    let glue = open(folder.path()).glue();
+    assert_eq!(versions(&glue, 100).await, "4=d");
+}
+
+#[tokio::test]
+async fn an_update_cut_short_changes_nothing() {
+    let (aws, folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
+    let input = TableInput::builder().name("logs").owner("new").build().unwrap();
+    glue.update_table().database_name("db").table_input(input).send().await.unwrap();
+    drop((glue, aws));
+    // The process ended between the two lines that an update writes.
+    let journal = folder.path().join("catalog.ndjson");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let (before, _) = text.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(&journal, format!("{before}\n")).unwrap();
+    let glue = open(folder.path()).glue();
+    assert_eq!(versions(&glue, 100).await, "0=nobody");
+    let input = TableInput::builder().name("logs").owner("again").build().unwrap();
+    glue.update_table().database_name("db").table_input(input).send().await.unwrap();
+    assert_eq!(versions(&glue, 100).await, "1=again 0=nobody");
+}
+
+/// What an error says.
+fn message<T: std::fmt::Debug, E: ProvideErrorMetadata>(answer: Result<T, SdkError<E>>) -> String {
+    answer.unwrap_err().meta().message().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn errors_say_what_glue_says() {
+    let (aws, _folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
+    create(&glue, &["2026-11-20", "13"], "s3://b/").await;
+    let database = DatabaseInput::builder().name("db").build().unwrap();
+    let again = glue.create_partition().database_name("db").table_name("logs");
+    let again = again.partition_input(partition(&["2026-11-20", "13"], "s3://b/"));
+    let get = glue.get_partition().database_name("db").table_name("logs").partition_values("2026-11-20");
+    let input = TableInput::builder().name("logs").build().unwrap();
+    let stale = glue.update_table().database_name("db").table_input(input).version_id("7");
+    let said = [
+        message(glue.get_database().name("none").send().await),
+        message(glue.create_database().database_input(database).send().await),
+        message(glue.get_table().database_name("db").name("none").send().await),
+        message(glue.create_table().database_name("db").table_input(table("logs", &[])).send().await),
+        message(again.send().await),
+        message(get.clone().partition_values("14").send().await),
+        message(get.send().await),
+        message(stale.send().await),
+    ];
+    let expected = [
+        "Database none not found.",
+        "Database already exists.",
+        "Table none not found.",
+        "Table already exists.",
+        "Partition already exists.",
+        "Cannot find partition.",
+        "The number of partition keys do not match the number of partition values: 2 and 1",
+        "Update table failed due to concurrent modifications: logs has version 0, not 7.",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn names_and_values_have_bounds() {
+    let (aws, _folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
+    for (length, expected) in [(0, "400 ValidationException"), (255, "ok"), (256, "400 ValidationException")] {
+        let name = "n".repeat(length);
+        let database = DatabaseInput::builder().name(&name).build().unwrap();
+        assert_eq!(said(glue.create_database().database_input(database).send().await, ok), expected, "{length}");
+        let create = glue.create_table().database_name("db").table_input(table(&name, &[]));
+        assert_eq!(said(create.send().await, ok), expected, "{length}");
+    }
+    for (length, expected) in [(0, "ok"), (1024, "ok"), (1025, "400 ValidationException")] {
+        assert_eq!(create(&glue, &["2026-11-20", &"é".repeat(length)], "s3://b/").await, expected, "{length}");
+    }
+    let tables = (0..101).map(|number| number.to_string()).collect();
+    let delete = glue.batch_delete_table().database_name("db").set_tables_to_delete(Some(tables));
+    assert_eq!(said(delete.send().await, ok), "400 ValidationException");
+    let none = glue.get_partitions().database_name("db").table_name("logs").max_results(0).send().await;
+    let constraint = "failed to satisfy constraint: Member must have value greater than or equal to 1";
+    assert_eq!(message(none), format!("1 validation error detected: Value '0' at 'maxResults' {constraint}"));
 }
 
 #[tokio::test]
@@ -273,7 +425,7 @@ async fn batches_have_limits() {
         let entry = Entry::builder().set_partition_value_list(Some(values(number).to_vec()));
         entry.partition_input(input(number)).build().unwrap()
     };
-    for (over, expected) in [(0, "ok"), (1, "400 InvalidInputException")] {
+    for (over, expected) in [(0, "ok"), (1, "400 ValidationException")] {
         let create = glue.batch_create_partition().database_name("db").table_name("logs");
         let create = create.set_partition_input_list(Some((0..100 + over).map(input).collect()));
         assert_eq!(said(create.send().await, ok), expected);
@@ -331,6 +483,8 @@ async fn partitions_are_listed_page_by_page_and_segment_by_segment() {
     segments.sort_unstable();
     assert_eq!(segments, all);
     let get = glue.get_partitions().database_name("db").table_name("logs");
+    let eleven = Segment::builder().segment_number(0).total_segments(11).build().unwrap();
+    assert_eq!(said(get.clone().segment(eleven).send().await, ok), "400 ValidationException");
     let outside = Segment::builder().segment_number(5).total_segments(5).build().unwrap();
     assert_eq!(said(get.clone().segment(outside).send().await, ok), "400 InvalidInputException");
     assert_eq!(said(get.clone().next_token("?").send().await, ok), "400 InvalidInputException");
@@ -349,7 +503,7 @@ const PARTITIONS: [[&str; 4]; 5] = [
 ];
 
 /// Expressions, and the partitions above that match, by number.
-const EXPRESSIONS: [(&str, &str); 57] = [
+const EXPRESSIONS: [(&str, &str); 60] = [
     ("date = '2026-11-20'", "1 2 3"),
     ("\"date\" = '2026-11-20'", "1 2 3"),
     ("`date` = '2026-11-20'", "1 2 3"),
@@ -374,6 +528,9 @@ const EXPRESSIONS: [(&str, &str); 57] = [
     ("((date = '2026-11-20') AND (hour = '00')) OR ((date = '2026-11-19') AND (hour = '23'))", "0 1"),
     ("date = '2026-11-20' AND hour = '00' OR hour = '23'", "0 1"),
     ("date = '2026-11-20' AND (hour = '00' OR hour = '23')", "1"),
+    ("((hour < '00') OR (hour > '00' AND hour < '13') OR (hour > '13'))", "0 2"),
+    ("((hour >= '03' AND hour <= '14') OR (hour in ('23', '24')))", "0 3"),
+    ("((hour = '00'))", "1 4"),
     ("hour = 13", "3"),
     ("hour = 0", ""),
     ("n = 9", "0 4"),
@@ -410,21 +567,23 @@ const EXPRESSIONS: [(&str, &str); 57] = [
 ];
 
 /// Expressions that are refused, and why.
-const REFUSED: [(&str, &str); 15] = [
+const REFUSED: [(&str, &str); 17] = [
     ("minute = '13'", "minute is not a partition key"),
     ("x.date = '13'", "unsupported expression: x.date"),
     ("hour = '13' AND cast(date as string) = 'x'", "unsupported expression: CAST(date AS STRING)"),
     ("hour + 1 = 2", "unsupported expression: hour + 1"),
-    ("date = timestamp '2026-11-20 00:00:00'", "unsupported expression: TIMESTAMP '2026-11-20 00:00:00'"),
+    ("date = timestamp '2026-11-20 00:00:00'", "'2026-11-20 00:00:00' is not of type date"),
+    ("date > '2026-02-30'", "'2026-02-30' is not of type date"),
     ("hour = current_date", "unsupported expression: current_date"),
     ("hour", "unsupported expression: hour"),
     ("hour ilike 'A'", "unsupported expression: hour ILIKE 'A'"),
     ("hour in (select 1)", "unsupported expression: hour IN (SELECT 1)"),
     ("n like '1%'", "unsupported expression: n LIKE '1%'"),
     ("tag like hour", "unsupported expression: tag LIKE hour"),
-    ("n = 'nine'", "nine is not a whole number"),
-    ("n = 1.5", "1.5 is not a whole number"),
+    ("n = 'nine'", "'nine' is not of type int"),
+    ("n = 1.5", "'1.5' is not of type int"),
     ("price = 1", "unsupported type of partition key price: double"),
+    ("date like '2026%'", "unsupported expression: date LIKE '2026%'"),
     ("hour = '13' AND", "hour = '13' AND is not an expression: sql parser error: Expected: an expression, found: EOF"),
 ];
 
@@ -470,33 +629,154 @@ async fn other_expressions_are_refused() {
     }
     let long = format!("hour = '{}'", "x".repeat(2048));
     let list = glue.get_partitions().database_name("db").table_name("t").expression(long).send().await;
-    assert_eq!(said(list, ok), "400 InvalidInputException");
+    assert_eq!(said(list, ok), "400 ValidationException");
     let deep = format!("{}hour = '1'{}", "(".repeat(900), ")".repeat(900));
     let list = glue.get_partitions().database_name("db").table_name("t").expression(deep).send().await;
     assert_eq!(said(list, ok), "400 InvalidInputException");
 }
 
+/// Partitions of a table with a key of each type, and what chooses them, by number.
+const TYPED: [[&str; 5]; 4] = [
+    ["2026-11-02", "2026-11-20 13:00:00", "1.50", "7", "-9"],
+    ["2026-11-20", "2026-11-20 13:00:00.5", "10", "010", "123456789012"],
+    ["2027-01-01", "2026-11-20T00:00:00", "-2.75", "-1", "0"],
+    ["__HIVE_DEFAULT_PARTITION__", "never", "much", "few", "__HIVE_DEFAULT_PARTITION__"],
+];
+
+const TYPED_EXPRESSIONS: [(&str, &str); 22] = [
+    ("d = '2026-11-20'", "1"),
+    ("d > '2026-11-19'", "1 2"),
+    ("d <> '2026-11-20'", "0 2"),
+    ("d in ('2026-11-02', '2027-01-01')", "0 2"),
+    ("d is null", "3"),
+    ("ts = '2026-11-20 13:00:00'", "0"),
+    ("ts = timestamp '2026-11-20 13:00:00.500'", "1"),
+    ("ts >= '2026-11-20 13:00:00'", "0 1"),
+    ("ts = '2026-11-20'", "2"),
+    ("ts between '2026-11-20' and '2026-11-20 13:00:00'", "0 2"),
+    ("amount = 1.5", "0"),
+    ("amount < '1.50'", "2"),
+    ("amount > 9", "1"),
+    ("amount between -2.75 and 1.5", "0 2"),
+    ("NOT amount = 10", "0 2"),
+    ("small = 10", "1"),
+    ("small < 8", "0 2"),
+    ("small in (7, -1)", "0 2"),
+    ("small <> 7", "1 2"),
+    ("big >= 0", "1 2"),
+    ("big = 123456789012 OR big = -9", "0 1"),
+    ("small > big", "0"),
+];
+
 #[tokio::test]
-async fn engines_find_no_statistics() {
+async fn expressions_compare_by_type() {
     let (aws, _folder) = start();
     let glue = aws.glue();
     make_logs(&glue).await;
+    let keys =
+        [("d", "date"), ("ts", "timestamp"), ("amount", "decimal(10,2)"), ("small", "smallint"), ("big", "bigint")];
+    glue.create_table().database_name("db").table_input(table("typed", &keys)).send().await.unwrap();
+    for values in &TYPED {
+        let create = glue.create_partition().database_name("db").table_name("typed");
+        create.partition_input(partition(values, "s3://b/")).send().await.unwrap();
+    }
+    for (expression, expected) in TYPED_EXPRESSIONS {
+        let list = glue.get_partitions().database_name("db").table_name("typed").expression(expression).send().await;
+        let found = said(list, |answer| {
+            let number = |values: &[String]| TYPED.iter().position(|partition| partition == values).unwrap();
+            let mut numbers: Vec<_> = answer.partitions().iter().map(|partition| number(partition.values())).collect();
+            numbers.sort_unstable();
+            numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(found, expected, "{expression}");
+    }
+}
+
+fn statistics(column: &str, nulls: i64) -> ColumnStatistics {
+    let long = LongColumnStatisticsData::builder().number_of_nulls(nulls).number_of_distinct_values(1);
+    let data = ColumnStatisticsData::builder()
+        .r#type(ColumnStatisticsType::Long)
+        .long_column_statistics_data(long.build())
+        .build()
+        .unwrap();
+    let analyzed = aws_sdk_glue::primitives::DateTime::from_secs(1_795_180_455);
+    let statistics = ColumnStatistics::builder().column_name(column).column_type("bigint").analyzed_time(analyzed);
+    statistics.statistics_data(data).build().unwrap()
+}
+
+/// The nulls of each column that there are statistics of, and the code of each column's error.
+fn nulls(found: &[ColumnStatistics], errors: &[ColumnError]) -> String {
+    let found = found.iter().map(|statistics| {
+        let data = statistics.statistics_data().unwrap().long_column_statistics_data().unwrap();
+        format!("{}={}", statistics.column_name(), data.number_of_nulls())
+    });
+    let errors = errors.iter().map(|error| {
+        let code = error.error().unwrap().error_code().unwrap();
+        format!("{}={code}", error.column_name().unwrap())
+    });
+    found.chain(errors).collect::<Vec<_>>().join(" ")
+}
+
+async fn table_nulls(glue: &Client, table: &str) -> String {
+    let get = glue.get_column_statistics_for_table().database_name("db").table_name(table);
+    let got = get.column_names("a").column_names("b").send().await;
+    said(got, |got| nulls(got.column_statistics_list(), got.errors()))
+}
+
+async fn partition_nulls(glue: &Client) -> String {
+    let get = glue.get_column_statistics_for_partition().database_name("db").table_name("logs");
+    let get = get.partition_values("2026-11-20").partition_values("13").column_names("a").column_names("b");
+    said(get.send().await, |got| nulls(got.column_statistics_list(), got.errors()))
+}
+
+#[tokio::test]
+async fn statistics_are_kept() {
+    let (aws, folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
     create(&glue, &["2026-11-20", "13"], "s3://b/").await;
-    let of_table = |table: &str| {
-        glue.get_column_statistics_for_table().database_name("db").table_name(table).column_names("log_id").send()
-    };
-    let statistics = of_table("logs").await.unwrap();
-    assert_eq!((statistics.column_statistics_list(), statistics.errors()), ([].as_slice(), [].as_slice()));
-    assert_eq!(said(of_table("none").await, ok), "400 EntityNotFoundException");
-    let of_partition =
-        glue.get_column_statistics_for_partition().database_name("db").table_name("logs").column_names("log_id");
-    let of_partition = of_partition.partition_values("2026-11-20").partition_values("13").send().await.unwrap();
-    assert_eq!(of_partition.column_statistics_list(), []);
+    let missing = "a=EntityNotFoundException b=EntityNotFoundException";
+    assert_eq!(table_nulls(&glue, "none").await, "400 EntityNotFoundException");
+    assert_eq!(table_nulls(&glue, "logs").await, missing);
+    assert_eq!(partition_nulls(&glue).await, missing);
+
     let update = glue.update_column_statistics_for_table().database_name("db").table_name("logs");
-    let update = update.set_column_statistics_list(Some(Vec::new())).send().await.unwrap();
-    assert_eq!(update.errors(), []);
-    let delete = glue.delete_column_statistics_for_table().database_name("db").table_name("logs").column_name("log_id");
-    assert_eq!(said(delete.send().await, ok), "ok");
+    let update = update.column_statistics_list(statistics("a", 1)).column_statistics_list(statistics("B", 2));
+    assert_eq!(update.send().await.unwrap().errors(), []);
+    let of_partition = || glue.update_column_statistics_for_partition().database_name("db").table_name("logs");
+    let update = of_partition().partition_values("2026-11-20").partition_values("13");
+    assert_eq!(update.column_statistics_list(statistics("a", 3)).send().await.unwrap().errors(), []);
+    let update = of_partition().partition_values("2026-11-20").partition_values("14");
+    assert_eq!(said(update.column_statistics_list(statistics("a", 4)).send().await, ok), "400 EntityNotFoundException");
+    let many = (0..26).map(|number| statistics(&number.to_string(), 1)).collect();
+    let update = glue.update_column_statistics_for_table().database_name("db").table_name("logs");
+    assert_eq!(said(update.set_column_statistics_list(Some(many)).send().await, ok), "400 ValidationException");
+
+    drop((glue, aws));
+    let aws = open(folder.path());
+    let glue = aws.glue();
+    assert_eq!(table_nulls(&glue, "logs").await, "a=1 B=2");
+    assert_eq!(partition_nulls(&glue).await, "a=3 b=EntityNotFoundException");
+    for _ in 0..2 {
+        let delete = glue.delete_column_statistics_for_table().database_name("db").table_name("logs").column_name("A");
+        assert_eq!(said(delete.send().await, ok), "ok");
+        assert_eq!(table_nulls(&glue, "logs").await, "B=2 a=EntityNotFoundException");
+    }
+    let delete = glue.delete_partition().database_name("db").table_name("logs");
+    delete.partition_values("2026-11-20").partition_values("13").send().await.unwrap();
+    create(&glue, &["2026-11-20", "13"], "s3://b/").await;
+    assert_eq!(partition_nulls(&glue).await, missing);
+    drop((glue, aws));
+    let glue = open(folder.path()).glue();
+    assert_eq!(table_nulls(&glue, "logs").await, "B=2 a=EntityNotFoundException");
+    assert_eq!(partition_nulls(&glue).await, missing);
+}
+
+#[tokio::test]
+async fn engines_find_neither_functions_nor_indexes() {
+    let (aws, _folder) = start();
+    let glue = aws.glue();
+    make_logs(&glue).await;
     let functions = glue.get_user_defined_functions().database_name("db").pattern(".*").send().await.unwrap();
     assert_eq!(functions.user_defined_functions(), []);
     let indexes = glue.get_partition_indexes().database_name("db").table_name("logs").send().await.unwrap();

@@ -1,5 +1,6 @@
 //! The catalog: in memory whole, and in a journal of its changes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -29,6 +30,10 @@ pub(super) struct Database {
 pub(super) struct Table {
     pub(super) about: Entity,
     pub(super) partitions: BTreeMap<Vec<String>, Entity>,
+    /// The descriptions that updates have replaced, by their version, the newest first.
+    pub(super) archive: BTreeMap<Reverse<u64>, Entity>,
+    /// Statistics by the partition's values, none for the table itself, and the column.
+    pub(super) statistics: BTreeMap<(Vec<String>, String), Value>,
 }
 
 /// What a journal line says. An entity is put whole, with the names of what it is in.
@@ -36,11 +41,41 @@ pub(super) struct Table {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
     PutDatabase(Entity),
-    DropDatabase { database: String },
+    DropDatabase {
+        database: String,
+    },
     PutTable(Entity),
-    DropTable { database: String, table: String },
+    DropTable {
+        database: String,
+        table: String,
+    },
     PutPartition(Entity),
-    DropPartition { database: String, table: String, values: Vec<String> },
+    DropPartition {
+        database: String,
+        table: String,
+        values: Vec<String>,
+    },
+    /// Keeps a table's description of an earlier version.
+    PutVersion(Entity),
+    DropVersion {
+        database: String,
+        table: String,
+        version: u64,
+    },
+    /// Keeps a column's statistics; no values where they are the whole table's.
+    PutStatistics {
+        database: String,
+        table: String,
+        values: Vec<String>,
+        column: String,
+        statistics: Value,
+    },
+    DropStatistics {
+        database: String,
+        table: String,
+        values: Vec<String>,
+        column: String,
+    },
 }
 
 /// All databases.
@@ -88,21 +123,41 @@ impl Catalog {
     }
 
     pub(super) fn database(&self, name: &str) -> Result<&Database, GlueError> {
-        self.databases.get(&fold(name)).ok_or_else(|| GlueError::NotFound(format!("database {name}")))
+        self.databases.get(&fold(name)).ok_or_else(|| GlueError::no_database(name))
     }
 
     pub(super) fn table(&self, database: &str, name: &str) -> Result<&Table, GlueError> {
         let table = self.database(database)?.tables.get(&fold(name));
-        table.ok_or_else(|| GlueError::NotFound(format!("table {database}.{name}")))
+        table.ok_or_else(|| GlueError::no_table(name))
     }
 
     pub(super) fn partition(&self, database: &str, table: &str, values: &[String]) -> Result<&Entity, GlueError> {
         let partitions = &self.table(database, table)?.checked(values)?.partitions;
-        partitions.get(values).ok_or_else(|| GlueError::NotFound(format!("partition {values:?} of {database}.{table}")))
+        partitions.get(values).ok_or(GlueError::NoPartition)
     }
 }
 
 impl Table {
+    /// The changes that lead to this table from nothing.
+    fn changes(&self, database: &str, table: &str) -> impl Iterator<Item = Change> {
+        let partitions = self.partitions.values().cloned().map(Change::PutPartition);
+        let archive = self.archive.values().cloned().map(Change::PutVersion);
+        let statistics = self.statistics.iter().map(move |((values, column), statistics)| Change::PutStatistics {
+            database: database.to_owned(),
+            table: table.to_owned(),
+            values: values.clone(),
+            column: column.clone(),
+            statistics: statistics.clone(),
+        });
+        std::iter::once(Change::PutTable(self.about.clone())).chain(partitions).chain(archive).chain(statistics)
+    }
+
+    /// Every version that there is, the newest, which is the table's own, first.
+    pub(super) fn versions(&self) -> BTreeMap<Reverse<u64>, &Entity> {
+        let own = (Reverse(version(&self.about)), &self.about);
+        self.archive.iter().map(|(version, about)| (*version, about)).chain([own]).collect()
+    }
+
     /// The names and types of the partition keys.
     pub(super) fn keys(&self) -> Vec<(&str, &str)> {
         let keys = self.about.get("PartitionKeys").and_then(Value::as_array).map(Vec::as_slice);
@@ -115,14 +170,19 @@ impl Table {
         if values.len() == keys {
             return Ok(self);
         }
-        let message = format!("the number of partition values, {}, is not that of the partition keys", values.len());
-        Err(GlueError::Invalid(format!("{message}, {keys}")))
+        let message = "The number of partition keys do not match the number of partition values";
+        Err(GlueError::Invalid(format!("{message}: {keys} and {}", values.len())))
     }
 }
 
 /// Names are told apart in lower case, as Hive does.
 pub(super) fn fold(name: &str) -> String {
     name.to_lowercase()
+}
+
+/// The version that a table's description has.
+pub(super) fn version(table: &Entity) -> u64 {
+    name(table, "VersionId").parse().unwrap_or_default()
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -159,6 +219,7 @@ fn apply(databases: &mut BTreeMap<String, Database>, change: Change) {
         Change::PutTable(about) => {
             let database = databases.entry(name(&about, "DatabaseName")).or_default();
             let table = database.tables.entry(name(&about, "Name")).or_default();
+            table.archive.remove(&Reverse(version(&about)));
             table.about = about;
         }
         Change::DropTable { database, table } => {
@@ -169,20 +230,36 @@ fn apply(databases: &mut BTreeMap<String, Database>, change: Change) {
             let table = database.tables.entry(name(&about, "TableName")).or_default();
             table.partitions.insert(values(&about), about);
         }
-        Change::DropPartition { database, table, values } => {
-            let table = databases.get_mut(&database).and_then(|database| database.tables.get_mut(&table));
-            table.map(|table| table.partitions.remove(&values));
+        Change::PutVersion(about) => {
+            let (database, table) = (name(&about, "DatabaseName"), name(&about, "Name"));
+            alter(databases, &database, &table, |table| drop(table.archive.insert(Reverse(version(&about)), about)));
+        }
+        Change::DropVersion { database, table, version } => {
+            alter(databases, &database, &table, |table| drop(table.archive.remove(&Reverse(version))));
+        }
+        Change::DropPartition { database, table, values } => alter(databases, &database, &table, |table| {
+            table.partitions.remove(&values);
+            table.statistics.retain(|(of, _), _| *of != values);
+        }),
+        Change::PutStatistics { database, table, values, column, statistics } => {
+            alter(databases, &database, &table, |table| drop(table.statistics.insert((values, column), statistics)));
+        }
+        Change::DropStatistics { database, table, values, column } => {
+            alter(databases, &database, &table, |table| drop(table.statistics.remove(&(values, column))));
         }
     }
 }
 
+/// Changes a table, if it is there.
+fn alter(databases: &mut BTreeMap<String, Database>, database: &str, table: &str, change: impl FnOnce(&mut Table)) {
+    let table = databases.get_mut(database).and_then(|database| database.tables.get_mut(table));
+    table.map(change);
+}
+
 /// The changes that lead to `databases` from nothing.
 fn snapshot(databases: &BTreeMap<String, Database>) -> impl Iterator<Item = Change> {
-    databases.values().flat_map(|database| {
-        let tables = database.tables.values().flat_map(|table| {
-            let partitions = table.partitions.values().cloned().map(Change::PutPartition);
-            std::iter::once(Change::PutTable(table.about.clone())).chain(partitions)
-        });
+    databases.iter().flat_map(|(database_name, database)| {
+        let tables = database.tables.iter().flat_map(move |(name, table)| table.changes(database_name, name));
         std::iter::once(Change::PutDatabase(database.about.clone())).chain(tables)
     })
 }

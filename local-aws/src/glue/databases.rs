@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::bounds::required_name;
 use super::catalog::{CATALOG_ID, Catalog, Change, Entity, fold, keep, name};
 use super::error::GlueError;
 use super::page::{Asked, page};
@@ -27,7 +28,7 @@ pub(super) struct Named {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct List {
     next_token: Option<String>,
-    max_results: Option<usize>,
+    max_results: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -39,9 +40,9 @@ pub(super) struct Update {
 
 pub(super) fn create(catalog: &mut Catalog, input: Create) -> Reply {
     let mut database = input.database_input;
-    let folded = required_name(&mut database)?;
+    let folded = required_name("databaseInput.name", &mut database)?;
     if catalog.databases().contains_key(&folded) {
-        return Err(GlueError::Exists(format!("database {folded}")));
+        return Err(GlueError::Exists("Database"));
     }
     database.insert("CreateTime".to_owned(), catalog.now());
     database.insert("CatalogId".to_owned(), CATALOG_ID.into());
@@ -63,7 +64,7 @@ pub(super) fn list(catalog: &mut Catalog, input: List) -> Reply {
 pub(super) fn update(catalog: &mut Catalog, input: Update) -> Reply {
     let before = &catalog.database(&input.name)?.about;
     let mut database = input.database_input;
-    if required_name(&mut database)? != fold(&input.name) {
+    if required_name("databaseInput.name", &mut database)? != fold(&input.name) {
         return Err(GlueError::Invalid(format!("database {} can't be renamed", input.name)));
     }
     keep(before, &mut database, &["CreateTime", "CatalogId"]);
@@ -75,14 +76,4 @@ pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
     let database = name(&catalog.database(&input.name)?.about, "Name");
     catalog.change(Change::DropDatabase { database })?;
     done()
-}
-
-/// The name in an input, which is made lower case there.
-pub(super) fn required_name(input: &mut Entity) -> Result<String, GlueError> {
-    let folded = fold(&name(input, "Name"));
-    if folded.is_empty() {
-        return Err(GlueError::Invalid("the input has no Name".to_owned()));
-    }
-    input.insert("Name".to_owned(), folded.clone().into());
-    Ok(folded)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, and Glue's name for it.
+//! What can go wrong with a call, and Glue's name and words for it.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -9,13 +9,22 @@ use crate::journal::JournalError;
 /// Why a call wasn't carried out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GlueError {
-    #[error("{0} not found")]
+    /// Something isn't there; says what.
+    #[error("{0} not found.")]
     NotFound(String),
-    #[error("{0} already exists")]
-    Exists(String),
+    #[error("Cannot find partition.")]
+    NoPartition,
+    /// Something is there already; says what.
+    #[error("{0} already exists.")]
+    Exists(&'static str),
     #[error("{0}")]
     Invalid(String),
-    #[error("update table {table} failed: it has version {found}, not {expected}")]
+    /// An input is outside the bounds that Glue's model of the call gives.
+    #[error(
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {must}"
+    )]
+    Bounds { member: &'static str, value: String, must: String },
+    #[error("Update table failed due to concurrent modifications: {table} has version {found}, not {expected}.")]
     Version { table: String, expected: String, found: u64 },
     #[error("{0} is not a call that is answered here")]
     UnknownCall(String),
@@ -41,11 +50,20 @@ pub(crate) fn body(name: &str, message: &str) -> Vec<u8> {
 }
 
 impl GlueError {
+    pub(super) fn no_database(name: &str) -> GlueError {
+        GlueError::NotFound(format!("Database {name}"))
+    }
+
+    pub(super) fn no_table(name: &str) -> GlueError {
+        GlueError::NotFound(format!("Table {name}"))
+    }
+
     fn name(&self) -> &'static str {
         match self {
-            GlueError::NotFound(_) => "EntityNotFoundException",
+            GlueError::NotFound(_) | GlueError::NoPartition => "EntityNotFoundException",
             GlueError::Exists(_) => "AlreadyExistsException",
             GlueError::Invalid(_) => "InvalidInputException",
+            GlueError::Bounds { .. } => "ValidationException",
             GlueError::Version { .. } => "ConcurrentModificationException",
             GlueError::UnknownCall(_) => "UnknownOperationException",
             GlueError::Injected | GlueError::Encode(_) | GlueError::Journal(_) => "InternalServiceException",

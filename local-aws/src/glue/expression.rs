@@ -1,9 +1,10 @@
 //! The filter of GetPartitions: a condition in SQL over the partition keys.
 //!
-//! An expression is checked against the keys when it is read, so that evaluating it can't fail. Numbers are compared as
-//! numbers where a key is one, everything else as text: dates are written so that it comes to the same. A comparison
-//! with a missing value is neither true nor false, as in SQL.
+//! An expression is checked against the keys when it is read, so that evaluating it can't fail. A comparison is of the
+//! type that the key in it has, and literals are read as that type. One with a missing value, or with a partition's
+//! value that isn't of its key's type, is neither true nor false, as in SQL.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use sqlparser::ast::{BinaryOperator, DataType, Expr, TypedString, UnaryOperator, Value};
@@ -11,23 +12,14 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
-/// Glue takes no longer expression. It also bounds how deep one can nest.
-const EXPRESSION_BYTES_MAX: usize = 2048;
+use super::datum::{Datum, Kind};
 
 /// What Hive writes where a value is missing.
 const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// The types of keys that are numbers.
-const INTEGERS: [&str; 6] = ["tinyint", "smallint", "int", "integer", "bigint", "long"];
-
-/// The types of keys that are text, or can be compared as such. `char(5)` and the like are among them.
-const TEXTS: [&str; 4] = ["string", "date", "char", "varchar"];
-
 /// Why an expression isn't one.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum ExpressionError {
-    #[error("the expression is longer than {EXPRESSION_BYTES_MAX} bytes")]
-    TooLong,
     #[error("{0} is not an expression: {1}")]
     Syntax(String, ParserError),
     #[error("unsupported expression: {0}")]
@@ -36,8 +28,8 @@ pub(super) enum ExpressionError {
     NoSuchKey(String),
     #[error("unsupported type of partition key {0}: {1}")]
     KeyType(String, String),
-    #[error("{0} is not a whole number")]
-    NotANumber(String),
+    #[error("'{0}' is not of type {1}")]
+    Literal(String, &'static str),
 }
 
 /// Says which partitions are wanted.
@@ -49,25 +41,31 @@ enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    Compare(Operand, BinaryOperator, Operand),
-    Like(Operand, Pattern),
-    Missing(Operand),
+    Compare(Side, BinaryOperator, Side),
+    Like(Side, Pattern),
+    Missing(Side),
 }
 
-#[derive(Debug, Clone)]
+/// An operand as it is written: a number is text until it is compared with one, `hour = 5` is about the text 5 if hours
+/// are text.
+#[derive(Debug)]
 enum Operand {
-    Key { index: usize, number: bool },
-    Text(String),
-    Number(i128),
+    Key { index: usize, kind: Kind },
+    Literal(String),
+    Missing,
+}
+
+/// One side of a comparison, its literal read.
+#[derive(Debug)]
+enum Side {
+    Key { index: usize, kind: Kind },
+    Datum(Datum<'static>),
     Missing,
 }
 
 impl Filter {
     /// Reads `text` as a condition over `keys`, names and types.
     pub(super) fn parse(text: &str, keys: &[(&str, &str)]) -> Result<Filter, ExpressionError> {
-        if text.len() > EXPRESSION_BYTES_MAX {
-            return Err(ExpressionError::TooLong);
-        }
         let syntax = |error| ExpressionError::Syntax(text.to_owned(), error);
         let mut parser = Parser::new(&GenericDialect).try_with_sql(text).map_err(syntax)?;
         let expression = parser.parse_expr().map_err(syntax)?;
@@ -111,17 +109,20 @@ impl Reader<'_> {
                 let escape = escape_char.as_ref().map(|escape| &escape.value);
                 Ok(self.like(expression, expr, pattern, escape)?.negated(*negated))
             }
-            Expr::IsNull(expr) => Ok(Condition::Missing(self.operand(expr)?)),
-            Expr::IsNotNull(expr) => Ok(Condition::Missing(self.operand(expr)?).negated(true)),
+            Expr::IsNull(expr) => self.missing(expr),
+            Expr::IsNotNull(expr) => Ok(self.missing(expr)?.negated(true)),
             _ => Err(ExpressionError::Unsupported(expression.to_string())),
         }
     }
 
     fn compare(&self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Condition, ExpressionError> {
         let (left, right) = (self.operand(left)?, self.operand(right)?);
-        let numbers = left.is_number() || right.is_number();
-        let alike = |operand: Operand| if numbers { operand.into_number() } else { Ok(operand) };
-        Ok(Condition::Compare(alike(left)?, op.clone(), alike(right)?))
+        let kind = [left.kind(), right.kind()].into_iter().flatten().max().unwrap_or(Kind::Text);
+        Ok(Condition::Compare(left.read_as(kind)?, op.clone(), right.read_as(kind)?))
+    }
+
+    fn missing(&self, operand: &Expr) -> Result<Condition, ExpressionError> {
+        Ok(Condition::Missing(self.operand(operand)?.read_as(Kind::Text)?))
     }
 
     fn like(
@@ -138,8 +139,9 @@ impl Reader<'_> {
             Some(_) => return Err(unsupported()),
         };
         match (self.operand(operand)?, self.operand(pattern)?) {
-            (Operand::Key { number: true, .. }, _) => Err(unsupported()),
-            (operand, Operand::Text(pattern)) => Ok(Condition::Like(operand, Pattern::read(&pattern, escape))),
+            (operand, Operand::Literal(pattern)) if operand.kind().is_none_or(|kind| kind == Kind::Text) => {
+                Ok(Condition::Like(operand.read_as(Kind::Text)?, Pattern::read(&pattern, escape)))
+            }
             _ => Err(unsupported()),
         }
     }
@@ -149,12 +151,12 @@ impl Reader<'_> {
         match expression {
             Expr::Nested(inner) => self.operand(inner),
             Expr::Identifier(name) => self.key(&name.value),
-            Expr::TypedString(TypedString { data_type: DataType::Date, value, .. }) => {
-                value.clone().into_string().map(Operand::Text).ok_or_else(unsupported)
+            Expr::TypedString(TypedString { data_type: DataType::Date | DataType::Timestamp(..), value, .. }) => {
+                value.clone().into_string().map(Operand::Literal).ok_or_else(unsupported)
             }
             Expr::Value(value) => literal(&value.value).ok_or_else(unsupported),
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match self.operand(expr)? {
-                Operand::Text(digits) => Ok(Operand::Text(format!("-{digits}"))),
+                Operand::Literal(digits) => Ok(Operand::Literal(format!("-{digits}"))),
                 _ => Err(unsupported()),
             },
             _ => Err(unsupported()),
@@ -165,12 +167,8 @@ impl Reader<'_> {
         let found = self.keys.iter().position(|(key, _)| key.eq_ignore_ascii_case(name));
         let index = found.ok_or_else(|| ExpressionError::NoSuchKey(name.to_owned()))?;
         let key_type = self.keys[index].1;
-        let plain_type = key_type.split('(').next().unwrap_or_default();
-        let is_in = |types: &[&str]| types.iter().any(|name| name.eq_ignore_ascii_case(plain_type));
-        if !is_in(&INTEGERS) && !is_in(&TEXTS) {
-            return Err(ExpressionError::KeyType(name.to_owned(), key_type.to_owned()));
-        }
-        Ok(Operand::Key { index, number: is_in(&INTEGERS) })
+        let kind = Kind::of(key_type).ok_or_else(|| ExpressionError::KeyType(name.to_owned(), key_type.to_owned()))?;
+        Ok(Operand::Key { index, kind })
     }
 }
 
@@ -179,43 +177,45 @@ fn is_comparison(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Gt | GtEq | Lt | LtEq)
 }
 
-/// A number is text until it is compared with one: `hour = 5` is about the text 5 if hours are text.
 fn literal(value: &Value) -> Option<Operand> {
     match value {
-        Value::SingleQuotedString(text) | Value::Number(text, _) => Some(Operand::Text(text.clone())),
+        Value::SingleQuotedString(text) | Value::Number(text, _) => Some(Operand::Literal(text.clone())),
         Value::Null => Some(Operand::Missing),
         _ => None,
     }
 }
 
 impl Operand {
-    fn is_number(&self) -> bool {
-        matches!(self, Operand::Number(_) | Operand::Key { number: true, .. })
+    /// The type of a key; a literal has none of its own.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Operand::Key { kind, .. } => Some(*kind),
+            Operand::Literal(_) | Operand::Missing => None,
+        }
     }
 
-    fn into_number(self) -> Result<Operand, ExpressionError> {
+    fn read_as(self, kind: Kind) -> Result<Side, ExpressionError> {
         match self {
-            Operand::Text(text) => match text.trim().parse() {
-                Ok(number) => Ok(Operand::Number(number)),
-                Err(_) => Err(ExpressionError::NotANumber(text)),
+            Operand::Key { index, .. } => Ok(Side::Key { index, kind }),
+            Operand::Missing => Ok(Side::Missing),
+            Operand::Literal(text) => match kind.read(&text) {
+                Some(datum) => Ok(Side::Datum(datum.into_owned())),
+                None => Err(ExpressionError::Literal(text, kind.name())),
             },
-            Operand::Key { index, .. } => Ok(Operand::Key { index, number: true }),
-            other => Ok(other),
         }
     }
+}
 
-    fn text<'a>(&'a self, values: &'a [String]) -> Option<&'a str> {
+impl Side {
+    /// None where there is no value, or not one of the comparison's type.
+    fn datum<'a>(&'a self, values: &'a [String]) -> Option<Cow<'a, Datum<'a>>> {
         match self {
-            Operand::Key { index, .. } => values.get(*index).map(String::as_str).filter(|value| *value != MISSING),
-            Operand::Text(text) => Some(text),
-            Operand::Number(_) | Operand::Missing => None,
-        }
-    }
-
-    fn number(&self, values: &[String]) -> Option<i128> {
-        match self {
-            Operand::Number(number) => Some(*number),
-            _ => self.text(values)?.trim().parse().ok(),
+            Side::Missing => None,
+            Side::Datum(datum) => Some(Cow::Borrowed(datum)),
+            Side::Key { index, kind } => {
+                let value = values.get(*index).filter(|value| *value != MISSING)?;
+                kind.read(value).map(Cow::Owned)
+            }
         }
     }
 }
@@ -232,16 +232,12 @@ impl Condition {
             Condition::All(all) => fold(all, values, false),
             Condition::Any(any) => fold(any, values, true),
             Condition::Not(inner) => inner.holds(values).map(|holds| !holds),
-            Condition::Compare(left, op, right) => {
-                let order = if left.is_number() || right.is_number() {
-                    left.number(values)?.cmp(&right.number(values)?)
-                } else {
-                    left.text(values)?.cmp(right.text(values)?)
-                };
-                Some(agrees(op, order))
-            }
-            Condition::Like(operand, pattern) => Some(pattern.matches(operand.text(values)?)),
-            Condition::Missing(operand) => Some(operand.text(values).is_none()),
+            Condition::Compare(left, op, right) => Some(agrees(op, left.datum(values)?.cmp(&right.datum(values)?))),
+            Condition::Like(side, pattern) => match side.datum(values)?.as_ref() {
+                Datum::Text(text) => Some(pattern.matches(text)),
+                _ => None,
+            },
+            Condition::Missing(side) => Some(side.datum(values).is_none()),
         }
     }
 }

@@ -8,15 +8,25 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::bounds::check_number;
 use super::error::GlueError;
 
 /// Which page of a listing is asked for.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) token: Option<&'a str>,
-    pub(super) max: Option<usize>,
+    pub(super) max: Option<i64>,
     /// The most that a client may ask for, and what it gets if it doesn't say.
     pub(super) limit: usize,
+}
+
+impl Asked<'_> {
+    /// How many entries the page may have.
+    fn entries(&self) -> Result<usize, GlueError> {
+        let Some(max) = self.max else { return Ok(self.limit) };
+        check_number("maxResults", max, 1, i64::try_from(self.limit).unwrap_or(i64::MAX))?;
+        Ok(usize::try_from(max).unwrap_or(self.limit))
+    }
 }
 
 /// The next entries of `all` that are `wanted`, and the token of the page behind them, if there is one.
@@ -31,10 +41,7 @@ pub(super) fn page<'a, K, V>(
 where
     K: Ord + Clone + Serialize + DeserializeOwned,
 {
-    let max = asked.max.unwrap_or(asked.limit);
-    if !(1..=asked.limit).contains(&max) {
-        return Err(GlueError::Invalid(format!("MaxResults is {max}, not between 1 and {}", asked.limit)));
-    }
+    let max = asked.entries()?;
     let after: Bound<K> = match asked.token {
         None => Bound::Unbounded,
         Some(token) => Bound::Excluded(read_token(token)?),

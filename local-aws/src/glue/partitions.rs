@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bounds::{check_list, check_number, check_text, check_values};
 use super::catalog::{CATALOG_ID, Catalog, Change, Entity, fold, keep, values};
 use super::error::{ErrorDetail, GlueError};
 use super::expression::Filter;
@@ -17,7 +18,9 @@ const CREATE_MAX: usize = 100;
 const UPDATE_MAX: usize = 100;
 const DELETE_MAX: usize = 25;
 const GET_MAX: usize = 1000;
-const SEGMENTS_MAX: u64 = 10;
+const SEGMENTS_MAX: i64 = 10;
+/// Characters. It also bounds how deep an expression can nest.
+const EXPRESSION_LENGTH_MAX: usize = 2048;
 
 /// The table that a call is about.
 #[derive(Deserialize)]
@@ -80,7 +83,7 @@ pub(super) struct List {
     of: Of,
     expression: Option<String>,
     next_token: Option<String>,
-    max_results: Option<usize>,
+    max_results: Option<i64>,
     segment: Option<Segment>,
     #[serde(default)]
     exclude_column_schema: bool,
@@ -90,8 +93,8 @@ pub(super) struct List {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Segment {
-    segment_number: u64,
-    total_segments: u64,
+    segment_number: i64,
+    total_segments: i64,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +150,7 @@ pub(super) fn create(catalog: &mut Catalog, input: Create) -> Reply {
 
 pub(super) fn batch_create(catalog: &mut Catalog, input: BatchCreate) -> Reply {
     let count = input.partition_input_list.len();
-    check_batch(catalog, &input.of, count, CREATE_MAX)?;
+    check_batch(catalog, &input.of, "partitionInputList", &input.partition_input_list, CREATE_MAX)?;
     let mut errors = Vec::new();
     for (index, partition) in input.partition_input_list.into_iter().enumerate() {
         let partition_values = values(&partition);
@@ -168,7 +171,7 @@ pub(super) fn get(catalog: &mut Catalog, input: Named) -> Reply {
 /// The partitions there are of those asked for: of one that is missing, Glue says nothing.
 pub(super) fn batch_get(catalog: &mut Catalog, input: BatchGet) -> Reply {
     let count = input.partitions_to_get.len();
-    check_batch(catalog, &input.of, count, GET_MAX)?;
+    check_batch(catalog, &input.of, "partitionsToGet", &input.partitions_to_get, GET_MAX)?;
     let table = catalog.table(&input.of.database_name, &input.of.table_name)?;
     let (mut partitions, mut unprocessed) = (Vec::new(), Vec::new());
     for (index, asked) in input.partitions_to_get.iter().enumerate() {
@@ -181,14 +184,14 @@ pub(super) fn batch_get(catalog: &mut Catalog, input: BatchGet) -> Reply {
 }
 
 pub(super) fn list(catalog: &mut Catalog, input: List) -> Reply {
+    let expression = input.expression.as_deref().unwrap_or_default();
+    check_text("expression", expression, 0, EXPRESSION_LENGTH_MAX)?;
+    input.segment.as_ref().map(Segment::check).transpose()?;
     let table = catalog.table(&input.of.database_name, &input.of.table_name)?;
-    let filter = match input.expression.as_deref().filter(|text| !text.trim().is_empty()) {
-        Some(text) => Some(Filter::parse(text, &table.keys()).map_err(|error| GlueError::Invalid(error.to_string()))?),
-        None => None,
+    let filter = match expression.trim() {
+        "" => None,
+        text => Some(Filter::parse(text, &table.keys()).map_err(|error| GlueError::Invalid(error.to_string()))?),
     };
-    if let Some(segment) = &input.segment {
-        segment.check()?;
-    }
     let wanted = |values: &Vec<String>| {
         let in_segment = input.segment.as_ref().is_none_or(|segment| segment.holds(values));
         in_segment && filter.as_ref().is_none_or(|filter| filter.matches(values))
@@ -208,7 +211,7 @@ pub(super) fn update(catalog: &mut Catalog, input: Update) -> Reply {
 
 pub(super) fn batch_update(catalog: &mut Catalog, input: BatchUpdate) -> Reply {
     let count = input.entries.len();
-    check_batch(catalog, &input.of, count, UPDATE_MAX)?;
+    check_batch(catalog, &input.of, "entries", &input.entries, UPDATE_MAX)?;
     let mut errors = Vec::new();
     for (index, UpdateEntry { partition_value_list, partition_input }) in input.entries.into_iter().enumerate() {
         let passed = catalog.let_entry_pass(index, count);
@@ -227,7 +230,7 @@ pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
 
 pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
     let count = input.partitions_to_delete.len();
-    check_batch(catalog, &input.of, count, DELETE_MAX)?;
+    check_batch(catalog, &input.of, "partitionsToDelete", &input.partitions_to_delete, DELETE_MAX)?;
     let mut errors = Vec::new();
     for (index, Values { values: partition_values }) in input.partitions_to_delete.into_iter().enumerate() {
         let passed = catalog.let_entry_pass(index, count);
@@ -241,8 +244,9 @@ pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
 fn create_one(catalog: &mut Catalog, of: &Of, mut partition: Entity) -> Result<(), GlueError> {
     let values = values(&partition);
     let table = catalog.table(&of.database_name, &of.table_name)?;
+    check_values(&values)?;
     if table.checked(&values)?.partitions.contains_key(&values) {
-        return Err(GlueError::Exists(format!("partition {values:?} of {}.{}", of.database_name, of.table_name)));
+        return Err(GlueError::Exists("Partition"));
     }
     partition.insert("CreationTime".to_owned(), catalog.now());
     put(catalog, of, partition)
@@ -280,14 +284,16 @@ fn delete_one(catalog: &mut Catalog, of: &Of, values: Vec<String>) -> Result<(),
 }
 
 /// A batch is refused whole if it is too long or its table is missing.
-fn check_batch(catalog: &Catalog, of: &Of, length: usize, max: usize) -> Result<(), GlueError> {
-    catalog.table(&of.database_name, &of.table_name)?;
-    if length <= max { Ok(()) } else { Err(GlueError::Invalid(format!("{length} partitions in one call, of {max}"))) }
+fn check_batch<T>(catalog: &Catalog, of: &Of, member: &'static str, items: &[T], max: usize) -> Result<(), GlueError> {
+    check_list(member, items, max)?;
+    catalog.table(&of.database_name, &of.table_name).map(drop)
 }
 
 impl Segment {
     fn check(&self) -> Result<(), GlueError> {
-        if self.total_segments <= SEGMENTS_MAX && self.segment_number < self.total_segments {
+        check_number("segment.segmentNumber", self.segment_number, 0, SEGMENTS_MAX - 1)?;
+        check_number("segment.totalSegments", self.total_segments, 1, SEGMENTS_MAX)?;
+        if self.segment_number < self.total_segments {
             return Ok(());
         }
         let (number, total) = (self.segment_number, self.total_segments);
@@ -297,7 +303,7 @@ impl Segment {
     fn holds(&self, values: &[String]) -> bool {
         let mut hasher = DefaultHasher::new();
         values.hash(&mut hasher);
-        hasher.finish() % self.total_segments == self.segment_number
+        hasher.finish() % self.total_segments.unsigned_abs() == self.segment_number.unsigned_abs()
     }
 }
 

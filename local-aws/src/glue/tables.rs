@@ -4,8 +4,8 @@ use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::catalog::{CATALOG_ID, Catalog, Change, Entity, fold, keep, name};
-use super::databases::required_name;
+use super::bounds::{check_list, required_name};
+use super::catalog::{CATALOG_ID, Catalog, Change, Entity, fold, keep, version};
 use super::error::{ErrorDetail, GlueError};
 use super::page::{Asked, page};
 use super::{Reply, done, reply};
@@ -33,7 +33,7 @@ pub(super) struct List {
     database_name: String,
     expression: Option<String>,
     next_token: Option<String>,
-    max_results: Option<usize>,
+    max_results: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +42,8 @@ pub(super) struct Update {
     database_name: String,
     table_input: Entity,
     version_id: Option<String>,
+    #[serde(default)]
+    skip_archive: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,13 +51,6 @@ pub(super) struct Update {
 pub(super) struct BatchDelete {
     database_name: String,
     tables_to_delete: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Versions {
-    database_name: String,
-    table_name: String,
 }
 
 #[derive(Serialize)]
@@ -67,10 +62,10 @@ struct TableError {
 
 pub(super) fn create(catalog: &mut Catalog, input: Create) -> Reply {
     let mut table = input.table_input;
-    let folded = required_name(&mut table)?;
+    let folded = required_name("tableInput.name", &mut table)?;
     let database = catalog.database(&input.database_name)?;
     if database.tables.contains_key(&folded) {
-        return Err(GlueError::Exists(format!("table {}.{folded}", input.database_name)));
+        return Err(GlueError::Exists("Table"));
     }
     table.insert("DatabaseName".to_owned(), fold(&input.database_name).into());
     table.insert("CatalogId".to_owned(), CATALOG_ID.into());
@@ -100,18 +95,22 @@ pub(super) fn list(catalog: &mut Catalog, input: List) -> Reply {
     reply(&json!({"TableList": tables, "NextToken": token}))
 }
 
-/// Replaces a table's description, if it is still of the version that the client has read.
+/// Replaces a table's description, if it is still of the version that the client has read. The old one stays in the
+/// archive, unless the client says otherwise. A crash in between leaves it there too, beside the same one in the table.
 pub(super) fn update(catalog: &mut Catalog, input: Update) -> Reply {
     let mut table = input.table_input;
-    let folded = required_name(&mut table)?;
-    let before = &catalog.table(&input.database_name, &folded)?.about;
-    let found: u64 = name(before, "VersionId").parse().unwrap_or_default();
+    let folded = required_name("tableInput.name", &mut table)?;
+    let before = catalog.table(&input.database_name, &folded)?.about.clone();
+    let found = version(&before);
     if let Some(expected) = input.version_id.filter(|expected| *expected != found.to_string()) {
         return Err(GlueError::Version { table: folded, expected, found });
     }
-    keep(before, &mut table, &["DatabaseName", "CatalogId", "CreateTime"]);
+    keep(&before, &mut table, &["DatabaseName", "CatalogId", "CreateTime"]);
     table.insert("UpdateTime".to_owned(), catalog.now());
     table.insert("VersionId".to_owned(), (found + 1).to_string().into());
+    if !input.skip_archive {
+        catalog.change(Change::PutVersion(before))?;
+    }
     catalog.change(Change::PutTable(table))?;
     done()
 }
@@ -122,10 +121,8 @@ pub(super) fn delete(catalog: &mut Catalog, input: Named) -> Reply {
 }
 
 pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
+    check_list("tablesToDelete", &input.tables_to_delete, PAGE_MAX)?;
     catalog.database(&input.database_name)?;
-    if input.tables_to_delete.len() > PAGE_MAX {
-        return Err(GlueError::Invalid(format!("more than {PAGE_MAX} tables in one call")));
-    }
     let count = input.tables_to_delete.len();
     let mut errors = Vec::new();
     for (index, table_name) in input.tables_to_delete.into_iter().enumerate() {
@@ -135,12 +132,6 @@ pub(super) fn batch_delete(catalog: &mut Catalog, input: BatchDelete) -> Reply {
         }
     }
     reply(&json!({"Errors": errors}))
-}
-
-/// Earlier versions aren't kept, as if every update had said SkipArchive.
-pub(super) fn versions(catalog: &mut Catalog, input: Versions) -> Reply {
-    let table = &catalog.table(&input.database_name, &input.table_name)?.about;
-    reply(&json!({"TableVersions": [{"Table": table, "VersionId": name(table, "VersionId")}]}))
 }
 
 fn drop_table(catalog: &mut Catalog, database: &str, table: &str) -> Result<(), GlueError> {

@@ -1,0 +1,437 @@
+"""Asks real Trino what our tables hold, on our own Glue and S3, and finds what the folder's own numbers say.
+
+Usage: trino.py [--data DIR] [--events N] [--only WORD]
+
+Without --data the demo fills a folder first; a DIR that it has filled is copied, since the checks add to it. Each check is
+printed with its result and seconds. Exits with 1 if one fails.
+"""
+
+import argparse
+import collections
+import contextlib
+import dataclasses
+import gzip
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import botocore.config
+
+import odd_lines
+import servers
+import trino_server
+
+BUCKET, DATABASE = "auth0-logs", "auth0_event_logs"
+JSON, PARQUET, VIEW = "auth0_logs_json", "auth0_logs_parquet", "auth0_logs"
+KEYS = ("date", "hour")
+
+# Hours of the odd lines. One was closed before any event of the demo arrived, the other is not for years to come.
+CLOSED, OPEN = ("2020-01-01", "05"), ("2120-01-01", "05")
+# A date alone tells the demo's hours from these.
+DEMO = "\"date\" BETWEEN DATE '2020-01-02' AND DATE '2119-12-31'"
+
+Row = tuple[Any, ...]
+
+
+@dataclasses.dataclass
+class World:
+    """What the checks ask: Trino, the servers under it, and what was known before they were started."""
+
+    trino: trino_server.Trino
+    s3: Any
+    glue: Any
+    manifests: dict[tuple[str, str], dict[str, Any]]
+    answers: dict[str, list[dict[str, Any]]]
+
+    def number(self, sql: str) -> int:
+        """The one number that answers a query."""
+        [(number,)] = self.trino.query(sql)
+        return int(number)
+
+    def counts(self, source: str, where: str = DEMO) -> dict[tuple[str, str], int]:
+        """The number of rows of each partition."""
+        sql = f'SELECT "date", "hour", count(*) FROM {source} WHERE {where} GROUP BY 1, 2'
+        return {(date, hour): count for date, hour, count in self.trino.query(sql)}
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the objects under a prefix of the bucket."""
+        return [it["Key"] for it in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+
+# Queries whose answers from our own `query` command, over JSON, Parquet or the view, are Trino's too.
+QUESTIONS = (
+    f"SELECT type, count(DISTINCT log_id) AS n FROM {{source}} WHERE {DEMO} GROUP BY type ORDER BY type",
+    f"""SELECT ip, count(DISTINCT log_id) AS n, min("timestamp") AS first, max("timestamp") AS last
+        FROM {{source}} WHERE {DEMO} AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY n DESC, ip LIMIT 50""",
+    f"""SELECT user_id, max(length(details)) AS longest, count(DISTINCT extra) AS extras
+        FROM {{source}} WHERE {DEMO} AND user_id <> '' GROUP BY user_id ORDER BY longest DESC, user_id LIMIT 50""",
+    f"""SELECT json_extract_scalar(extra, '$.tenant_name') AS tenant, count(DISTINCT log_id) AS n
+        FROM {{source}} WHERE {DEMO} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50""",
+)
+
+# Conditions on the partition keys as Trino takes them to Glue, and what they mean. `d` is the first date of the demo.
+PREDICATES: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
+    ("hour = '05'", lambda d, date, hour: hour == "05"),
+    ("hour <> '05'", lambda d, date, hour: hour != "05"),
+    ("hour IN ('00', '07', '23', '99')", lambda d, date, hour: hour in ("00", "07", "23")),
+    ("hour NOT IN ('00', '07', '23')", lambda d, date, hour: hour not in ("00", "07", "23")),
+    ("hour BETWEEN '03' AND '09'", lambda d, date, hour: "03" <= hour <= "09"),
+    ("hour > '03' AND hour < '09'", lambda d, date, hour: "03" < hour < "09"),
+    ("hour <= '03' OR hour >= '20'", lambda d, date, hour: hour <= "03" or hour >= "20"),
+    (
+        "hour = '01' OR hour BETWEEN '05' AND '06' OR hour > '22'",
+        lambda d, date, hour: hour in ("01", "05", "06", "23"),
+    ),
+    ("NOT (hour = '01' OR hour = '02')", lambda d, date, hour: hour not in ("01", "02")),
+    ("hour LIKE '0%'", lambda d, date, hour: hour.startswith("0")),
+    ("hour LIKE '%5'", lambda d, date, hour: hour.endswith("5")),
+    ("hour IS NOT NULL", lambda d, date, hour: True),
+    ("hour IS NULL", lambda d, date, hour: False),
+    ("hour = ''", lambda d, date, hour: False),
+    ("substr(hour, 2) = '5'", lambda d, date, hour: hour[1] == "5"),
+    ("CAST(hour AS integer) % 2 = 0", lambda d, date, hour: int(hour) % 2 == 0),
+    ("date = DATE '{d}'", lambda d, date, hour: date == d),
+    ("date <> DATE '{d}'", lambda d, date, hour: date != d),
+    ("date IN (DATE '{d}', DATE '1999-01-01')", lambda d, date, hour: date == d),
+    ("date > DATE '{d}'", lambda d, date, hour: date > d),
+    ("date BETWEEN DATE '1999-01-01' AND DATE '{d}'", lambda d, date, hour: date <= d),
+    ("date IS NOT NULL", lambda d, date, hour: True),
+    ("CAST(date AS varchar) = '{d}'", lambda d, date, hour: date == d),
+    ("date = DATE '{d}' AND hour = '05'", lambda d, date, hour: (date, hour) == (d, "05")),
+    ("date < DATE '{d}' OR (date = DATE '{d}' AND hour <= '05')", lambda d, date, hour: (date, hour) <= (d, "05")),
+    ("date > DATE '{d}' OR (date = DATE '{d}' AND hour > '05')", lambda d, date, hour: (date, hour) > (d, "05")),
+    (
+        "(date, hour) IN ((DATE '{d}', '05'), (DATE '{d}', '06'))",
+        lambda d, date, hour: date == d and hour in ("05", "06"),
+    ),
+)
+
+
+def check_shows_the_tables(world: World) -> str:
+    """SHOW and DESCRIBE say what Glue holds."""
+    tables = [name for (name,) in world.trino.query("SHOW TABLES")]
+    same(tables, [VIEW, JSON, PARQUET], "the tables")
+    columns = [world.trino.query(f"SELECT * FROM {table} WHERE false") for table in (JSON, PARQUET, VIEW)]
+    same(columns, [[], [], []], "the rows of nothing")
+    described = [[row[:2] for row in world.trino.query(f"DESCRIBE {table}")] for table in (JSON, PARQUET, VIEW)]
+    same(described[1:], [described[0]] * 2, "the columns")
+    return f"{len(described[0])} columns, the same in both tables and the view"
+
+
+def check_counts_what_the_manifests_count(world: World) -> str:
+    """Every hour has as many rows in Parquet, and as many lines in JSON, as its manifest says."""
+    counts = {hour: manifest["live"]["counts"] for hour, manifest in world.manifests.items() if hour != CLOSED}
+    same(world.counts(PARQUET), {hour: count["rows"] for hour, count in counts.items()}, "the rows")
+    same(world.counts(VIEW), {hour: count["rows"] for hour, count in counts.items()}, "the view's rows")
+    same(world.counts(JSON), {hour: count["lines"] for hour, count in counts.items()}, "the lines")
+    return f"{len(counts)} hours, {sum(count['rows'] for count in counts.values())} rows"
+
+
+def check_both_formats_hold_the_same_rows(world: World) -> str:
+    """No row is in one table and not, or not as often, in the other."""
+    distinct = f"SELECT DISTINCT * FROM {JSON} WHERE {DEMO}"
+    stored = f"SELECT * FROM {PARQUET} WHERE {DEMO}"
+    view = f"SELECT * FROM {VIEW} WHERE {DEMO}"
+    for one, other in ((distinct, stored), (stored, distinct), (view, stored), (stored, view)):
+        same(
+            world.number(f"SELECT count(*) FROM ({one} EXCEPT ALL {other})"),
+            0,
+            f"rows of {one} that are not in {other}",
+        )
+    return "EXCEPT ALL is empty both ways, and against the view"
+
+
+def check_answers_what_our_own_engine_answers(world: World) -> str:
+    """`query` and Trino give the same rows in the same order."""
+    for sql, expected in world.answers.items():
+        same(world.trino.records(sql), expected, sql)
+    return f"{len(world.answers)} queries, {sum(map(len, world.answers.values()))} rows"
+
+
+def check_partition_predicates(world: World) -> str:
+    """Each condition chooses the partitions that it means, whether Glue or Trino applies it."""
+    for table in (JSON, PARQUET, VIEW):
+        counts = world.counts(table)
+        day = min(date for date, _ in counts)
+        for condition, means in PREDICATES:
+            expected = {key: count for key, count in counts.items() if means(day, *key)}
+            where = f"{DEMO} AND ({condition.format(d=day)})"
+            same(world.counts(table, where), expected, f"{table} where {where}")
+    return f"{len(PREDICATES)} conditions on both tables and the view"
+
+
+def check_partitions_are_listed(world: World) -> str:
+    """The hidden table of partitions, which is read by segments, names each partition once."""
+    hours = sorted(hour for hour in world.manifests)
+    for table in (JSON, PARQUET):
+        found = sorted(
+            map(tuple, world.trino.query(f'SELECT "date", "hour" FROM "{table}$partitions" WHERE "hour" <> \'99\''))
+        )
+        same(found, hours + [OPEN] if table == JSON else hours, table)
+    return f"{len(hours)} partitions"
+
+
+def check_odd_lines(world: World) -> str:
+    """Of lines that readers might take differently both tables show the same, but for the differences that are listed."""
+    found, expected = fates(world, PARQUET, CLOSED), {odd.name: odd.fate for odd in odd_lines.ODD_LINES}
+    same(found, expected, "what becomes of odd lines")
+    differing = sum(fate not in (odd_lines.SAME, odd_lines.NEITHER) for fate in expected.values())
+    return f"{len(expected)} lines, {differing} of them with a difference that is known"
+
+
+def check_odd_lines_of_an_open_hour(world: World) -> str:
+    """The view shows of an hour's JSON what it would show of its Parquet, as far as the two can agree."""
+    found = collections.Counter(odd_rows(world, VIEW, OPEN))
+    expected = {row for row in odd_rows(world, JSON, CLOSED) if any(value is not None for value in row)}
+    same(found, collections.Counter(expected), "rows of the view in an open hour")
+    return f"{len(expected)} rows, no two the same and none of nulls"
+
+
+def check_create_table_as_elsewhere(world: World) -> str:
+    """A table of one's own location, made from a query, is read back, and its objects stay when it is dropped."""
+    location = "ctas/external/"
+    world.trino.query(
+        f"CREATE TABLE copied WITH (format = 'PARQUET', external_location = 's3://{BUCKET}/{location}') "
+        f"AS SELECT * FROM {PARQUET} WHERE {DEMO} AND hour = '05'"
+    )
+    difference = f"(SELECT * FROM {PARQUET} WHERE {DEMO} AND hour = '05' EXCEPT ALL SELECT * FROM copied)"
+    same(world.number(f"SELECT count(*) FROM {difference}"), 0, "rows that were not copied")
+    rows = world.number("SELECT count(*) FROM copied")
+    before = world.keys(location)
+    world.trino.query("DROP TABLE copied")
+    same(("copied",) in world.trino.query("SHOW TABLES"), False, "whether the table is still there")
+    same((bool(before), world.keys(location)), (True, before), "the table's objects")
+    return f"{rows} rows in {len(before)} objects"
+
+
+def check_insert_into_partitions(world: World) -> str:
+    """A table that Trino manages takes INSERT into old and new partitions, DELETE of one, and goes with its objects."""
+    source = f"SELECT * FROM {PARQUET} WHERE {DEMO} AND hour IN"
+    expected = collections.Counter({hour: count for (_, hour), count in world.counts(PARQUET).items()})
+    world.trino.query(f"CREATE SCHEMA managed WITH (location = 's3://{BUCKET}/managed/')")
+    world.trino.query(
+        "CREATE TABLE managed.hours WITH (format = 'PARQUET', partitioned_by = ARRAY['date', 'hour']) "
+        f"AS {source} ('05', '06')"
+    )
+    world.trino.query(f"INSERT INTO managed.hours {source} ('06', '07')")
+    counted = {hour: count for (_, hour), count in world.counts("managed.hours").items()}
+    wanted = {"05": expected["05"], "06": 2 * expected["06"], "07": expected["07"]}
+    same(counted, wanted, "the rows after INSERT")
+    world.trino.query("DELETE FROM managed.hours WHERE hour = '06'")
+    same({hour for _, hour in world.counts("managed.hours")}, {"05", "07"}, "the hours after DELETE")
+    world.trino.query("DROP TABLE managed.hours")
+    world.trino.query("DROP SCHEMA managed")
+    same(world.keys("managed/"), [], "the objects of a dropped table")
+    return f"{sum(wanted.values())} rows"
+
+
+def check_statistics_are_kept(world: World) -> str:
+    """What ANALYZE finds out about a partition's columns, the optimizer is told by Glue afterwards."""
+    date, hour = max(hour for hour in world.manifests if hour != CLOSED)
+    partition = f"SELECT * FROM {PARQUET} WHERE \"date\" = DATE '{date}' AND \"hour\" = '{hour}'"
+    world.trino.query(f"ANALYZE {PARQUET} WITH (partitions = ARRAY[ARRAY['{date}', '{hour}']])")
+    rows = world.number(f"SELECT count(*) FROM ({partition})")
+    nulls = world.number(f"SELECT count(*) FROM ({partition}) WHERE connection IS NULL")
+    shown = {row[0]: row for row in world.trino.query(f"SHOW STATS FOR ({partition})")}
+    same((shown[None][4], shown["connection"][3]), (rows, nulls / rows), "rows, and the share of nulls in a column")
+    world.trino.query(f"CALL system.drop_stats('{DATABASE}', '{PARQUET}', ARRAY[ARRAY['{date}', '{hour}']])")
+    after = {row[0]: row for row in world.trino.query(f"SHOW STATS FOR ({partition})")}
+    same(after["connection"][3], None, "statistics after they were dropped")
+    return f"{rows} rows, {nulls} nulls in a column"
+
+
+CHECKS: tuple[Callable[[World], str], ...] = (
+    check_shows_the_tables,
+    check_counts_what_the_manifests_count,
+    check_both_formats_hold_the_same_rows,
+    check_answers_what_our_own_engine_answers,
+    check_partition_predicates,
+    check_partitions_are_listed,
+    check_odd_lines,
+    check_odd_lines_of_an_open_hour,
+    check_create_table_as_elsewhere,
+    check_insert_into_partitions,
+    check_statistics_are_kept,
+)
+
+
+def main() -> int:
+    """Runs the checks and says how many failed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--data", type=pathlib.Path, help="a folder that the demo has filled; it is left as it is")
+    parser.add_argument("--events", type=int, default=20_000, help="how many events the demo makes otherwise")
+    parser.add_argument("--only", default="", help="run the checks whose name has this in it")
+    arguments = parser.parse_args()
+    # Whoever ends this ends the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="trino-checks-") as folder:
+        data = pathlib.Path(folder) / "data"
+        timed("the folder is filled", lambda: fill(data, arguments.data, arguments.events))
+        with world_of(data) as world:
+            checks = [check for check in CHECKS if arguments.only in check.__name__]
+            failed = [check for check in checks if not passes(check, world)]
+    print(f"{len(checks) - len(failed)} of {len(checks)} checks passed")
+    return 1 if failed or not checks else 0
+
+
+def passes(check: Callable[[World], str], world: World) -> bool:
+    """Runs a check and prints what it found."""
+    name = check.__name__.removeprefix("check_").replace("_", " ")
+    started = time.monotonic()
+    try:
+        result, good = f"ok: {check(world)}", True
+    except Exception as error:  # noqa: BLE001 - one that breaks down has failed; the others are still to be run
+        result, good = f"FAILED: {type(error).__name__}: {error}", False
+    print(f"{name}: {result} ({time.monotonic() - started:.1f} s)", flush=True)
+    return good
+
+
+def timed(what: str, action: Callable[[], object]) -> None:
+    """Does something and prints how long it took."""
+    started = time.monotonic()
+    action()
+    print(f"{what} ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def same(found: Any, expected: Any, what: str) -> None:
+    """Fails where the two differ; of long ones it prints what one has and the other hasn't."""
+    if found == expected:
+        return
+    if isinstance(found, dict) and isinstance(expected, dict):
+        keys = found.keys() | expected.keys()
+        differing = {key: (found.get(key), expected.get(key)) for key in keys if found.get(key) != expected.get(key)}
+        raise AssertionError(f"{what}, found and expected: {str(differing)[:2000]}")
+    raise AssertionError(f"{what}: found {str(found)[:1000]}, expected {str(expected)[:1000]}")
+
+
+def fill(data: pathlib.Path, filled: pathlib.Path | None, events: int) -> None:
+    """Makes the folder `data`: what the demo leaves, and an hour of odd lines, compacted."""
+    if filled:
+        shutil.copytree(filled, data)
+    else:
+        run("--data", str(data), "demo", "--events", str(events))
+    with servers.local_aws(data) as endpoint:
+        put_odd_lines(client("s3", endpoint), CLOSED)
+    run("compact", "--data", str(data), "--hour", "T".join(CLOSED), accepts=(0, 1))
+
+
+def run(*arguments: str, accepts: tuple[int, ...] = (0,)) -> Any:
+    """What the command under test prints with `--json`. Its output is shown if it fails."""
+    done = subprocess.run([*servers.command(), *arguments, "--json"], capture_output=True, text=True, check=False)
+    if done.returncode not in accepts:
+        raise SystemExit(f"{' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def world_of(data: pathlib.Path) -> Iterator[World]:
+    """Runs our Glue and S3 over the folder, and Trino over these."""
+    answers = dict(answered(data))
+    manifests = {
+        hour_of(path): json.loads(path.read_text()) for path in (data / BUCKET / "manifests").glob("*/*/*/*.json")
+    }
+    started = time.monotonic()
+    with servers.local_aws(data) as endpoint:
+        probe = f"SELECT 1 FROM {PARQUET} LIMIT 1"
+        with trino_server.trino(DATABASE, probe, glue=endpoint, s3=endpoint) as trino:
+            print(f"Trino {trino_server.VERSION} is ready ({time.monotonic() - started:.1f} s)", flush=True)
+            world = World(trino, client("s3", endpoint), client("glue", endpoint), manifests, answers)
+            put_odd_lines(world.s3, OPEN)
+            register(world.glue, OPEN)
+            yield world
+
+
+def answered(data: pathlib.Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Our questions with what our own engine answers, which has the folder to itself."""
+    for question in QUESTIONS:
+        for source in (JSON, PARQUET, VIEW):
+            sql = question.format(source=source)
+            yield sql, run("query", sql, "--data", str(data))
+
+
+def hour_of(manifest: pathlib.Path) -> tuple[str, str]:
+    """Date and hour that a manifest's path names."""
+    year, month, day = manifest.parts[-4:-1]
+    return f"{year}-{month}-{day}", manifest.stem
+
+
+def client(service: str, endpoint: str) -> Any:
+    """A boto3 client of a service at an endpoint."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=servers.REGION,
+        aws_access_key_id=servers.ACCESS_KEY,
+        aws_secret_access_key=servers.SECRET_KEY,
+        config=botocore.config.Config(s3={"addressing_style": "path"}),
+    )
+
+
+def put_odd_lines(s3: Any, hour: tuple[str, str]) -> None:
+    """Writes the odd lines as an object of an hour, as Firehose would."""
+    lines = b"".join(odd.line() + b"\n" for odd in odd_lines.ODD_LINES)
+    s3.put_object(Bucket=BUCKET, Key=f"{logs_of(hour)}odd.gz", Body=gzip.compress(lines))
+
+
+def register(glue: Any, hour: tuple[str, str]) -> None:
+    """Makes the partition of an hour in the JSON table, as the partitioner would."""
+    table = glue.get_table(DatabaseName=DATABASE, Name=JSON)["Table"]
+    storage = {**table["StorageDescriptor"], "Location": f"s3://{BUCKET}/{logs_of(hour)}"}
+    partition = {"Values": list(hour), "StorageDescriptor": storage}
+    glue.create_partition(DatabaseName=DATABASE, TableName=JSON, PartitionInput=partition)
+
+
+def logs_of(hour: tuple[str, str]) -> str:
+    """The prefix of an hour's JSON."""
+    return f"logs/{hour[0].replace('-', '/')}/{hour[1]}/"
+
+
+def odd_rows(world: World, table: str, hour: tuple[str, str]) -> list[Row]:
+    """The rows of an hour, without the partition keys, in the order of the columns."""
+    rows = world.trino.query(f"SELECT * FROM {table} WHERE \"date\" = DATE '{hour[0]}' AND \"hour\" = '{hour[1]}'")
+    return [row[: -len(KEYS)] for row in rows]
+
+
+def fates(world: World, table: str, hour: tuple[str, str]) -> dict[str, str]:
+    """What becomes of each odd line: how the rows that name it in `table` differ from those of the JSON table."""
+    columns = [row[0] for row in world.trino.query(f"DESCRIBE {JSON}")]
+    shown, kept = (by_name(odd_rows(world, source, hour), columns.index("description")) for source in (JSON, table))
+    nameless = {name for name in shown.keys() | kept.keys() if name not in {odd.name for odd in odd_lines.ODD_LINES}}
+    same(nameless - {None}, set(), "lines that nobody wrote")
+    same(kept.get(None), None, "rows without a name in Parquet")
+    return {odd.name: fate(shown.get(odd.name, []), kept.get(odd.name, []), columns) for odd in odd_lines.ODD_LINES}
+
+
+def by_name(rows: list[Row], position: int) -> dict[str | None, list[Row]]:
+    """Rows by the line that they are of, each once, sorted."""
+    grouped: dict[str | None, list[Row]] = collections.defaultdict(list)
+    for row in sorted(set(rows), key=repr):
+        grouped[row[position]].append(row)
+    return grouped
+
+
+def fate(shown: list[Row], kept: list[Row], columns: list[str]) -> str:
+    """What the rows of one line are like in the JSON table, `shown`, and in the Parquet one, `kept`."""
+    if not shown or not kept:
+        return odd_lines.JSON_ONLY if shown else "parquet only" if kept else odd_lines.NEITHER
+    if shown == kept:
+        return odd_lines.SAME
+    if len(shown) != len(kept):
+        return f"{len(shown)} rows in json, {len(kept)} in parquet"
+    pairs = [(one, other) for one, other in zip(shown, kept, strict=True)]
+    differing = [
+        name for at, name in enumerate(columns[: -len(KEYS)]) if any(one[at] != other[at] for one, other in pairs)
+    ]
+    return f"differs in {', '.join(differing)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
