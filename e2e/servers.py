@@ -5,17 +5,23 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Any will do with every server here; one that checked them would have to be told.
 ACCESS_KEY, SECRET_KEY, REGION = "local", "local", "us-east-1"
+
+START_SECONDS_MAX = 60
+
+S3MOCK_VERSION = "5.2.0"
 
 
 def command() -> list[str]:
@@ -30,6 +36,39 @@ def local_aws(data: pathlib.Path, port: int = 0) -> Iterator[str]:
     arguments = [*command(), "serve", "--data", str(data), "--port", str(port), "--json"]
     with running(arguments, stdout=subprocess.PIPE) as process:
         yield json.loads(process.stdout.readline())["endpoint"]
+
+
+@contextlib.contextmanager
+def moto(_: pathlib.Path) -> Iterator[str]:
+    """Runs moto's server, which keeps everything in memory, and yields its endpoint."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    program = pathlib.Path(sys.executable).with_name("moto_server")
+    arguments = [str(program), "-H", "127.0.0.1", "-p", str(port)]
+    with logged("moto") as log, running(arguments, stdout=log, stderr=log):
+        wait_until(lambda: answers(endpoint), "moto answers")
+        yield endpoint
+
+
+@contextlib.contextmanager
+def s3mock(_: pathlib.Path) -> Iterator[str]:
+    """Runs Adobe's S3Mock on Java and yields its endpoint."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    jar = ROOT / ".venv" / "s3mock" / f"s3mock-{S3MOCK_VERSION}-exec.jar"
+    # `server.port` is that of its TLS, which nothing here talks to.
+    arguments = ["java", "-jar", str(jar), "--server.port=0", f"--http.port={port}"]
+    with logged("s3mock") as log, running(arguments, stdout=log, stderr=log):
+        wait_until(lambda: answers(endpoint), "S3Mock answers")
+        yield endpoint
+
+
+# Every server that the behavioural suite can be run against, by name. Each is given an empty folder.
+SERVERS: dict[str, Callable[[pathlib.Path], contextlib.AbstractContextManager[str]]] = {
+    "local-aws": local_aws,
+    "moto": moto,
+    "s3mock": s3mock,
+}
 
 
 @contextlib.contextmanager
@@ -57,6 +96,22 @@ def logged(name: str) -> Iterator[tempfile._TemporaryFileWrapper]:
             log.seek(0)
             print(f"--- {name}'s last words", "".join(log.readlines()[-40:]), sep="\n", file=sys.stderr)
             raise
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds_max: float = START_SECONDS_MAX) -> None:
+    """Waits until `holds` says so, and fails with `what` was waited for when that takes too long."""
+    deadline = time.monotonic() + seconds_max
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds_max} seconds until {what}")
+        time.sleep(0.1)
 
 
 def answers(url: str) -> bool:

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs what the end-to-end checks run besides our own command: clients and servers nobody here wrote, in .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+s3mock=$(sed -n 's/^S3MOCK_VERSION = "\(.*\)"/\1/p' e2e/servers.py)
+
+python3 -m venv .venv
+.venv/bin/pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+mvn --quiet --batch-mode dependency:copy -Dartifact="com.adobe.testing:s3mock:$s3mock:jar:exec" \
+    -DoutputDirectory="$PWD/.venv/s3mock" > /dev/null
