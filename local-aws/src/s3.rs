@@ -1,6 +1,7 @@
 //! S3 over a folder.
 
 mod api;
+mod checksum;
 mod condition;
 mod error;
 mod index;
@@ -54,7 +55,7 @@ pub(crate) fn bucket_of(host: &str) -> Option<&str> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string can't fail.

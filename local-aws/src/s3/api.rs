@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
@@ -16,6 +16,7 @@ use s3s::dto::{
 };
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use super::checksum::Claims;
 use super::condition::Condition;
 use super::error::StoreError;
 use super::store::Store;
@@ -70,7 +71,8 @@ impl S3 for Api {
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        answer(object_calls::put(&self.0, request.input).await)
+        let claims = Claims::of(&request.headers, &request.extensions)?;
+        answer(object_calls::put(&self.0, request.input, &claims).await)
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
@@ -78,7 +80,10 @@ impl S3 for Api {
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        answer(object_calls::head(&self.0, request.input))
+        let head = object_calls::head(&self.0, request.input)?;
+        // The protocol layer does so for GET only.
+        let status = head.content_range.as_ref().map(|_| StatusCode::PARTIAL_CONTENT);
+        Ok(S3Response { status, ..S3Response::new(head) })
     }
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
@@ -103,7 +108,8 @@ impl S3 for Api {
     }
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        answer(multipart_calls::upload_part(&self.0, request.input).await)
+        let claims = Claims::of(&request.headers, &request.extensions)?;
+        answer(multipart_calls::upload_part(&self.0, request.input, &claims).await)
     }
 
     async fn upload_part_copy(&self, request: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {
@@ -114,7 +120,8 @@ impl S3 for Api {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> Answer<CompleteMultipartUploadOutput> {
-        answer(multipart_calls::complete(&self.0, request.input))
+        let claims = Claims::of(&request.headers, &request.extensions)?;
+        answer(multipart_calls::complete(&self.0, request.input, &claims))
     }
 
     async fn abort_multipart_upload(
