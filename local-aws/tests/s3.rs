@@ -177,7 +177,7 @@ async fn copies_keep_content_and_take_conditions() {
         ("copy a b if-none-match=*", "412 PreconditionFailed"),
         ("get b", "one"),
         ("copy a c if-none-match=*", "TWO"),
-        ("copy a a", "TWO"),
+        ("copy a a", "400 InvalidRequest"),
     ])
     .await;
 }
@@ -357,7 +357,7 @@ async fn buckets_come_and_go() {
     assert_eq!(aws.create_bucket("No").unwrap_err().to_string(), "failed to make bucket \"No\"");
     let create = |name: &str| s3.create_bucket().bucket(name).send();
     assert_eq!(said(create("another").await, |_| "ok".to_owned()), "ok");
-    assert_eq!(said(create("another").await, |_| "ok".to_owned()), "409 BucketAlreadyOwnedByYou");
+    assert_eq!(said(create("another").await, |_| "ok".to_owned()), "ok", "made again");
     assert_eq!(names().await, ["another", "bucket"]);
     let head = |name: &str| s3.head_bucket().bucket(name).send();
     assert_eq!(said(head("another").await, |answer| answer.bucket_region.unwrap()), "us-east-1");

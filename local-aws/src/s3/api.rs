@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderMap, StatusCode};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
@@ -14,7 +14,7 @@ use s3s::dto::{
     ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, PutObjectInput,
     PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::checksum::Claims;
 use super::condition::Condition;
@@ -40,9 +40,8 @@ impl S3 for Api {
 
     async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let bucket = request.input.bucket;
-        if !self.0.create_bucket(&bucket)? {
-            return Err(S3ErrorCode::BucketAlreadyOwnedByYou.into());
-        }
+        // That there is one already is no error to its owner here, in us-east-1, as it is everywhere else.
+        self.0.create_bucket(&bucket)?;
         answer(Ok(CreateBucketOutput { location: Some(format!("/{bucket}")) }))
     }
 
@@ -80,10 +79,7 @@ impl S3 for Api {
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        let head = object_calls::head(&self.0, request.input)?;
-        // The protocol layer does so for GET only.
-        let status = head.content_range.as_ref().map(|_| StatusCode::PARTIAL_CONTENT);
-        Ok(S3Response { status, ..S3Response::new(head) })
+        answer(object_calls::head(&self.0, request.input))
     }
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {

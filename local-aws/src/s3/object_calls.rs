@@ -146,6 +146,9 @@ pub(super) async fn copy(
     // Where a GET would answer 304, a copy answers 412.
     source_condition.check_read(key, &object).map_err(|_| StoreError::Precondition(key.to_owned()))?;
     let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+    if !replace && (bucket, key) == (input.bucket.as_str(), input.key.as_str()) {
+        return Err(StoreError::Request("a copy of an object onto itself must change something".to_owned()).into());
+    }
     let attributes: Attributes = if replace { attributes!(input) } else { object.attributes };
     let algorithm = match &input.checksum_algorithm {
         Some(asked) => Algorithm::named(asked.as_str())?,
