@@ -35,7 +35,9 @@ def local_aws(data: pathlib.Path, port: int = 0) -> Iterator[str]:
     """Runs `serve` over the folder `data` and yields its endpoint."""
     arguments = [*command(), "serve", "--data", str(data), "--port", str(port), "--json"]
     with running(arguments, stdout=subprocess.PIPE) as process:
-        yield json.loads(process.stdout.readline())["endpoint"]
+        # The object is printed over several lines, the last of them its closing brace.
+        printed = "".join(iter(process.stdout.readline, "}\n")) + "}"
+        yield json.loads(printed)["endpoint"]
 
 
 @contextlib.contextmanager
