@@ -9,3 +9,5 @@ python3 -m venv .venv
 .venv/bin/pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
 mvn --quiet --batch-mode dependency:copy -Dartifact="com.adobe.testing:s3mock:$s3mock:jar:exec" \
     -DoutputDirectory="$PWD/.venv/s3mock" > /dev/null
+python3 -m venv .venv/duckdb-s3
+.venv/duckdb-s3/bin/pip install --quiet --disable-pip-version-check -r e2e/duckdb_s3.requirements.txt

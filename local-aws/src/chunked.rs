@@ -2,7 +2,9 @@
 //!
 //! AWS clients wrap an upload whose hash they don't know yet in chunks, each with its size and perhaps a signature, and
 //! put the checksum behind the last: `5;chunk-signature=…\r\nhello\r\n0;…\r\nx-amz-checksum-crc32:…\r\n\r\n`. Signatures
-//! and checksums are read over, not verified.
+//! are read over, not verified; the headers behind the body are handed on as [`Trailers`].
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use futures::{Stream, TryStreamExt, stream};
@@ -26,14 +28,35 @@ enum ChunkError {
     CutShort,
 }
 
-/// The payload of an aws-chunked body.
-pub(crate) fn decode(body: Body) -> Body {
-    let payload = payload(body).map_ok(Frame::data);
+/// The headers behind a body, which are there once it has been read to its end. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trailers(Arc<Mutex<Vec<(String, String)>>>);
+
+impl Trailers {
+    /// The value of the header `name`, which is given in lower case.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        let headers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+    }
+
+    /// Takes in a line; one without a colon, as the last, is no header.
+    fn put(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        if let Some((name, value)) = line.split_once(':') {
+            let header = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(header);
+        }
+    }
+}
+
+/// The payload of an aws-chunked body, whose trailing headers are put into `trailers`.
+pub(crate) fn decode(body: Body, trailers: Trailers) -> Body {
+    let payload = payload(body, trailers).map_ok(Frame::data);
     Body::http_body_unsync(StreamBody::new(payload))
 }
 
-fn payload(body: Body) -> impl Stream<Item = Result<Bytes, StdError>> + Send {
-    stream::try_unfold((body, Bytes::new(), Decoder::new()), |(mut body, mut input, mut decoder)| async move {
+fn payload(body: Body, trailers: Trailers) -> impl Stream<Item = Result<Bytes, StdError>> + Send {
+    stream::try_unfold((body, Bytes::new(), Decoder::new(trailers)), |(mut body, mut input, mut decoder)| async move {
         loop {
             if let Some(data) = decoder.next(&mut input)? {
                 return Ok(Some((data, (body, input, decoder))));
@@ -46,7 +69,7 @@ fn payload(body: Body) -> impl Stream<Item = Result<Bytes, StdError>> + Send {
     })
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Expect {
     Size,
     Data(usize),
@@ -59,11 +82,12 @@ enum Expect {
 struct Decoder {
     expect: Expect,
     line: Vec<u8>,
+    trailers: Trailers,
 }
 
 impl Decoder {
-    fn new() -> Decoder {
-        Decoder { expect: Expect::Size, line: Vec::new() }
+    fn new(trailers: Trailers) -> Decoder {
+        Decoder { expect: Expect::Size, line: Vec::new(), trailers }
     }
 
     /// The next piece of payload in `input`, or none when `input` is used up.
@@ -104,7 +128,8 @@ impl Decoder {
             }
             Expect::DataEnd if line != b"\r" => return Err(ChunkError::ChunkTooLong),
             Expect::DataEnd => self.expect = Expect::Size,
-            Expect::Trailer | Expect::Data(_) => {}
+            Expect::Trailer => self.trailers.put(&line),
+            Expect::Data(_) => {}
         }
         Ok(())
     }
@@ -127,7 +152,7 @@ mod tests {
     /// Decodes `body` whole and cut into pieces of every length.
     fn check(body: &str, expected: Result<&str, ChunkError>) {
         for piece_bytes in 1..=body.len() {
-            let mut decoder = Decoder::new();
+            let mut decoder = Decoder::new(Trailers::default());
             let result = body.as_bytes().chunks(piece_bytes).try_fold(Vec::new(), |mut decoded, piece| {
                 let mut input = Bytes::copy_from_slice(piece);
                 while let Some(data) = decoder.next(&mut input)? {
@@ -148,6 +173,16 @@ mod tests {
         check("a\r\n0123456789\r\n0\r\n\r\n", Ok("0123456789"));
         check("4\r\n\r\n\r\n\r\n0\r\n\r\n", Ok("\r\n\r\n"));
         check("0\r\n\r\n", Ok(""));
+    }
+
+    #[test]
+    fn trailing_headers_are_handed_on() {
+        for end in ["\r\n\r\n", "\r\nx-amz-trailer-signature:ab\r\n\r\n"] {
+            let trailers = Trailers::default();
+            let body = format!("0\r\nX-Amz-Checksum-Crc32: AAAAAA=={end}");
+            assert_eq!(Decoder::new(trailers.clone()).next(&mut Bytes::from(body)), Ok(None));
+            assert_eq!(trailers.get("x-amz-checksum-crc32").as_deref(), Some("AAAAAA=="));
+        }
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use s3s::{Body, HttpError};
 
 use crate::firehose::Function;
 use crate::seam::{self, Call, FailEntry};
-use crate::{LocalAws, glue, signature};
+use crate::{LocalAws, glue, s3, signature};
 
 /// More than a thousand keys of 1,024 bytes take, each escaped.
 const DELETE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -49,13 +49,7 @@ impl LocalAws {
         mut request: Request<Body>,
         entry: Option<FailEntry>,
     ) -> Result<Response<Body>, HttpError> {
-        let is_head = request.method() == Method::HEAD;
         entry.map(|entry| request.extensions_mut().insert(entry));
-        let mut response = self.services.s3.call(signature::take_off(request)).await?;
-        if is_head || response.status() == StatusCode::NOT_MODIFIED {
-            // HTTP has no body here, and the SDK tells a missing object by that.
-            *response.body_mut() = Body::empty();
-        }
-        Ok(response)
+        s3::answer(&self.services.s3, signature::take_off(request)).await
     }
 }

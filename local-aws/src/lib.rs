@@ -9,8 +9,7 @@
 //!
 //! Its invariants A1 to A5 stand in docs/architecture.md.
 //!
-//! Absent by design: access control (any credentials will do, or none), the verification of signatures and of
-//! checksums other than Content-MD5, versions, tags, ACLs, encryption; in Glue all but databases, tables and
+//! Absent by design: access control (any credentials will do, or none), the verification of signatures, versions, tags, ACLs, encryption; in Glue all but databases, tables and
 //! partitions. A folder belongs to one process at a time.
 
 mod chunked;
@@ -19,6 +18,7 @@ mod dispatch;
 pub mod firehose;
 mod glue;
 mod journal;
+mod payload;
 mod s3;
 pub mod seam;
 mod server;

@@ -1,6 +1,7 @@
 //! S3 over a folder.
 
 mod api;
+mod checksum;
 mod condition;
 mod error;
 mod index;
@@ -16,9 +17,12 @@ mod store;
 
 use std::sync::Arc;
 
-use s3s::S3Result;
+use http::header::{CONTENT_RANGE, HeaderValue, RANGE};
+use http::{Method, Request, Response, StatusCode};
+use s3s::dto::Range;
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError, S3Result};
 
 pub(crate) use self::error::StoreError;
 pub(crate) use self::place::{Places, STATE};
@@ -29,6 +33,28 @@ pub(crate) fn service(store: Arc<Store>) -> S3Service {
     let mut builder = S3ServiceBuilder::new(api::Api(store));
     builder.set_host(Hosts);
     builder.build()
+}
+
+/// Answers one request, and mends what the protocol layer does otherwise than S3.
+pub(crate) async fn answer(service: &S3Service, mut request: Request<Body>) -> Result<Response<Body>, HttpError> {
+    let is_head = request.method() == Method::HEAD;
+    if request.headers().get(RANGE).is_some_and(is_no_range) {
+        // S3 gives the whole object instead.
+        request.headers_mut().remove(RANGE);
+    }
+    let mut response = service.call(request).await?;
+    if is_head && response.headers().contains_key(CONTENT_RANGE) {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    if is_head || response.status() == StatusCode::NOT_MODIFIED {
+        // HTTP has no body here, and the SDK tells a missing object by that.
+        *response.body_mut() = Body::empty();
+    }
+    Ok(response)
+}
+
+fn is_no_range(range: &HeaderValue) -> bool {
+    range.to_str().map_or(true, |range| Range::parse(range).is_err())
 }
 
 /// Finds the bucket in the host: `<bucket>.s3.<region>.amazonaws.com`, as the SDK calls it through the seam, and
@@ -54,7 +80,7 @@ pub(crate) fn bucket_of(host: &str) -> Option<&str> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string can't fail.

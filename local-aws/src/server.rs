@@ -1,14 +1,20 @@
 //! Both services on one TCP port.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use s3s::Body;
+use s3s::{Body, HttpError};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::LocalAws;
@@ -47,7 +53,7 @@ impl LocalAws {
         let aws = self.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let aws = aws.clone();
-            async move { aws.dispatch(request.map(Body::from)).await }
+            async move { answer(&aws, request).await }
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
@@ -55,6 +61,48 @@ impl LocalAws {
             // A client that hangs up ends its own connection; the requests it made are answered or were not whole.
             let _ = connection.await;
         });
+    }
+}
+
+/// Answers one request. Where the answer is there before the body is, the rest of it is never read: the client must be
+/// told that this connection takes no further request.
+async fn answer(aws: &LocalAws, request: http::Request<Incoming>) -> Result<http::Response<Body>, HttpError> {
+    let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let request = request.map(|body| Body::http_body(Watched { body, is_read: Arc::clone(&is_read) }));
+    let mut response = aws.dispatch(request).await?;
+    if !is_read.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+/// A body that tells when it has been read to its end.
+struct Watched {
+    body: Incoming,
+    is_read: Arc<AtomicBool>,
+}
+
+impl hyper::body::Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if self.body.is_end_stream() || matches!(polled, Poll::Ready(None)) {
+            self.is_read.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,16 +1,20 @@
 //! Takes the signature off a request: whoever reaches this AWS may use it.
 //!
 //! The S3 protocol layer refuses a signed request unless it is given a secret key to verify it with, and here every key
-//! and secret is as good as another. So a request goes on as if it had been sent unsigned.
+//! and secret is as good as another. So a request goes on as if it had been sent unsigned; what it says of its body is
+//! held against that.
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 use s3s::Body;
 
-use crate::chunked;
+use crate::chunked::{self, Trailers};
+use crate::payload;
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const DECODED_CONTENT_LENGTH: &str = "x-amz-decoded-content-length";
+
+const SHA256_DIGITS: usize = 64;
 
 /// What a presigned URL carries, in lower case: Signature Version 4, and the three of Version 2.
 const PRESIGNED: [&str; 10] = [
@@ -32,12 +36,26 @@ pub(crate) fn take_off(mut request: Request<Body>) -> Request<Body> {
     if let Some(uri) = unsigned_uri(request.uri()) {
         *request.uri_mut() = uri;
     }
-    let payload = request.headers_mut().remove(CONTENT_SHA256);
-    if !payload.is_some_and(|payload| payload.as_bytes().starts_with(b"STREAMING-")) {
-        return request;
+    let Some(payload) = request.headers_mut().remove(CONTENT_SHA256) else { return request };
+    if payload.as_bytes().starts_with(b"STREAMING-") {
+        unchunk_headers(request.headers_mut());
+        let trailers = Trailers::default();
+        request.extensions_mut().insert(trailers.clone());
+        return request.map(|body| chunked::decode(body, trailers));
     }
-    unchunk_headers(request.headers_mut());
-    request.map(chunked::decode)
+    match digest(&payload) {
+        // Requests without a body are signed with the digest of none, which is no news.
+        Some(digest) if matches!(*request.method(), Method::PUT | Method::POST) => {
+            request.map(|body| payload::verified(body, digest))
+        }
+        _ => request,
+    }
+}
+
+/// The SHA-256 of the body, unless it is unsigned.
+fn digest(payload: &HeaderValue) -> Option<String> {
+    let text = payload.to_str().ok()?;
+    (text.len() == SHA256_DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit())).then(|| text.to_owned())
 }
 
 /// Some URI without the signature's parameters if `uri` is presigned.

@@ -126,7 +126,7 @@ async fn any_signature_will_do() {
 async fn signed_chunks_are_taken_as_other_clients_send_them() {
     let (aws, _folder) = start();
     let server = serve(&aws).await;
-    let body = "5;chunk-signature=aa\r\nhello\r\n0;chunk-signature=bb\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
+    let body = "5;chunk-signature=aa\r\nhello\r\n0;chunk-signature=bb\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n";
     let put = format!(
         "PUT /bucket/a HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: AWS4-HMAC-SHA256 Credential=x\r\n\
          x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER\r\nx-amz-decoded-content-length: 5\r\n\

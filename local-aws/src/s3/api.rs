@@ -14,8 +14,9 @@ use s3s::dto::{
     ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, PutObjectInput,
     PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result};
 
+use super::checksum::Claims;
 use super::condition::Condition;
 use super::error::StoreError;
 use super::store::Store;
@@ -39,9 +40,8 @@ impl S3 for Api {
 
     async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let bucket = request.input.bucket;
-        if !self.0.create_bucket(&bucket)? {
-            return Err(S3ErrorCode::BucketAlreadyOwnedByYou.into());
-        }
+        // That there is one already is no error to its owner here, in us-east-1, as it is everywhere else.
+        self.0.create_bucket(&bucket)?;
         answer(Ok(CreateBucketOutput { location: Some(format!("/{bucket}")) }))
     }
 
@@ -70,7 +70,8 @@ impl S3 for Api {
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        answer(object_calls::put(&self.0, request.input).await)
+        let claims = Claims::of(&request.headers, &request.extensions)?;
+        answer(object_calls::put(&self.0, request.input, &claims).await)
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
@@ -103,7 +104,8 @@ impl S3 for Api {
     }
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        answer(multipart_calls::upload_part(&self.0, request.input).await)
+        let claims = Claims::of(&request.headers, &request.extensions)?;
+        answer(multipart_calls::upload_part(&self.0, request.input, &claims).await)
     }
 
     async fn upload_part_copy(&self, request: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {
@@ -114,7 +116,8 @@ impl S3 for Api {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> Answer<CompleteMultipartUploadOutput> {
-        answer(multipart_calls::complete(&self.0, request.input))
+        let claims = Claims::of(&request.headers, &request.extensions)?;
+        answer(multipart_calls::complete(&self.0, request.input, &claims))
     }
 
     async fn abort_multipart_upload(

@@ -2,9 +2,13 @@
 
 use std::io;
 
+use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode, s3_error};
 
 use crate::journal::JournalError;
+use crate::payload::Mismatch;
+
+const MISMATCH: &str = "XAmzContentSHA256Mismatch";
 
 /// Why the store didn't do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +41,14 @@ pub(crate) enum StoreError {
     Range { size: u64 },
     #[error("the body has {found} bytes, Content-Length says {expected}")]
     Length { expected: u64, found: u64 },
-    #[error("the body does not have the MD5 that Content-MD5 says")]
-    Digest,
+    #[error("the body does not have the {0} that its sender says")]
+    Digest(&'static str),
+    #[error("{0}")]
+    Request(String),
+    #[error("the trailing checksum that the request announces is not there")]
+    Trailer,
+    #[error("part {number} is not there: the object has {count}")]
+    PartNumber { number: i32, count: usize },
     #[error("failed to read the body of the request")]
     Body(#[source] s3s::StdError),
     #[error("this entry was made to fail")]
@@ -70,7 +80,11 @@ impl StoreError {
             StoreError::Argument(_) => S3ErrorCode::InvalidArgument,
             StoreError::Range { .. } => S3ErrorCode::InvalidRange,
             StoreError::Length { .. } => S3ErrorCode::IncompleteBody,
-            StoreError::Digest => S3ErrorCode::BadDigest,
+            StoreError::Digest(_) => S3ErrorCode::BadDigest,
+            StoreError::Request(_) => S3ErrorCode::InvalidRequest,
+            StoreError::Trailer => S3ErrorCode::Custom("MalformedTrailerError".into()),
+            StoreError::PartNumber { .. } => S3ErrorCode::Custom("InvalidPartNumber".into()),
+            StoreError::Body(source) if source.is::<Mismatch>() => S3ErrorCode::Custom(MISMATCH.into()),
             StoreError::Body(_) => S3ErrorCode::IncompleteBody,
             StoreError::Injected | StoreError::Disk { .. } | StoreError::Journal(_) => S3ErrorCode::InternalError,
         }
@@ -80,6 +94,12 @@ impl StoreError {
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> S3Error {
         let mut answer = S3Error::with_message(error.code(), error.to_string());
+        // Those that the protocol layer knows have a status of their own.
+        match error {
+            StoreError::PartNumber { .. } => answer.set_status_code(StatusCode::RANGE_NOT_SATISFIABLE),
+            StoreError::Trailer | StoreError::Body(_) => answer.set_status_code(StatusCode::BAD_REQUEST),
+            _ => {}
+        }
         answer.set_source(Box::new(error));
         answer
     }

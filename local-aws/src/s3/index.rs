@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
-use super::object::{Attributes, Fingerprint, Known};
+use super::object::{Attributes, Content, Fingerprint, Known};
 use super::place::Places;
 use crate::journal::{Journal, JournalError};
 
@@ -81,7 +81,8 @@ impl Index {
         if let Some(known) = known {
             return Ok(known.clone());
         }
-        let known = Known { fingerprint, etag: md5_of(path)?, attributes: Attributes::default() };
+        let known =
+            Known { fingerprint, etag: md5_of(path)?, attributes: Attributes::default(), content: Content::default() };
         let aside = self.is_aside(bucket, key);
         self.write(bucket, key, aside, &known).map_err(io::Error::other)?;
         self.remember(bucket, key, aside, known.clone());

@@ -11,6 +11,7 @@ use s3s::dto::{
     ListObjectsV2Output, Object as ListedObject, ObjectStorageClass,
 };
 
+use super::checksum::listed;
 use super::error::StoreError;
 use super::listing::{Page, Query};
 use super::object::Object;
@@ -135,6 +136,8 @@ impl Encoding {
             e_tag: Some(object.e_tag()),
             last_modified: Some(object.last_modified()),
             size: i64::try_from(object.size).ok(),
+            checksum_algorithm: object.content.algorithm().map(|algorithm| vec![listed(algorithm)]),
+            checksum_type: object.content.checksum_type(),
             storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
             ..ListedObject::default()
         }

@@ -1,4 +1,5 @@
-//! Multipart uploads: `DIR/.local-aws/uploads/<id>/` holds `upload.json` and a file `<number>-<MD5>` for each part.
+//! Multipart uploads: `DIR/.local-aws/uploads/<id>/` holds `upload.json` and a file for each part, named
+//! `<number>-<MD5>` or, in an upload with checksums, `<number>-<MD5>-<algorithm>-<checksum>`.
 //!
 //! The folder is all there is to an upload, so one begun before a restart can be completed after it.
 
@@ -8,19 +9,20 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use md5::{Digest, Md5};
-use s3s::dto::{CompletedPart, StreamingBlob};
+use s3s::dto::{self, CompletedPart, StreamingBlob};
 use serde::{Deserialize, Serialize};
 
+use super::checksum::{Algorithm, Checksum, Claims, Scheme};
 use super::condition::Condition;
 use super::error::{StoreError, disk};
-use super::object::{Attributes, Object};
+use super::object::{Attributes, Content, Object, Piece};
 use super::spool::Spool;
 use super::store::Store;
 
 /// What S3 asks of every part but the last.
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 
-const PART_NUMBER_MAX: i32 = 10_000;
+pub(super) const PART_NUMBER_MAX: i32 = 10_000;
 
 /// Its name cannot be a part's.
 const ABOUT: &str = "upload.json";
@@ -32,6 +34,18 @@ pub(super) struct Upload {
     pub(super) key: String,
     #[serde(flatten)]
     pub(super) attributes: Attributes,
+    /// If it was begun with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checksums: Option<Scheme>,
+}
+
+/// What a client says of an upload that it completes.
+#[derive(Debug)]
+pub(super) struct Completion<'a> {
+    pub(super) listed: &'a [CompletedPart],
+    pub(super) claims: &'a Claims,
+    pub(super) size: Option<i64>,
+    pub(super) condition: &'a Condition,
 }
 
 /// A part that has been uploaded.
@@ -42,6 +56,7 @@ pub(super) struct Part {
     pub(super) etag: String,
     pub(super) size: u64,
     pub(super) modified: SystemTime,
+    pub(super) checksum: Option<Checksum>,
     path: PathBuf,
 }
 
@@ -64,30 +79,34 @@ impl Store {
         file.set_modified(self.now())
     }
 
-    /// Takes in a part, in place of an earlier one of its number, and returns its ETag.
+    /// Takes in a part, in place of an earlier one of its number.
     pub(super) async fn upload_part(
         &self,
         (id, number): (&str, i32),
         body: Option<StreamingBlob>,
-        length: Option<i64>,
-        content_md5: Option<&str>,
+        claims: &Claims,
+        checksums: Option<Scheme>,
     ) -> Result<Part, StoreError> {
         let folder = self.upload_folder(id)?;
         if !(1..=PART_NUMBER_MAX).contains(&number) {
             return Err(StoreError::Argument("partNumber"));
         }
-        let spool = Spool::fill(&self.places.unfinished(), body, length, content_md5).await?;
+        let algorithm = checksums.map_or(Algorithm::DEFAULT, |scheme| scheme.algorithm);
+        let spool = Spool::fill(&self.places.unfinished(), body, claims, algorithm).await?;
         let (size, etag) = (spool.size, super::hex(&spool.md5));
+        // A claim is answered in kind, but kept only where the object's checksum will be made of it or checked with it.
+        let checksum = (checksums.is_some() || claims.checksum.is_some()).then(|| spool.checksum.clone());
+        let kept = checksum.as_ref().filter(|_| checksums.is_some());
         let failed = || format!("write part {number} of upload {id}");
         let modified = spool.date(self.now(), None).map_err(disk(failed()))?.modified();
-        let path = folder.join(format!("{number:05}-{etag}"));
+        let path = folder.join(name(number, &etag, kept));
         // One writer at a time, so that one part of this number is left.
         let _one = self.lock();
         spool.persist(&path).map_err(disk(failed()))?;
         for earlier in self.parts(id)?.iter().filter(|part| part.number == number && part.path != path) {
             fs::remove_file(&earlier.path).map_err(disk(failed()))?;
         }
-        Ok(Part { number, etag, size, modified, path })
+        Ok(Part { number, etag, size, modified, checksum, path })
     }
 
     /// The parts of an upload, by number.
@@ -102,19 +121,18 @@ impl Store {
         Ok(parts)
     }
 
-    /// Joins the parts that `listed` names into the object of the upload's key, if `condition` holds.
-    pub(super) fn complete_upload(
-        &self,
-        id: &str,
-        listed: &[CompletedPart],
-        condition: &Condition,
-    ) -> Result<Object, StoreError> {
+    /// Joins the parts that the client lists into the object of the upload's key, if its condition holds.
+    pub(super) fn complete_upload(&self, id: &str, completion: &Completion) -> Result<Object, StoreError> {
         let upload = self.upload(id)?;
-        let parts = choose(self.parts(id)?, listed)?;
+        let parts = choose(self.parts(id)?, completion.listed, upload.checksums)?;
         let paths = parts.iter().map(|part| part.path.as_path());
-        let spool = Spool::join(&self.places.unfinished(), paths).map_err(disk(format!("complete upload {id}")))?;
-        let etag = etag_of(&parts);
-        let object = self.write((&upload.bucket, &upload.key), spool, etag, upload.attributes, condition)?;
+        let algorithm = upload.checksums.map_or(Algorithm::DEFAULT, |scheme| scheme.algorithm);
+        let spool = Spool::join(&self.places.unfinished(), paths, algorithm);
+        let spool = spool.map_err(disk(format!("complete upload {id}")))?;
+        let content = content(upload.checksums, &parts, &spool);
+        completion.check(upload.checksums, spool.size, content.checksum.as_ref())?;
+        let about = (etag_of(&parts), upload.attributes, content);
+        let object = self.write((&upload.bucket, &upload.key), spool, about, completion.condition)?;
         self.abort_upload(id)?;
         Ok(object)
     }
@@ -163,18 +181,68 @@ impl Store {
     }
 }
 
+impl Completion<'_> {
+    /// Refuses an object that isn't what the client takes it for.
+    fn check(&self, checksums: Option<Scheme>, size: u64, found: Option<&Checksum>) -> Result<(), StoreError> {
+        if self.size.is_some_and(|claimed| u64::try_from(claimed) != Ok(size)) {
+            return Err(StoreError::Request(format!(
+                "the object has {size} bytes, x-amz-mp-object-size says otherwise"
+            )));
+        }
+        let (Some(claim), Some(found)) = (&self.claims.checksum, found) else { return Ok(()) };
+        if claim.algorithm == found.algorithm {
+            return claim.check(found);
+        }
+        // Without a scheme S3 looks at none but its own.
+        checksums.map_or(Ok(()), |scheme| scheme.check_part(Some(claim.algorithm)))
+    }
+}
+
+/// What is to be known of the object that `spool` holds the joined parts of.
+fn content(checksums: Option<Scheme>, parts: &[Part], spool: &Spool) -> Content {
+    let composite = checksums.filter(|scheme| scheme.composite);
+    let pieces = parts.iter().map(|part| Piece {
+        number: part.number,
+        size: part.size,
+        checksum: part.checksum.clone().filter(|_| composite.is_some()),
+    });
+    let checksum = match composite {
+        Some(scheme) => {
+            let of_parts: Vec<&Checksum> = parts.iter().filter_map(|part| part.checksum.as_ref()).collect();
+            Checksum::composite(scheme.algorithm, &of_parts)
+        }
+        None => spool.checksum.clone(),
+    };
+    Content { checksum: Some(checksum), parts: pieces.collect() }
+}
+
+/// The name of a part's file.
+fn name(number: i32, etag: &str, checksum: Option<&Checksum>) -> String {
+    match checksum {
+        None => format!("{number:05}-{etag}"),
+        Some(it) => format!("{number:05}-{etag}-{}-{}", it.algorithm.name(), super::hex(&it.digest())),
+    }
+}
+
 fn part(entry: &DirEntry) -> io::Result<Option<Part>> {
     let name = entry.file_name().to_string_lossy().into_owned();
-    let Some((number, etag)) = name.split_once('-') else { return Ok(None) };
+    let words: Vec<&str> = name.split('-').collect();
+    let [number, etag, checksum @ ..] = words.as_slice() else { return Ok(None) };
     let Ok(number) = number.parse() else { return Ok(None) };
+    let checksum = match checksum {
+        [algorithm, digest] => {
+            Algorithm::named(algorithm).ok().map(|algorithm| Checksum::of_digest(algorithm, &unhex(digest)))
+        }
+        _ => None,
+    };
     // One that is gone by now has been replaced.
     let Ok(file) = entry.metadata() else { return Ok(None) };
     let (size, modified) = (file.len(), file.modified()?);
-    Ok(Some(Part { number, etag: etag.to_owned(), size, modified, path: entry.path() }))
+    Ok(Some(Part { number, etag: (*etag).to_owned(), size, modified, checksum, path: entry.path() }))
 }
 
 /// Those of the uploaded `parts` that the client lists, which must be what it takes them for.
-fn choose(parts: Vec<Part>, listed: &[CompletedPart]) -> Result<Vec<Part>, StoreError> {
+fn choose(parts: Vec<Part>, listed: &[CompletedPart], checksums: Option<Scheme>) -> Result<Vec<Part>, StoreError> {
     if listed.is_empty() {
         return Err(StoreError::Argument("an upload without parts"));
     }
@@ -189,11 +257,41 @@ fn choose(parts: Vec<Part>, listed: &[CompletedPart]) -> Result<Vec<Part>, Store
         if listed.e_tag.as_ref().is_none_or(|etag| etag.value() != part.etag) {
             return Err(StoreError::Part(number));
         }
+        check_listed(listed, &part, checksums)?;
         chosen.push(part);
     }
     match chosen.iter().rev().skip(1).find(|part| part.size < PART_BYTES_MIN) {
         None => Ok(chosen),
         Some(&Part { number, size: bytes, .. }) => Err(StoreError::PartTooSmall { number, bytes, min: PART_BYTES_MIN }),
+    }
+}
+
+/// A checksum that is listed must be the part's. Of a composite's parts each must be listed with its own.
+fn check_listed(listed: &CompletedPart, part: &Part, checksums: Option<Scheme>) -> Result<(), StoreError> {
+    let fields = fields_of(listed);
+    let is_listed = fields != dto::Checksum::default();
+    match (&part.checksum, checksums) {
+        (Some(checksum), Some(scheme)) if scheme.composite && !is_listed => {
+            let algorithm = checksum.algorithm.name().to_lowercase();
+            let missing = "the complete request must include the checksum for each part, it was missing for part";
+            Err(StoreError::Request(format!("with {algorithm} checksums {missing} {}", part.number)))
+        }
+        (Some(checksum), _) if is_listed && checksum.algorithm.value_in(fields).as_ref() != Some(&checksum.value) => {
+            Err(StoreError::Part(part.number))
+        }
+        (None, _) if is_listed => Err(StoreError::Part(part.number)),
+        _ => Ok(()),
+    }
+}
+
+fn fields_of(listed: &CompletedPart) -> dto::Checksum {
+    dto::Checksum {
+        checksum_crc32: listed.checksum_crc32.clone(),
+        checksum_crc32c: listed.checksum_crc32c.clone(),
+        checksum_crc64nvme: listed.checksum_crc64nvme.clone(),
+        checksum_sha1: listed.checksum_sha1.clone(),
+        checksum_sha256: listed.checksum_sha256.clone(),
+        checksum_type: None,
     }
 }
 

@@ -10,9 +10,10 @@ use s3s::dto::{
     UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 
+use super::checksum::{Claims, Scheme, listed, put_checksum};
 use super::condition::Condition;
 use super::error::{StoreError, disk};
-use super::multipart::{Part, Upload};
+use super::multipart::{Completion, Part, Upload};
 use super::object::attributes;
 use super::object_calls::{cut, read, source};
 use super::store::Store;
@@ -22,9 +23,12 @@ const PAGE_MAX: i32 = 1000;
 
 pub(super) fn create(store: &Store, mut input: CreateMultipartUploadInput) -> S3Result<CreateMultipartUploadOutput> {
     let attributes = attributes!(input);
-    let upload = Upload { bucket: input.bucket, key: input.key, attributes };
+    let checksums = Scheme::of(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
+    let upload = Upload { bucket: input.bucket, key: input.key, attributes, checksums };
     let id = store.begin_upload(&upload)?;
     Ok(CreateMultipartUploadOutput {
+        checksum_algorithm: checksums.map(|scheme| listed(scheme.algorithm)),
+        checksum_type: checksums.map(Scheme::checksum_type),
         bucket: Some(upload.bucket),
         key: Some(upload.key),
         upload_id: Some(id),
@@ -32,15 +36,20 @@ pub(super) fn create(store: &Store, mut input: CreateMultipartUploadInput) -> S3
     })
 }
 
-pub(super) async fn upload_part(store: &Store, input: UploadPartInput) -> S3Result<UploadPartOutput> {
-    check_key(store, &input.upload_id, &input.bucket, &input.key)?;
+pub(super) async fn upload_part(store: &Store, input: UploadPartInput, claims: &Claims) -> S3Result<UploadPartOutput> {
+    let upload = find(store, &input.upload_id, &input.bucket, &input.key)?;
+    if let Some(scheme) = upload.checksums {
+        scheme.check_part(claims.algorithm())?;
+    }
     let place = (input.upload_id.as_str(), input.part_number);
-    let part = store.upload_part(place, input.body, input.content_length, input.content_md5.as_deref()).await?;
-    Ok(UploadPartOutput { e_tag: Some(ETag::Strong(part.etag)), ..UploadPartOutput::default() })
+    let part = store.upload_part(place, input.body, claims, upload.checksums).await?;
+    let mut output = UploadPartOutput { e_tag: Some(ETag::Strong(part.etag)), ..UploadPartOutput::default() };
+    put_checksum!(output, part.checksum.as_ref());
+    Ok(output)
 }
 
 pub(super) async fn upload_part_copy(store: &Store, input: UploadPartCopyInput) -> S3Result<UploadPartCopyOutput> {
-    check_key(store, &input.upload_id, &input.bucket, &input.key)?;
+    let upload = find(store, &input.upload_id, &input.bucket, &input.key)?;
     let (bucket, key) = source(&input.copy_source)?;
     let (object, file) = store.read(bucket, key)?;
     let condition = Condition {
@@ -58,37 +67,48 @@ pub(super) async fn upload_part_copy(store: &Store, input: UploadPartCopyInput) 
         None => 0..object.size,
     };
     let body = read(file, &range).map_err(disk(format!("read {key}")))?;
-    let part = store.upload_part((&input.upload_id, input.part_number), Some(body), None, None).await?;
-    let result = CopyPartResult {
+    let place = (input.upload_id.as_str(), input.part_number);
+    let part = store.upload_part(place, Some(body), &Claims::default(), upload.checksums).await?;
+    let mut result = CopyPartResult {
         e_tag: Some(ETag::Strong(part.etag)),
         last_modified: Some(part.modified.into()),
         ..CopyPartResult::default()
     };
+    put_checksum!(result, part.checksum.as_ref());
     Ok(UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() })
 }
 
-pub(super) fn complete(store: &Store, input: CompleteMultipartUploadInput) -> S3Result<CompleteMultipartUploadOutput> {
-    check_key(store, &input.upload_id, &input.bucket, &input.key)?;
+pub(super) fn complete(
+    store: &Store,
+    input: CompleteMultipartUploadInput,
+    claims: &Claims,
+) -> S3Result<CompleteMultipartUploadOutput> {
+    let upload = find(store, &input.upload_id, &input.bucket, &input.key)?;
+    Scheme::check_type(upload.checksums, input.checksum_type.as_ref())?;
     let listed = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let condition = Condition { if_match: input.if_match, if_none_match: input.if_none_match, ..Condition::default() };
-    let object = store.complete_upload(&input.upload_id, &listed, &condition)?;
-    Ok(CompleteMultipartUploadOutput {
+    let completion = Completion { listed: &listed, claims, size: input.mpu_object_size, condition: &condition };
+    let object = store.complete_upload(&input.upload_id, &completion)?;
+    let mut output = CompleteMultipartUploadOutput {
+        checksum_type: object.content.checksum_type(),
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(object.e_tag()),
         ..CompleteMultipartUploadOutput::default()
-    })
+    };
+    put_checksum!(output, object.content.checksum.as_ref());
+    Ok(output)
 }
 
 pub(super) fn abort(store: &Store, input: AbortMultipartUploadInput) -> S3Result<AbortMultipartUploadOutput> {
-    check_key(store, &input.upload_id, &input.bucket, &input.key)?;
+    find(store, &input.upload_id, &input.bucket, &input.key)?;
     store.abort_upload(&input.upload_id)?;
     Ok(AbortMultipartUploadOutput::default())
 }
 
 pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListPartsOutput> {
-    check_key(store, &input.upload_id, &input.bucket, &input.key)?;
+    let upload = find(store, &input.upload_id, &input.bucket, &input.key)?;
     let after = input.part_number_marker.unwrap_or_default();
     let parts = store.parts(&input.upload_id)?.into_iter().filter(|part| part.number > after);
     let (parts, more) = page(parts, input.max_parts)?;
@@ -101,6 +121,8 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListP
         is_truncated: Some(more),
         max_parts: input.max_parts.or(Some(PAGE_MAX)),
         parts: Some(parts.into_iter().map(listed_part).collect()),
+        checksum_algorithm: upload.checksums.map(|scheme| listed(scheme.algorithm)),
+        checksum_type: upload.checksums.map(Scheme::checksum_type),
         ..ListPartsOutput::default()
     })
 }
@@ -131,11 +153,11 @@ pub(super) fn list_uploads(store: &Store, input: ListMultipartUploadsInput) -> S
     })
 }
 
-/// An id is good for its own key only.
-fn check_key(store: &Store, id: &str, bucket: &str, key: &str) -> Result<(), StoreError> {
+/// The upload of an id, which is good for its own key only.
+fn find(store: &Store, id: &str, bucket: &str, key: &str) -> Result<Upload, StoreError> {
     let upload = store.upload(id)?;
     if (upload.bucket.as_str(), upload.key.as_str()) == (bucket, key) {
-        Ok(())
+        Ok(upload)
     } else {
         Err(StoreError::NoSuchUpload(id.to_owned()))
     }
@@ -150,13 +172,15 @@ fn page<T>(mut all: impl Iterator<Item = T>, max: Option<i32>) -> Result<(Vec<T>
 }
 
 fn listed_part(part: Part) -> ListedPart {
-    ListedPart {
+    let mut listed = ListedPart {
         part_number: Some(part.number),
         e_tag: Some(ETag::Strong(part.etag)),
         size: i64::try_from(part.size).ok(),
         last_modified: Some(part.modified.into()),
         ..ListedPart::default()
-    }
+    };
+    put_checksum!(listed, part.checksum.as_ref());
+    listed
 }
 
 fn listed_upload((id, upload, begun): (String, Upload, SystemTime)) -> MultipartUpload {
@@ -164,6 +188,8 @@ fn listed_upload((id, upload, begun): (String, Upload, SystemTime)) -> Multipart
         key: Some(upload.key),
         upload_id: Some(id),
         initiated: Some(begun.into()),
+        checksum_algorithm: upload.checksums.map(|scheme| listed(scheme.algorithm)),
+        checksum_type: upload.checksums.map(Scheme::checksum_type),
         ..MultipartUpload::default()
     }
 }

@@ -5,8 +5,10 @@ use std::fs::Metadata;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use s3s::dto::{ETag, Timestamp};
+use s3s::dto::{ChecksumType, ETag, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::checksum::{Algorithm, Checksum};
 
 /// The object under a key, without its bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +18,7 @@ pub(super) struct Object {
     /// Without quotes.
     pub(super) etag: String,
     pub(super) attributes: Attributes,
+    pub(super) content: Content,
 }
 
 impl Object {
@@ -61,6 +64,42 @@ macro_rules! attributes {
 }
 pub(super) use attributes;
 
+/// What the writer left to be known of the bytes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Content {
+    /// None of a file that another program has put there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) checksum: Option<Checksum>,
+    /// The parts it was uploaded in, one behind the other. None if it wasn't.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) parts: Vec<Piece>,
+}
+
+/// A part of an object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Piece {
+    pub(super) number: i32,
+    pub(super) size: u64,
+    /// Where the object's is made from its parts'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checksum: Option<Checksum>,
+}
+
+impl Content {
+    pub(super) fn whole(checksum: Checksum) -> Content {
+        Content { checksum: Some(checksum), parts: Vec::new() }
+    }
+
+    pub(super) fn checksum_type(&self) -> Option<ChecksumType> {
+        self.checksum.as_ref().and_then(|checksum| checksum.fields().checksum_type)
+    }
+
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.checksum.as_ref().map(|checksum| checksum.algorithm)
+    }
+}
+
 /// Tells whether a file is still the one that something is known of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
@@ -89,6 +128,8 @@ pub(super) struct Known {
     pub(super) etag: String,
     #[serde(flatten)]
     pub(super) attributes: Attributes,
+    #[serde(flatten)]
+    pub(super) content: Content,
 }
 
 impl Known {
@@ -98,6 +139,7 @@ impl Known {
             modified: self.fingerprint.modified(),
             etag: self.etag.clone(),
             attributes: self.attributes.clone(),
+            content: self.content.clone(),
         }
     }
 }

@@ -6,15 +6,18 @@ use std::ops;
 
 use bytes::Bytes;
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, Error, GetObjectInput, GetObjectOutput,
-    HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput, PutObjectOutput, Range, StreamingBlob,
+    ChecksumMode, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
+    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, Error, GetObjectInput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput, PutObjectOutput, Range,
+    StreamingBlob,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result};
 
+use super::checksum::{Algorithm, Checksum, Claims, put_checksum};
 use super::condition::Condition;
 use super::error::{StoreError, absent, disk};
-use super::object::{Attributes, Object, attributes};
+use super::multipart::PART_NUMBER_MAX;
+use super::object::{Attributes, Content, Object, attributes};
 use super::spool::Spool;
 use super::store::Store;
 use crate::seam::FailEntry;
@@ -28,32 +31,29 @@ const PIECE_BYTES: usize = 1024 * 1024;
 /// What S3 deletes at once.
 const DELETE_KEYS_MAX: usize = 1000;
 
-pub(super) async fn put(store: &Store, mut input: PutObjectInput) -> S3Result<PutObjectOutput> {
+pub(super) async fn put(store: &Store, mut input: PutObjectInput, claims: &Claims) -> S3Result<PutObjectOutput> {
     store.require_bucket(&input.bucket)?;
     let body = input.body.take();
-    let folder = store.places.unfinished();
-    let spool = Spool::fill(&folder, body, input.content_length, input.content_md5.as_deref()).await?;
+    let spool = Spool::fill(&store.places.unfinished(), body, claims, Algorithm::DEFAULT).await?;
     let condition = Condition {
         if_match: input.if_match.take(),
         if_none_match: input.if_none_match.take(),
         ..Condition::default()
     };
-    let etag = super::hex(&spool.md5);
-    let object = store.write((&input.bucket, &input.key), spool, etag, attributes!(input), &condition)?;
-    Ok(PutObjectOutput { e_tag: Some(object.e_tag()), ..PutObjectOutput::default() })
+    let about = (super::hex(&spool.md5), attributes!(input), Content::whole(spool.checksum.clone()));
+    let object = store.write((&input.bucket, &input.key), spool, about, &condition)?;
+    let mut output = PutObjectOutput { e_tag: Some(object.e_tag()), ..PutObjectOutput::default() };
+    put_checksum!(output, object.content.checksum.as_ref());
+    output.checksum_type = object.content.checksum_type();
+    Ok(output)
 }
 
 pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<GetObjectOutput> {
-    check_part(input.part_number)?;
     let (object, file) = store.read(&input.bucket, &input.key)?;
     read_condition(&input).check_read(&input.key, &object)?;
-    let range = match &input.range {
-        Some(range) => cut(range, object.size)?,
-        None => 0..object.size,
-    };
-    let body = read(file, &range).map_err(disk(format!("read {}", input.key)))?;
-    let content_range = input.range.map(|_| format!("bytes {}-{}/{}", range.start, range.end - 1, object.size));
-    let head = describe(&object);
+    let view = View::of(&object, input.range.as_ref(), input.part_number)?;
+    let body = read(file, &view.range).map_err(disk(format!("read {}", input.key)))?;
+    let head = describe(&object, &view, asks_checksum(input.checksum_mode.as_ref()));
     Ok(GetObjectOutput {
         accept_ranges: head.accept_ranges,
         body: Some(body),
@@ -61,18 +61,24 @@ pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<GetObjectOut
         content_disposition: head.content_disposition,
         content_encoding: head.content_encoding,
         content_language: head.content_language,
-        content_length: i64::try_from(range.end - range.start).ok(),
-        content_range,
+        content_length: head.content_length,
+        content_range: head.content_range,
         content_type: head.content_type,
+        checksum_crc32: head.checksum_crc32,
+        checksum_crc32c: head.checksum_crc32c,
+        checksum_crc64nvme: head.checksum_crc64nvme,
+        checksum_sha1: head.checksum_sha1,
+        checksum_sha256: head.checksum_sha256,
+        checksum_type: head.checksum_type,
         e_tag: head.e_tag,
         last_modified: head.last_modified,
         metadata: head.metadata,
+        parts_count: head.parts_count,
         ..GetObjectOutput::default()
     })
 }
 
 pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
-    check_part(input.part_number)?;
     let object = store.look(&input.bucket, &input.key)?;
     let condition = Condition {
         if_match: input.if_match,
@@ -81,7 +87,8 @@ pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObject
         if_unmodified_since: input.if_unmodified_since,
     };
     condition.check_read(&input.key, &object)?;
-    Ok(describe(&object))
+    let view = View::of(&object, input.range.as_ref(), input.part_number)?;
+    Ok(describe(&object, &view, asks_checksum(input.checksum_mode.as_ref())))
 }
 
 pub(super) fn delete(store: &Store, input: DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
@@ -139,16 +146,25 @@ pub(super) async fn copy(
     // Where a GET would answer 304, a copy answers 412.
     source_condition.check_read(key, &object).map_err(|_| StoreError::Precondition(key.to_owned()))?;
     let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+    if !replace && (bucket, key) == (input.bucket.as_str(), input.key.as_str()) {
+        return Err(StoreError::Request("a copy of an object onto itself must change something".to_owned()).into());
+    }
     let attributes: Attributes = if replace { attributes!(input) } else { object.attributes };
+    let algorithm = match &input.checksum_algorithm {
+        Some(asked) => Algorithm::named(asked.as_str())?,
+        None => object.content.algorithm().unwrap_or(Algorithm::DEFAULT),
+    };
     let body = read(file, &(0..object.size)).map_err(disk(format!("read {key}")))?;
-    let spool = Spool::fill(&store.places.unfinished(), Some(body), None, None).await?;
-    let etag = super::hex(&spool.md5);
-    let copy = store.write((&input.bucket, &input.key), spool, etag, attributes, &condition)?;
-    let result = CopyObjectResult {
+    let spool = Spool::fill(&store.places.unfinished(), Some(body), &Claims::default(), algorithm).await?;
+    let about = (super::hex(&spool.md5), attributes, Content::whole(spool.checksum.clone()));
+    let copy = store.write((&input.bucket, &input.key), spool, about, &condition)?;
+    let mut result = CopyObjectResult {
+        checksum_type: copy.content.checksum_type(),
         e_tag: Some(copy.e_tag()),
         last_modified: Some(copy.last_modified()),
         ..CopyObjectResult::default()
     };
+    put_checksum!(result, copy.content.checksum.as_ref());
     Ok(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() })
 }
 
@@ -197,29 +213,77 @@ fn read_condition(input: &GetObjectInput) -> Condition {
     }
 }
 
-fn describe(object: &Object) -> HeadObjectOutput {
+fn asks_checksum(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
+}
+
+/// What of an object a reader asks for.
+struct View {
+    range: ops::Range<u64>,
+    is_whole: bool,
+    /// Of what the range holds, where it is known.
+    checksum: Option<Checksum>,
+    parts_count: Option<i32>,
+}
+
+impl View {
+    fn of(object: &Object, range: Option<&Range>, part_number: Option<i32>) -> Result<View, StoreError> {
+        let whole = View {
+            range: 0..object.size,
+            is_whole: true,
+            checksum: object.content.checksum.clone(),
+            parts_count: None,
+        };
+        match (range, part_number) {
+            (None, None) => Ok(whole),
+            (Some(range), None) => {
+                Ok(View { range: cut(range, object.size)?, is_whole: false, checksum: None, parts_count: None })
+            }
+            (None, Some(number)) if !(1..=PART_NUMBER_MAX).contains(&number) => Err(StoreError::Argument("partNumber")),
+            // An object that was put whole is its only part.
+            (None, Some(1)) if object.content.parts.is_empty() => Ok(View { is_whole: object.size == 0, ..whole }),
+            (None, Some(number)) => View::of_part(object, number),
+            (Some(_), Some(_)) => Err(StoreError::Request("a request has a range or a part number".to_owned())),
+        }
+    }
+
+    fn of_part(object: &Object, number: i32) -> Result<View, StoreError> {
+        let parts = &object.content.parts;
+        let missing = StoreError::PartNumber { number, count: parts.len().max(1) };
+        let index = parts.iter().position(|part| part.number == number).ok_or(missing)?;
+        let start: u64 = parts[..index].iter().map(|part| part.size).sum();
+        Ok(View {
+            range: start..start + parts[index].size,
+            is_whole: false,
+            checksum: parts[index].checksum.clone(),
+            parts_count: i32::try_from(parts.len()).ok(),
+        })
+    }
+}
+
+fn describe(object: &Object, view: &View, with_checksum: bool) -> HeadObjectOutput {
     let attributes = object.attributes.clone();
-    HeadObjectOutput {
+    let (start, end) = (view.range.start, view.range.end);
+    let mut output = HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         cache_control: attributes.cache_control,
         content_disposition: attributes.content_disposition,
         content_encoding: attributes.content_encoding,
         content_language: attributes.content_language,
-        content_length: i64::try_from(object.size).ok(),
+        content_length: i64::try_from(end - start).ok(),
+        content_range: (!view.is_whole).then(|| format!("bytes {start}-{}/{}", end.saturating_sub(1), object.size)),
         content_type: attributes.content_type.or_else(|| Some(CONTENT_TYPE.to_owned())),
         e_tag: Some(object.e_tag()),
         last_modified: Some(object.last_modified()),
         metadata: Some(attributes.metadata.into_iter().collect()),
+        parts_count: view.parts_count,
         ..HeadObjectOutput::default()
+    };
+    if let Some(checksum) = view.checksum.as_ref().filter(|_| with_checksum) {
+        put_checksum!(output, Some(checksum));
+        output.checksum_type = object.content.checksum_type();
     }
-}
-
-/// Objects are kept whole here: a part is the whole or nothing.
-fn check_part(part_number: Option<i32>) -> S3Result<()> {
-    match part_number {
-        None | Some(1) => Ok(()),
-        Some(_) => Err(absent("reading an object by its parts")),
-    }
+    output
 }
 
 fn error_of(key: String, error: StoreError) -> Error {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::condition::Condition;
 use super::error::{StoreError, disk};
 use super::index::Index;
-use super::object::{Attributes, Known, Object};
+use super::object::{Attributes, Content, Known, Object};
 use super::place::{self, Places};
 use super::spool::Spool;
 use crate::Clock;
@@ -128,8 +128,7 @@ impl Store {
         &self,
         (bucket, key): (&str, &str),
         spool: Spool,
-        etag: String,
-        attributes: Attributes,
+        (etag, attributes, content): (String, Attributes, Content),
         condition: &Condition,
     ) -> Result<Object, StoreError> {
         self.require_bucket(bucket)?;
@@ -143,7 +142,7 @@ impl Store {
         };
         let failed = || format!("write {key}");
         let fingerprint = spool.date(self.now(), replaced).map_err(disk(failed()))?;
-        let known = Known { fingerprint, etag, attributes };
+        let known = Known { fingerprint, etag, attributes, content };
         index.write(bucket, key, aside, &known)?;
         spool.persist(&path).map_err(disk(failed()))?;
         let object = known.object();
