@@ -1,6 +1,5 @@
 //! A server that is killed while it writes leaves of every object the old one or the new one, whole.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![expect(clippy::print_stdout, reason = "the counts are what a reader of the run wants")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
