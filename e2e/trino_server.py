@@ -160,16 +160,10 @@ def archive(artifact: str, folder: pathlib.Path) -> pathlib.Path:
         raise SystemExit("Trino is fetched with Maven; install it, so that `mvn` can be run")
     print(f"fetching {artifact}", flush=True)
     goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-    arguments = [
-        maven,
-        "-q",
-        "-B",
-        "-Dstyle.color=never",
-        goal,
-        f"-Dartifact={artifact}",
-        f"-DoutputDirectory={folder}",
-    ]
-    subprocess.run(arguments, cwd=folder, check=True)
+    arguments = [maven, "-q", "-B", goal, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"Maven could not fetch {artifact}:\n{done.stdout}{done.stderr}")
     _, name, version, extension = artifact.split(":")
     return folder / f"{name}-{version}.{extension}"
 
