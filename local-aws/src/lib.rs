@@ -55,6 +55,8 @@ pub struct LocalAws {
     services: Arc<Services>,
     /// Whose calls come through this clone.
     caller: Arc<str>,
+    /// Whether these go past the seam.
+    observes: bool,
 }
 
 struct Services {
@@ -114,12 +116,18 @@ impl LocalAws {
         let store = Arc::new(Store::open(Places::new(data), Arc::clone(&clock))?);
         let glue = Glue::open(&data.join("catalog.ndjson"), clock)?;
         let services = Services { s3: s3::service(Arc::clone(&store)), store, glue, seam: Arc::default(), _lock: lock };
-        Ok(LocalAws { services: Arc::new(services), caller: "local".into() })
+        Ok(LocalAws { services: Arc::new(services), caller: "local".into(), observes: false })
     }
 
     /// The same AWS as the process `name` calls it: its calls carry that name, and it can end on its own.
     pub fn as_caller(&self, name: &str) -> LocalAws {
-        LocalAws { services: Arc::clone(&self.services), caller: name.into() }
+        LocalAws { services: Arc::clone(&self.services), caller: name.into(), observes: false }
+    }
+
+    /// The same AWS as one who only watches sees it: these calls pass no gate, meet no fault, and are neither counted
+    /// nor traced.
+    pub fn as_observer(&self) -> LocalAws {
+        LocalAws { observes: true, ..self.as_caller("observer") }
     }
 
     /// From now on calls of all callers are counted from one, meet `faults` and are traced. Ended processes live again.
@@ -145,7 +153,7 @@ impl LocalAws {
     /// Takes a call through the seam.
     async fn pass<R: Reply>(&self, call: Call, serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>) -> R {
         let seam = &self.services.seam;
-        if seam.is_idle() { serve(None).await } else { Arc::clone(seam).pass(call, serve).await }
+        if self.observes || seam.is_idle() { serve(None).await } else { Arc::clone(seam).pass(call, serve).await }
     }
 
     /// Makes a bucket, if it isn't there.

@@ -199,6 +199,15 @@ async fn who_gives_up_waits_at_no_gate_and_dropped_gates_let_all_go() {
     assert_eq!(waiting.await.unwrap(), "ok");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_observer_goes_past_the_seam() {
+    let (aws, _folder) = start();
+    aws.inject(Faults::by(|_, _| Some(Fault::Before(Failure::Reset))));
+    let gates = aws.hold();
+    assert_eq!(put(&aws.as_observer().s3(), "a").await, "ok");
+    assert_eq!((gates.held(), aws.trace()), (Vec::new(), Vec::new()));
+}
+
 #[tokio::test]
 async fn one_entry_of_a_batch_fails() {
     let (aws, _folder) = start();

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod athena;
+
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use catalog::{Catalog, PARQUET};
 use chrono::{DateTime, Utc};
@@ -45,13 +48,68 @@ pub(crate) fn hour(text: &str) -> Hour {
 }
 
 pub(crate) async fn world() -> World {
-    let data = tempfile::tempdir().unwrap();
+    let world = open(tempfile::tempdir().unwrap());
+    world.aws.create_bucket(BUCKET).unwrap();
+    world.catalog.ensure_tables(BUCKET).await.unwrap();
+    world
+}
+
+/// The world in a folder. What the tests themselves do there goes past the seam.
+fn open(data: TempDir) -> World {
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
-    aws.create_bucket(BUCKET).unwrap();
-    let catalog = Catalog::new(aws.glue(), "logs");
-    catalog.ensure_tables(BUCKET).await.unwrap();
+    let beside = aws.as_observer();
+    let catalog = Catalog::new(beside.glue(), "logs");
     let compactor = compactor(&aws.as_caller("compactor"));
-    World { s3: aws.s3(), glue: aws.glue(), aws, catalog, compactor, data, ticks: std::cell::Cell::new(0) }
+    World { s3: beside.s3(), glue: beside.glue(), aws, catalog, compactor, data, ticks: std::cell::Cell::new(0) }
+}
+
+/// A world as it was once, to be begun from many times.
+pub(crate) struct Snapshot(TempDir);
+
+impl Snapshot {
+    pub(crate) fn of(world: World) -> Snapshot {
+        drop(world.aws);
+        Snapshot(world.data)
+    }
+
+    pub(crate) fn world(&self) -> World {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(self.0.path(), copy.path());
+        open(copy)
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if entry.is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy_folder(&entry, &target);
+        } else {
+            std::fs::copy(&entry, &target).unwrap();
+        }
+    }
+}
+
+/// A wall clock that the test sets.
+#[derive(Clone)]
+pub(crate) struct Wall(Arc<Mutex<DateTime<Utc>>>);
+
+impl Wall {
+    pub(crate) fn at(now: &str) -> Wall {
+        Wall(Arc::new(Mutex::new(now.parse().unwrap())))
+    }
+
+    pub(crate) fn set(&self, now: &str) {
+        *self.0.lock().unwrap() = now.parse().unwrap();
+    }
+
+    /// A run that began when it is now.
+    pub(crate) fn run(&self, nonce: &str, request: Request) -> Run {
+        let wall = Arc::clone(&self.0);
+        let clock = Clock::start(Arc::new(move || *wall.lock().unwrap()), Duration::from_secs(900));
+        Run { clock, nonce: nonce.to_owned(), request }
+    }
 }
 
 /// A compactor as it is deployed: its clients with their timeouts.

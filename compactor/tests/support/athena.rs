@@ -1,0 +1,98 @@
+//! An independent reader of the world: what would Athena answer now?
+//!
+//! The view by its stored text, Glue's partitions, the objects where they point, the rows in these. It knows nothing of
+//! manifests, and reads Parquet with another reader than the compactor's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use catalog::{JSON, PARQUET, view};
+use flate2::read::MultiGzDecoder;
+use log_format::{COLUMNS, Hour, layout};
+use serde_json::{Map, Value};
+
+use super::{BUCKET, World, rows_of};
+
+/// Rows by hour; a row that is there twice is there twice.
+pub(crate) type Rows = BTreeMap<Hour, Vec<String>>;
+
+impl World {
+    /// `SELECT * FROM auth0_logs`, each row as its `column=value` pairs, in order.
+    pub(crate) async fn athena(&self) -> Rows {
+        let cut = self.view_cut().await;
+        let mut rows = Rows::new();
+        for (table, is_parquet) in [(PARQUET, true), (JSON, false)] {
+            for partition in self.catalog.partitions(table, Hour::EPOCH).await.unwrap() {
+                let hour = Hour::from_partition_values(partition.values()).unwrap();
+                if (hour <= cut) != is_parquet {
+                    continue;
+                }
+                let location = partition.storage_descriptor().unwrap().location().unwrap();
+                let prefix = location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap();
+                let mut found = self.rows_under(prefix, is_parquet).await;
+                found.sort();
+                if !is_parquet {
+                    // As the view says: SELECT DISTINCT.
+                    found.dedup();
+                }
+                rows.insert(hour, found);
+            }
+        }
+        rows.retain(|_, rows| !rows.is_empty());
+        rows
+    }
+
+    /// The cut that the view in Glue has; the first hour of all where there is no view yet.
+    pub(crate) async fn view_cut(&self) -> Hour {
+        let Some(view) = self.catalog.view().await.unwrap() else { return Hour::EPOCH };
+        let stored = view::stored_sql(&view).unwrap();
+        let date = stored.split("DATE '").nth(2).unwrap().get(..10).unwrap();
+        let hour = stored.split("\"hour\" <= '").nth(1).unwrap().get(..2).unwrap();
+        Hour::from_parts(date, hour).unwrap()
+    }
+
+    async fn rows_under(&self, prefix: &str, is_parquet: bool) -> Vec<String> {
+        let mut rows = Vec::new();
+        for key in self.keys(prefix).await {
+            let bytes = self.bytes(&key).await;
+            rows.extend(if is_parquet { rows_of(bytes) } else { json_rows(&bytes) });
+        }
+        rows
+    }
+
+    /// What must hold in every state, whatever crashed: each file under `parquet/` is in a folder that its hour's
+    /// manifest knows (C5), and each live file is there.
+    pub(crate) async fn check_folders(&self, when: &str) {
+        let files: BTreeSet<String> = self.keys(layout::PARQUET).await.into_iter().collect();
+        let mut known = BTreeSet::new();
+        for key in self.keys(layout::MANIFESTS).await {
+            let Some(hour) = layout::hour_of_manifest(&key) else { continue };
+            let manifest: Value = serde_json::from_slice(&self.bytes(&key).await).unwrap();
+            let attempts = |list: &str| manifest[list].as_array().unwrap().clone();
+            let all = attempts("claims").into_iter().chain(attempts("retired")).chain([manifest["live"].clone()]);
+            let names = all.filter_map(|it| it["attempt"].as_str().map(str::to_owned));
+            known.extend(names.map(|attempt| layout::parquet_folder(hour, &attempt)));
+            for file in manifest["live"]["files"].as_array().into_iter().flatten() {
+                let key = file["key"].as_str().unwrap();
+                assert!(files.contains(key), "{when}: the live file {key} is missing");
+            }
+        }
+        for file in &files {
+            let folder = &file[..=file.rfind('/').unwrap()];
+            assert!(known.contains(folder), "{when}: no manifest knows {file}");
+        }
+    }
+}
+
+/// The rows of gzipped lines, by a reader of its own.
+fn json_rows(object: &[u8]) -> Vec<String> {
+    let mut text = String::new();
+    MultiGzDecoder::new(object).read_to_string(&mut text).unwrap();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Map<String, Value>>(line).ok());
+    let row = |line: Map<String, Value>| {
+        let values =
+            COLUMNS.iter().filter_map(|column| Some((column.name, line.get(column.name)?.as_str()?.to_owned())));
+        values.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    lines.map(row).filter(|row| !row.is_empty()).collect()
+}
