@@ -71,7 +71,7 @@ impl S3 for Api {
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
         let claims = Claims::of(&request.headers, &request.extensions)?;
-        answer(object_calls::put(&self.0, request.input, &claims).await)
+        answer(object_calls::put(&self.0, request.input, claims).await)
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
@@ -105,7 +105,7 @@ impl S3 for Api {
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
         let claims = Claims::of(&request.headers, &request.extensions)?;
-        answer(multipart_calls::upload_part(&self.0, request.input, &claims).await)
+        answer(multipart_calls::upload_part(&self.0, request.input, claims).await)
     }
 
     async fn upload_part_copy(&self, request: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {

@@ -187,20 +187,17 @@ impl Scheme {
             (None, None) => return Ok(None),
             (None, Some(_)) => return Err(StoreError::Request("a checksum type needs an algorithm".to_owned())),
         };
-        let composite = match (algorithm, kind) {
-            (Algorithm::Crc64Nvme, None | Some(ChecksumType::FULL_OBJECT))
-            | (Algorithm::Crc32 | Algorithm::Crc32c, Some(ChecksumType::FULL_OBJECT)) => false,
-            (Algorithm::Crc32 | Algorithm::Crc32c | Algorithm::Sha1 | Algorithm::Sha256, None)
-            | (
-                Algorithm::Crc32 | Algorithm::Crc32c | Algorithm::Sha1 | Algorithm::Sha256,
-                Some(ChecksumType::COMPOSITE),
-            ) => true,
-            (_, Some(kind)) => {
-                let name = algorithm.name().to_lowercase();
-                let message = format!("the {kind} checksum type cannot be used with the {name} checksum algorithm");
-                return Err(StoreError::Request(message));
-            }
+        let composite = kind.map_or(algorithm != Algorithm::Crc64Nvme, |kind| kind == ChecksumType::COMPOSITE);
+        let is_possible = match algorithm {
+            Algorithm::Crc64Nvme => !composite,
+            Algorithm::Crc32 | Algorithm::Crc32c => true,
+            Algorithm::Sha1 | Algorithm::Sha256 => composite,
         };
+        if !is_possible {
+            let (kind, name) = (kind.unwrap_or_default(), algorithm.name().to_lowercase());
+            let message = format!("the {kind} checksum type cannot be used with the {name} checksum algorithm");
+            return Err(StoreError::Request(message));
+        }
         Ok(Some(Scheme { algorithm, composite }))
     }
 
@@ -292,8 +289,12 @@ impl Claims {
         if checksum.is_none() && headers.contains_key(ANNOUNCED) {
             return Err(StoreError::Request(format!("{ANNOUNCED} is specified, but no corresponding checksum")));
         }
-        let length = text("content-length").and_then(|length| length.parse().ok());
-        Ok(Claims { length, md5: text("content-md5").map(str::to_owned), checksum })
+        Ok(Claims { length: None, md5: text("content-md5").map(str::to_owned), checksum })
+    }
+
+    /// The same claims, and that the body has `bytes` bytes. Of an object in a form, that isn't the request's length.
+    pub(super) fn with_length(self, bytes: Option<i64>) -> Claims {
+        Claims { length: bytes.and_then(|bytes| u64::try_from(bytes).ok()), ..self }
     }
 
     /// The algorithm that the sender uses.

@@ -36,13 +36,14 @@ pub(super) fn create(store: &Store, mut input: CreateMultipartUploadInput) -> S3
     })
 }
 
-pub(super) async fn upload_part(store: &Store, input: UploadPartInput, claims: &Claims) -> S3Result<UploadPartOutput> {
+pub(super) async fn upload_part(store: &Store, input: UploadPartInput, claims: Claims) -> S3Result<UploadPartOutput> {
+    let claims = claims.with_length(input.content_length);
     let upload = find(store, &input.upload_id, &input.bucket, &input.key)?;
     if let Some(scheme) = upload.checksums {
         scheme.check_part(claims.algorithm())?;
     }
     let place = (input.upload_id.as_str(), input.part_number);
-    let part = store.upload_part(place, input.body, claims, upload.checksums).await?;
+    let part = store.upload_part(place, input.body, &claims, upload.checksums).await?;
     let mut output = UploadPartOutput { e_tag: Some(ETag::Strong(part.etag)), ..UploadPartOutput::default() };
     put_checksum!(output, part.checksum.as_ref());
     Ok(output)

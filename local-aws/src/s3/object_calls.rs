@@ -31,10 +31,11 @@ const PIECE_BYTES: usize = 1024 * 1024;
 /// What S3 deletes at once.
 const DELETE_KEYS_MAX: usize = 1000;
 
-pub(super) async fn put(store: &Store, mut input: PutObjectInput, claims: &Claims) -> S3Result<PutObjectOutput> {
+pub(super) async fn put(store: &Store, mut input: PutObjectInput, claims: Claims) -> S3Result<PutObjectOutput> {
+    let claims = claims.with_length(input.content_length);
     store.require_bucket(&input.bucket)?;
     let body = input.body.take();
-    let spool = Spool::fill(&store.places.unfinished(), body, claims, Algorithm::DEFAULT).await?;
+    let spool = Spool::fill(&store.places.unfinished(), body, &claims, Algorithm::DEFAULT).await?;
     let condition = Condition {
         if_match: input.if_match.take(),
         if_none_match: input.if_none_match.take(),
