@@ -1,4 +1,5 @@
 //! The compactor Lambda.
+#![recursion_limit = "256"]
 #![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 
 use std::sync::Arc;
