@@ -142,7 +142,12 @@ impl LocalAws {
 
     /// Shuts the gates: until they are opened or dropped, every call waits before it is carried out.
     pub fn hold(&self) -> Gates {
-        Gates::shut(Arc::clone(&self.services.seam))
+        self.hold_if(|_| true)
+    }
+
+    /// Shuts the gates for those calls that `holds` says of.
+    pub fn hold_if(&self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Gates {
+        Gates::shut(Arc::clone(&self.services.seam), Arc::new(holds))
     }
 
     /// Returns once this caller's process has met its end ([`seam::Failure::End`]). Whoever runs it drops it then.

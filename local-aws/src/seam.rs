@@ -73,7 +73,7 @@ impl Seam {
 
     /// Is there anything for a call to meet?
     pub(crate) fn is_idle(&self) -> bool {
-        self.plan().is_none() && !self.waiting().is_closed()
+        self.plan().is_none() && !self.waiting().is_shut()
     }
 
     /// Returns once the process of `caller` has ended.

@@ -75,6 +75,7 @@ async fn a_call_fails_before_or_after_it_is_carried_out() {
         (Failure::Throttled, "503 ServiceUnavailable"),
         (Failure::Internal, "500 InternalError"),
         (Failure::Conflict, "409 ConditionalRequestConflict"),
+        (Failure::Expired, "403 RequestTimeTooSkewed"),
         (Failure::Reset, "no answer"),
         (Failure::Silence, "timeout"),
     ] {
@@ -183,6 +184,18 @@ async fn gates_open_in_the_order_of_a_schedule() {
         let traced: Vec<String> = aws.trace().iter().map(|traced| traced.call.caller.to_string()).collect();
         assert_eq!(traced, order);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gates_hold_whom_they_are_told_to() {
+    let (aws, _folder) = start();
+    let gates = aws.hold_if(|call| &*call.caller == "slow");
+    let slow = aws.as_caller("slow").s3();
+    let slow = tokio::spawn(async move { put(&slow, "same").await });
+    assert_eq!(put(&aws.as_caller("quick").s3(), "same").await, "ok");
+    gates.settled().await;
+    assert!(gates.open_for("slow"));
+    assert_eq!(slow.await.unwrap(), "412 PreconditionFailed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod athena;
+pub(crate) mod schedule;
 
 use std::collections::BTreeMap;
 use std::io::Write;

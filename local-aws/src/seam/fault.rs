@@ -38,6 +38,9 @@ pub enum Failure {
     Internal,
     /// S3's 409 `ConditionalRequestConflict`; Glue's `ConcurrentModificationException`.
     Conflict,
+    /// The request was signed too long ago: S3's 403 `RequestTimeTooSkewed`, Glue's 400 `InvalidSignatureException`. So
+    /// ends a call whose process slept between signing and sending.
+    Expired,
     /// The connection is reset.
     Reset,
     /// No answer ever comes: the client's timeout, if it has one, is what ends the call. Lambda has one.

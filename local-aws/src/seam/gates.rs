@@ -1,6 +1,7 @@
 //! Gates: calls that wait until they are let through, one by one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,28 +18,31 @@ pub struct Held {
     pub call: Call,
 }
 
-/// The gates, all shut: while this lives, every call waits at one. Dropped, it lets all go and holds no more.
+/// Shut gates: while this lives, every call that it holds waits at one. Dropped, it lets all go and holds no more.
 #[derive(Debug)]
 pub struct Gates {
     seam: Arc<Seam>,
 }
 
 /// The calls at their gates.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Waiting {
-    closed: bool,
+    holds: Option<Arc<Holds>>,
     tickets: u64,
     calls: BTreeMap<u64, (Call, oneshot::Sender<()>)>,
 }
 
+/// Which calls wait.
+pub(crate) type Holds = dyn Fn(&Call) -> bool + Send + Sync;
+
 impl Waiting {
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
+    pub(super) fn is_shut(&self) -> bool {
+        self.holds.is_some()
     }
 
     /// What `call` is to wait for, if gates are shut.
     pub(super) fn arrive(&mut self, call: &Call) -> Option<oneshot::Receiver<()>> {
-        if !self.closed {
+        if !self.holds.as_ref()?(call) {
             return None;
         }
         let (open, gate) = oneshot::channel();
@@ -49,8 +53,8 @@ impl Waiting {
 }
 
 impl Gates {
-    pub(crate) fn shut(seam: Arc<Seam>) -> Gates {
-        seam.waiting().closed = true;
+    pub(crate) fn shut(seam: Arc<Seam>, holds: Arc<Holds>) -> Gates {
+        seam.waiting().holds = Some(holds);
         Gates { seam }
     }
 
@@ -82,10 +86,16 @@ impl Gates {
     }
 }
 
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Waiting").field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Gates {
     fn drop(&mut self) {
         let mut waiting = self.seam.waiting();
-        waiting.closed = false;
+        waiting.holds = None;
         for (_, (_, open)) in std::mem::take(&mut waiting.calls) {
             // Whoever gave up waiting needs no opening.
             let _ = open.send(());

@@ -37,6 +37,8 @@ impl Reply for Result<Response<Body>, HttpError> {
             (Service::S3 | Service::Lambda, Failure::Throttled) => (503, "ServiceUnavailable"),
             (Service::S3 | Service::Lambda, Failure::Internal) => (500, "InternalError"),
             (Service::S3 | Service::Lambda, Failure::Conflict) => (409, "ConditionalRequestConflict"),
+            (Service::S3 | Service::Lambda, Failure::Expired) => (403, "RequestTimeTooSkewed"),
+            (Service::Glue, Failure::Expired) => (400, "InvalidSignatureException"),
             (Service::Glue, Failure::SlowDown) => (503, "ServiceUnavailableException"),
             (Service::Glue, Failure::Throttled) => (400, "ThrottlingException"),
             (Service::Glue, Failure::Internal) => (500, "InternalServiceException"),
@@ -76,6 +78,7 @@ impl Reply for Result<Bytes, FunctionError> {
             Failure::SlowDown | Failure::Throttled => "TooManyRequestsException",
             Failure::Internal => "ServiceException",
             Failure::Conflict => "ResourceConflictException",
+            Failure::Expired => "InvalidSignatureException",
             Failure::Silence => "Sandbox.Timedout",
             Failure::Reset | Failure::End => "ConnectionReset",
         };

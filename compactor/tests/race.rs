@@ -1,0 +1,95 @@
+//! C-race: several compactors on one hour, and an object that comes between them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
+
+use local_aws::seam::Faults;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use support::schedule::{Actor, explore, play_at_random};
+use support::{HOUR, Snapshot, TICK, Wall, World, gzip, hour, world};
+
+const A: &str = r#"{"log_id":"1","type":"s"}"#;
+const B: &str = r#"{"log_id":"2","type":"s"}"#;
+const C: &str = r#"{"log_id":"3","type":"s"}"#;
+const ROWS: [&str; 3] = ["log_id=1 type=s", "log_id=2 type=s", "log_id=3 type=s"];
+
+/// The hour with one object; if `compacted`, that is live and another has come.
+async fn prepared(compacted: bool) -> Snapshot {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.catalog.ensure_json_partition(hour(HOUR)).await.unwrap();
+    if compacted {
+        world.tick("2026-11-20T14:25:00Z").await;
+        world.put_lines(HOUR, "2", &[B]).await;
+    }
+    Snapshot::of(world)
+}
+
+/// Runs that began twenty minutes after one another, so that none takes another's claim for that of a run at work.
+fn compactors(count: usize) -> Vec<Actor> {
+    let run = |number: usize| {
+        let minutes = 25 + 20 * number;
+        let now = format!("2026-11-20T{}:{:02}:00Z", 15 + minutes / 60, minutes % 60);
+        Actor::Compactor(Wall::at(&now).run(&format!("run{number}"), TICK))
+    };
+    (0..count).map(run).collect()
+}
+
+fn writer() -> Actor {
+    Actor::Writer { key: "logs/2026/11/20/13/3.gz".to_owned(), body: gzip(&format!("{C}\n")) }
+}
+
+/// What is published is whole and of one folder; and one more tick makes it all of what there is.
+async fn check(world: &World, when: &str, expected: &[&str]) {
+    world.check_folders(when).await;
+    let published = world.parquet_rows(HOUR).await;
+    assert!(published.windows(2).all(|pair| pair[0] != pair[1]), "{when}: {published:?}");
+    assert!(world.manifest(HOUR).await.live.is_some(), "{when}: nobody won");
+    world.aws.inject(Faults::none());
+    world.tick("2026-11-20T19:25:00Z").await;
+    assert_eq!(world.parquet_rows(HOUR).await, expected, "{when}: after one more tick");
+    world.check_folders(when).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_race_two_and_three_compactors_in_every_order() {
+    for (compacted, rows) in [(false, &ROWS[..1]), (true, &ROWS[..2])] {
+        let snapshot = prepared(compacted).await;
+        for (count, interruptions) in [(2, 3), (3, 2)] {
+            let actors = || compactors(count);
+            let ends = async |world: &World, when: &str| check(world, when, rows).await;
+            let tried = explore(&snapshot, hour(HOUR), actors, interruptions, ends).await;
+            println!(
+                "C-race: {count} compactors, live before: {compacted}, {interruptions} interruptions: {tried} schedules"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_race_two_compactors_and_an_object_that_comes_between() {
+    let snapshot = prepared(true).await;
+    let actors = || {
+        let mut actors = compactors(2);
+        actors.push(writer());
+        actors
+    };
+    let tried = explore(&snapshot, hour(HOUR), actors, 2, async |world, when| check(world, when, &ROWS).await).await;
+    println!("C-race: 2 compactors and a late object, 2 interruptions: {tried} schedules");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_race_eight_compactors_at_random() {
+    let snapshot = prepared(true).await;
+    const SCHEDULES: u64 = 100;
+    for seed in 0..SCHEDULES {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let world = snapshot.world();
+        let mut actors = compactors(8);
+        actors.push(writer());
+        play_at_random(&world, hour(HOUR), actors, |below| random.next_u32() as usize % below).await;
+        check(&world, &format!("seed {seed}"), &ROWS).await;
+    }
+    println!("C-race: 8 compactors and a late object: {SCHEDULES} random schedules");
+}
