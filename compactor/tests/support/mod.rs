@@ -49,34 +49,37 @@ pub(crate) fn hour(text: &str) -> Hour {
 }
 
 pub(crate) async fn world() -> World {
-    let world = open(tempfile::tempdir().unwrap());
+    let world = open(tempfile::tempdir().unwrap(), 0);
     world.aws.create_bucket(BUCKET).unwrap();
     world.catalog.ensure_tables(BUCKET).await.unwrap();
     world
 }
 
-/// The world in a folder. What the tests themselves do there goes past the seam.
-fn open(data: TempDir) -> World {
+/// The world in a folder, in which so many runs have been. What the tests themselves do there goes past the seam.
+fn open(data: TempDir, ticks: u32) -> World {
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
     let beside = aws.as_observer();
     let catalog = Catalog::new(beside.glue(), "logs");
     let compactor = compactor(&aws.as_caller("compactor"));
-    World { s3: beside.s3(), glue: beside.glue(), aws, catalog, compactor, data, ticks: std::cell::Cell::new(0) }
+    World { s3: beside.s3(), glue: beside.glue(), aws, catalog, compactor, data, ticks: std::cell::Cell::new(ticks) }
 }
 
 /// A world as it was once, to be begun from many times.
-pub(crate) struct Snapshot(TempDir);
+pub(crate) struct Snapshot {
+    data: TempDir,
+    ticks: u32,
+}
 
 impl Snapshot {
     pub(crate) fn of(world: World) -> Snapshot {
-        drop(world.aws);
-        Snapshot(world.data)
+        Snapshot { data: world.data, ticks: world.ticks.get() }
     }
 
     pub(crate) fn world(&self) -> World {
         let copy = tempfile::tempdir().unwrap();
-        copy_folder(self.0.path(), copy.path());
-        open(copy)
+        copy_folder(self.data.path(), copy.path());
+        // No run's nonce is ever used again.
+        open(copy, self.ticks)
     }
 }
 
