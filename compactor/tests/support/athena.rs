@@ -42,6 +42,19 @@ impl World {
         rows
     }
 
+    /// Every row that lies under `logs/`, once, by the hour of its object.
+    pub(crate) async fn delivered(&self) -> Rows {
+        let mut rows = Rows::new();
+        for key in self.keys(layout::LOGS).await {
+            let hour = layout::hour_of_input(&key).unwrap();
+            let of_hour: &mut Vec<String> = rows.entry(hour).or_default();
+            of_hour.extend(json_rows(&self.bytes(&key).await));
+            of_hour.sort();
+            of_hour.dedup();
+        }
+        rows
+    }
+
     /// The cut that the view in Glue has; the first hour of all where there is no view yet.
     pub(crate) async fn view_cut(&self) -> Hour {
         let Some(view) = self.catalog.view().await.unwrap() else { return Hour::EPOCH };

@@ -1,0 +1,352 @@
+//! C-seeds: random schedules of Firehose, transform, partitioner, compactors, collector, readers and clock, under faults
+//! and the hands of others. A failing seed is named, and replayed by `SEED=<number>`.
+//!
+//! `SEEDS` says how many are tried, `SEED_SECONDS` for how long at most.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::disallowed_methods, reason = "how many seeds are tried comes from the environment")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
+use bytes::Bytes;
+use catalog::{Catalog, PARQUET, VIEW};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
+use local_aws::LocalAws;
+use local_aws::firehose::{Firehose, Function, FunctionError, Settings};
+use local_aws::seam::{Call, Failure, Fault, Faults, Service};
+use partitioner::handler::Partitioner;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use support::athena::Rows;
+use support::{BUCKET, TICK, Wall, World, world};
+use uuid::Uuid;
+
+/// Decisions of a schedule, and then some quiet ticks.
+const STEPS: usize = 24;
+/// How many ticks after the last fault everything has to be right.
+const HEALING_TICKS: usize = 3;
+/// How late Firehose may deliver, about.
+const LATE_HOURS_MAX: u32 = 26;
+const START: &str = "2026-11-20T10:05:00Z";
+
+/// One schedule under way.
+struct Schedule {
+    random: ChaCha8Rng,
+    seed: u64,
+    world: World,
+    wall: Wall,
+    now: DateTime<Utc>,
+    firehose: Firehose,
+    events: u64,
+    processes: u64,
+    /// What a reader has seen on the view, and must see again.
+    seen: Rows,
+    /// Files that queries have planned to read.
+    plans: Vec<(DateTime<Utc>, Vec<String>)>,
+    story: Vec<String>,
+}
+
+fn failed(error: &dyn std::error::Error) -> FunctionError {
+    FunctionError { error_type: "Error".to_owned(), message: error.to_string() }
+}
+
+fn transform() -> Function {
+    Arc::new(|payload: Bytes| {
+        async move {
+            let event: KinesisFirehoseEvent = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            let (response, _) = transform::handler::handle(&event);
+            Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))
+        }
+        .boxed()
+    })
+}
+
+fn partition(aws: &LocalAws) -> Function {
+    let partitioner = Arc::new(Partitioner::new(Catalog::new(aws.glue(), "logs"), BUCKET));
+    Arc::new(move |payload: Bytes| {
+        let partitioner = Arc::clone(&partitioner);
+        async move {
+            let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            partitioner.handle(event).await.map_err(|error| failed(&error))?;
+            Ok(Bytes::from_static(b"null"))
+        }
+        .boxed()
+    })
+}
+
+fn firehose(aws: &LocalAws, seed: u64) -> Firehose {
+    let mut settings = Settings::new("auth0", BUCKET, Uuid::from_u128(seed.into()));
+    settings.buffer_bytes_max = 600;
+    let caller = aws.as_caller("firehose");
+    let created = aws.as_caller("s3").function("partitioner", partition(&aws.as_caller("partitioner")));
+    Firehose::new(settings, caller.s3(), caller.function("transform", transform()), created)
+}
+
+impl Schedule {
+    async fn new(seed: u64) -> Schedule {
+        let world = world().await;
+        let firehose = firehose(&world.aws, seed);
+        let (wall, now) = (Wall::at(START), START.parse().unwrap());
+        let random = ChaCha8Rng::seed_from_u64(seed);
+        let (seen, plans, story) = Default::default();
+        Schedule { random, seed, world, wall, now, firehose, events: 0, processes: 0, seen, plans, story }
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        self.random.next_u32() % bound
+    }
+
+    fn pass(&mut self, time: TimeDelta) {
+        self.now += time;
+        self.wall.set(&self.now.to_rfc3339());
+    }
+
+    async fn run(mut self) {
+        for _ in 0..STEPS {
+            self.step().await;
+            self.read("").await;
+        }
+        self.heal().await;
+    }
+
+    async fn step(&mut self) {
+        match self.below(20) {
+            0..5 => self.events_arrive().await,
+            5..7 => self.an_event_comes_late().await,
+            7 => self.deliver_again().await,
+            8..12 => self.time_passes().await,
+            12..18 => self.compact().await,
+            18 => self.two_compact().await,
+            _ => self.others_meddle().await,
+        }
+    }
+
+    fn envelope(&mut self) -> Bytes {
+        // Now and then an event is delivered again.
+        let number =
+            if self.events > 0 && self.below(6) == 0 { self.below(self.events as u32).into() } else { self.events };
+        self.events = self.events.max(number + 1);
+        Bytes::from(format!(
+            r#"{{"id":"e","detail-type":"Auth0 log","detail":{{"log_id":"{number}","data":{{"log_id":"{number}","date":"{}","type":"s","user_id":"u{}"}}}}}}"#,
+            START,
+            number % 3
+        ))
+    }
+
+    async fn events_arrive(&mut self) {
+        let count = 1 + self.below(5);
+        self.story.push(format!("{}: {count} events", self.now));
+        for _ in 0..count {
+            let (envelope, now) = (self.envelope(), self.now);
+            // What Firehose could not do it tries again at the next call; the event is put until it is taken.
+            while self.firehose.put(envelope.clone(), now).await.is_err() {}
+        }
+    }
+
+    async fn an_event_comes_late(&mut self) {
+        let (envelope, hours) = (self.envelope(), 1 + self.below(LATE_HOURS_MAX));
+        let release = self.now + TimeDelta::hours(hours.into());
+        self.story.push(format!("{}: an event that comes {hours} h late", self.now));
+        while self.firehose.put_held(envelope.clone(), self.now, release).await.is_err() {}
+    }
+
+    async fn deliver_again(&mut self) {
+        self.story.push(format!("{}: an object once more", self.now));
+        let _ = self.firehose.deliver_again(self.now).await;
+    }
+
+    async fn time_passes(&mut self) {
+        let minutes = [7, 30, 61, 185, 600][self.below(5) as usize];
+        self.pass(TimeDelta::minutes(minutes));
+        self.story.push(format!("{minutes} minutes pass"));
+        let _ = self.firehose.advance(self.now).await;
+    }
+
+    /// A tick of a new process, which may meet faults and may end before its time.
+    async fn compact(&mut self) {
+        self.processes += 1;
+        let (name, seed) = (format!("compactor {}", self.processes), self.random.next_u64());
+        let faults = self.faults(seed, &name);
+        self.story.push(format!("{}: {name} under {faults:?}", self.now));
+        self.world.aws.inject(faults);
+        self.tick(&name).await;
+        self.world.aws.inject(Faults::none());
+    }
+
+    fn faults(&mut self, seed: u64, name: &str) -> Faults {
+        match self.below(4) {
+            0 => Faults::none(),
+            1 => {
+                let (end, name) = (u64::from(self.below(90)), name.to_owned());
+                let fault = if self.below(2) == 0 { Fault::Before(Failure::End) } else { Fault::After(Failure::End) };
+                Faults::by(move |number, call: &Call| {
+                    (number == end && *call.caller == *name && call.service != Service::Lambda).then(|| fault.clone())
+                })
+            }
+            _ => Faults::seeded(
+                seed,
+                [
+                    (0.10, Fault::Before(Failure::SlowDown)),
+                    (0.05, Fault::Before(Failure::Throttled)),
+                    (0.02, Fault::Before(Failure::Conflict)),
+                    (0.08, Fault::Before(Failure::Reset)),
+                    (0.05, Fault::After(Failure::Reset)),
+                    (0.02, Fault::After(Failure::Internal)),
+                    (0.02, Fault::After(Failure::Silence)),
+                    (0.02, Fault::Torn),
+                    (0.01, Fault::Late(Duration::from_secs(70))),
+                ],
+            ),
+        }
+    }
+
+    /// Two ticks at once, their calls in an order of chance.
+    async fn two_compact(&mut self) {
+        self.processes += 2;
+        let names = [self.processes - 1, self.processes].map(|number| format!("compactor {number}"));
+        self.story.push(format!("{}: {} and {} at once", self.now, names[0], names[1]));
+        let gates = self.world.aws.hold();
+        let tasks = names.each_ref().map(|name| {
+            let compactor = support::compactor(&self.world.aws.as_caller(name));
+            let run = Arc::new(self.wall.run(name, TICK));
+            tokio::spawn(async move { compactor.tick(&run, |_, _| {}).await.is_ok() })
+        });
+        while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+            gates.settled().await;
+            let held = gates.held();
+            if !held.is_empty() {
+                gates.open(held[self.random.next_u32() as usize % held.len()].ticket);
+            }
+        }
+    }
+
+    async fn tick(&self, name: &str) {
+        let process = self.world.aws.as_caller(name);
+        let (compactor, run) = (support::compactor(&process), Arc::new(self.wall.run(name, TICK)));
+        tokio::select! {
+            // Under faults a tick may fail as a whole; the next one goes on.
+            _ = compactor.tick(&run, |_, _| {}) => {}
+            () = process.ended() => {}
+        }
+    }
+
+    /// Somebody drops a partition, or the view. What is dropped is not seen until a tick has put it back.
+    async fn others_meddle(&mut self) {
+        let glue = &self.world.glue;
+        if self.random.next_u32().is_multiple_of(2) {
+            self.story.push(format!("{}: the view is dropped", self.now));
+            let _ = glue.delete_table().database_name("logs").name(VIEW).send().await;
+        } else {
+            self.story.push(format!("{}: the Parquet partitions are dropped", self.now));
+            for partition in self.world.catalog.partitions(PARQUET, log_format::Hour::EPOCH).await.unwrap() {
+                let drop = glue.delete_partition().database_name("logs").table_name(PARQUET);
+                drop.set_partition_values(partition.values).send().await.unwrap();
+            }
+            self.plans.clear();
+        }
+        self.seen.clear();
+    }
+
+    /// No row twice, none from nowhere, none gone that was seen; and every file is there that a query planned to read.
+    async fn read(&mut self, when: &str) {
+        let (found, truth) = (self.world.athena().await, self.truth().await);
+        for (hour, rows) in &found {
+            let twice = rows.windows(2).find(|pair| pair[0] == pair[1]);
+            assert!(twice.is_none(), "{}: {hour} shows a row twice: {rows:?}", self.told(when));
+            let nowhere = rows.iter().find(|row| !truth.get(hour).is_some_and(|all| all.contains(row)));
+            assert!(nowhere.is_none(), "{}: {hour} shows a row from nowhere: {nowhere:?}", self.told(when));
+        }
+        for (hour, rows) in &self.seen {
+            let gone = rows.iter().find(|row| !found.get(hour).is_some_and(|now| now.contains(row)));
+            assert!(gone.is_none(), "{}: {hour} lost {gone:?}", self.told(when));
+        }
+        self.seen = found;
+        self.world.check_folders(&self.told(when)).await;
+        self.read_what_was_planned().await;
+    }
+
+    async fn read_what_was_planned(&mut self) {
+        let files: BTreeSet<String> = self.world.keys("parquet/").await.into_iter().collect();
+        let now = self.now;
+        self.plans.retain(|(planned, _)| now - *planned < TimeDelta::hours(24));
+        for (planned, wanted) in &self.plans {
+            let missing = wanted.iter().find(|file| !files.contains(*file));
+            assert!(missing.is_none(), "{}: {missing:?} is missing, planned at {planned}", self.told(""));
+        }
+        let mut planned = Vec::new();
+        for pointer in self.world.catalog.parquet_pointers(log_format::Hour::EPOCH).await.unwrap().into_values() {
+            let folder = pointer.location.trim_start_matches(&format!("s3://{BUCKET}/")).to_owned();
+            planned.extend(files.iter().filter(|file| file.starts_with(&folder)).cloned());
+        }
+        self.plans.push((now, planned));
+    }
+
+    /// Every row that lies under `logs/`, once.
+    async fn truth(&self) -> Rows {
+        self.world.delivered().await
+    }
+
+    /// Firehose ends what it holds, and a few ticks later everything is right.
+    async fn heal(&mut self) {
+        self.world.aws.inject(Faults::none());
+        for number in 0..2 {
+            self.tick(&format!("between {number}")).await;
+            self.pass(TimeDelta::hours(i64::from(LATE_HOURS_MAX) / 2));
+            while self.firehose.advance(self.now).await.is_err() {}
+        }
+        while self.firehose.flush(self.now).await.is_err() {}
+        for number in 0..HEALING_TICKS {
+            self.pass(TimeDelta::hours(1));
+            self.tick(&format!("healer {number}")).await;
+            self.read(&format!("healing tick {number}")).await;
+        }
+        let truth = self.truth().await;
+        assert_eq!(self.seen, truth, "{}", self.told("in the end"));
+        let ids: BTreeSet<&str> = truth.values().flatten().map(|row| row.split(' ').next().unwrap()).collect();
+        assert_eq!(ids.len() as u64, self.events, "{}: an event is not under logs/", self.told("in the end"));
+    }
+
+    fn told(&self, when: &str) -> String {
+        format!("seed {} {when}\n  {}\n", self.seed, self.story.join("\n  "))
+    }
+}
+
+fn from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+fn run(seed: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async { Schedule::new(seed).await.run().await });
+}
+
+#[test]
+fn c_seeds() {
+    if let Some(seed) = from_env("SEED") {
+        return run(seed);
+    }
+    let (seeds, limit) = (from_env("SEEDS").unwrap_or(40), from_env("SEED_SECONDS").unwrap_or(u64::MAX));
+    let (started, next) = (Instant::now(), AtomicU64::new(0));
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while started.elapsed().as_secs() < limit {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        return;
+                    }
+                    run(seed);
+                }
+            });
+        }
+    });
+    let tried = next.load(Ordering::Relaxed).min(seeds);
+    println!("C-seeds: {tried} schedules of {STEPS} steps in {} s", started.elapsed().as_secs());
+}
