@@ -105,7 +105,7 @@ async fn c_crash_a_tick_may_end_at_every_call() {
             crash(&world, number, fault.clone()).await;
             let crashed = world.athena().await;
             check(&when, &crashed, &before, &everything);
-            world.check_folders(&when).await;
+            world.check_folders(&when);
             world.aws.inject(Faults::none());
             let mut seen = crashed;
             for now in AFTER {
@@ -115,7 +115,7 @@ async fn c_crash_a_tick_may_end_at_every_call() {
                 seen = found;
             }
             assert_eq!(seen, everything, "{when}: in the end");
-            world.check_folders(&format!("{when}, in the end")).await;
+            world.check_folders(&format!("{when}, in the end"));
             points += 1;
         }
     }

@@ -42,14 +42,14 @@ fn writer() -> Actor {
 
 /// What is published is whole and of one folder; and one more tick makes it all of what there is.
 async fn check(world: &World, when: &str, expected: &[&str]) {
-    world.check_folders(when).await;
+    world.check_folders(when);
     let published = world.parquet_rows(HOUR).await;
     assert!(published.windows(2).all(|pair| pair[0] != pair[1]), "{when}: {published:?}");
     assert!(world.manifest(HOUR).await.live.is_some(), "{when}: nobody won");
     world.aws.inject(Faults::none());
     world.tick("2026-11-20T19:25:00Z").await;
     assert_eq!(world.parquet_rows(HOUR).await, expected, "{when}: after one more tick");
-    world.check_folders(when).await;
+    world.check_folders(when);
 }
 
 #[tokio::test(start_paused = true)]

@@ -122,11 +122,11 @@ async fn c_zombie_a_run_may_sleep_at_every_call() {
             world.aws.inject(Faults::none());
             let live = world.manifest(HOUR).await.live.unwrap();
             assert!(live.inputs.len() >= inputs, "{when}: fewer inputs were committed over more");
-            world.check_folders(&when).await;
+            world.check_folders(&when);
             let next = format!("{}:59:00Z", &awake[..13]);
             world.tick(&next).await;
             assert_eq!(world.parquet_rows(HOUR).await, ROWS, "{when}: after one more tick");
-            world.check_folders(&when).await;
+            world.check_folders(&when);
             tried += 1;
         }
     }

@@ -1,7 +1,7 @@
 //! An independent reader of the world: what would Athena answer now?
 //!
 //! The view by its stored text, Glue's partitions, the objects where they point, the rows in these. It knows nothing of
-//! manifests, and reads Parquet with another reader than the compactor's.
+//! manifests, reads Parquet with another reader than the compactor's, and the objects as the files that they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -29,7 +29,7 @@ impl World {
                 }
                 let location = partition.storage_descriptor().unwrap().location().unwrap();
                 let prefix = location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap();
-                let mut found = self.rows_under(prefix, is_parquet).await;
+                let mut found = self.rows_under(prefix, is_parquet);
                 found.sort();
                 if !is_parquet {
                     // As the view says: SELECT DISTINCT.
@@ -43,16 +43,36 @@ impl World {
     }
 
     /// Every row that lies under `logs/`, once, by the hour of its object.
-    pub(crate) async fn delivered(&self) -> Rows {
+    pub(crate) fn delivered(&self) -> Rows {
         let mut rows = Rows::new();
-        for key in self.keys(layout::LOGS).await {
+        for key in self.files(layout::LOGS) {
             let hour = layout::hour_of_input(&key).unwrap();
             let of_hour: &mut Vec<String> = rows.entry(hour).or_default();
-            of_hour.extend(json_rows(&self.bytes(&key).await));
+            of_hour.extend(json_rows(&self.content(&key)));
             of_hour.sort();
             of_hour.dedup();
         }
         rows
+    }
+
+    /// The keys under `prefix`, which ends in a slash.
+    pub(crate) fn files(&self, prefix: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        self.walk(prefix, &mut keys);
+        keys
+    }
+
+    fn walk(&self, prefix: &str, keys: &mut Vec<String>) {
+        let Ok(entries) = std::fs::read_dir(self.data.path().join(BUCKET).join(prefix)) else { return };
+        for entry in entries {
+            let entry = entry.unwrap();
+            let key = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() { self.walk(&format!("{key}/"), keys) } else { keys.push(key) }
+        }
+    }
+
+    fn content(&self, key: &str) -> Vec<u8> {
+        std::fs::read(self.data.path().join(BUCKET).join(key)).unwrap()
     }
 
     /// The cut that the view in Glue has; the first hour of all where there is no view yet.
@@ -64,10 +84,10 @@ impl World {
         Hour::from_parts(date, hour).unwrap()
     }
 
-    async fn rows_under(&self, prefix: &str, is_parquet: bool) -> Vec<String> {
+    fn rows_under(&self, prefix: &str, is_parquet: bool) -> Vec<String> {
         let mut rows = Vec::new();
-        for key in self.keys(prefix).await {
-            let bytes = self.bytes(&key).await;
+        for key in self.files(prefix) {
+            let bytes = self.content(&key);
             rows.extend(if is_parquet { rows_of(bytes) } else { json_rows(&bytes) });
         }
         rows
@@ -75,12 +95,12 @@ impl World {
 
     /// What must hold in every state, whatever crashed: each file under `parquet/` is in a folder that its hour's
     /// manifest knows (C5), and each live file is there.
-    pub(crate) async fn check_folders(&self, when: &str) {
-        let files: BTreeSet<String> = self.keys(layout::PARQUET).await.into_iter().collect();
+    pub(crate) fn check_folders(&self, when: &str) {
+        let files: BTreeSet<String> = self.files(layout::PARQUET).into_iter().collect();
         let mut known = BTreeSet::new();
-        for key in self.keys(layout::MANIFESTS).await {
+        for key in self.files(layout::MANIFESTS) {
             let Some(hour) = layout::hour_of_manifest(&key) else { continue };
-            let manifest: Value = serde_json::from_slice(&self.bytes(&key).await).unwrap();
+            let manifest: Value = serde_json::from_slice(&self.content(&key)).unwrap();
             let attempts = |list: &str| manifest[list].as_array().unwrap().clone();
             let all = attempts("claims").into_iter().chain(attempts("retired")).chain([manifest["live"].clone()]);
             let names = all.filter_map(|it| it["attempt"].as_str().map(str::to_owned));
