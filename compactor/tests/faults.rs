@@ -76,3 +76,54 @@ async fn a_seed_gives_the_same_trace_and_no_fault_a_wrong_row() {
     }
     println!("40 seeds, {calls} calls under faults");
 }
+
+/// What the services are like on a bad day.
+fn bad_day(seed: u64) -> Faults {
+    Faults::seeded(
+        seed,
+        [
+            (0.10, Fault::Before(Failure::SlowDown)),
+            (0.05, Fault::Before(Failure::Throttled)),
+            (0.10, Fault::Before(Failure::Reset)),
+            (0.05, Fault::After(Failure::Reset)),
+            (0.02, Fault::After(Failure::Silence)),
+        ],
+    )
+}
+
+/// The calls of one tick over three hours, and the world after it.
+async fn one_tick(faults: Faults) -> (usize, World) {
+    let world = world().await;
+    for hour in HOURS {
+        let line = format!(r#"{{"log_id":"{hour}","type":"s"}}"#);
+        world.put_lines(hour, "a", &[&line]).await;
+    }
+    world.aws.inject(faults);
+    try_tick(&world, "2026-11-20T17:25:00Z").await;
+    let calls = world.aws.trace().len();
+    world.aws.inject(Faults::none());
+    (calls, world)
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_faults_a_bad_day_costs_three_times_the_calls_at_most_and_is_over_after_three_ticks() {
+    let (calls, whole) = one_tick(Faults::none()).await;
+    let expected = whole.athena().await;
+    assert_eq!(expected.len(), HOURS.len());
+    let (mut most_calls, mut most_ticks) = (0, 0);
+    for seed in 0..60 {
+        let (under_faults, world) = one_tick(bad_day(seed)).await;
+        assert!(under_faults <= 3 * calls, "seed {seed}: {under_faults} calls instead of {calls}");
+        most_calls = most_calls.max(under_faults);
+        let mut ticks = 0;
+        while world.athena().await != expected {
+            ticks += 1;
+            assert!(ticks <= 3, "seed {seed}: not healed after three ticks");
+            try_tick(&world, &format!("2026-11-20T{}:25:00Z", 17 + ticks)).await;
+        }
+        most_ticks = most_ticks.max(ticks);
+    }
+    println!(
+        "C-faults: 60 bad days, {most_calls} calls instead of {calls} at most, healed after {most_ticks} ticks at most"
+    );
+}

@@ -175,3 +175,72 @@ async fn an_hour_that_ends_the_process_starves_no_other() {
     assert_eq!((manifest.claims.len(), manifest.retired.len()), (0, 0));
     assert_eq!(world.parquet_rows(HOUR).await, [ROW_A]);
 }
+
+/// What Athena answers is every row that was delivered.
+async fn check_whole(world: &World, when: &str) {
+    assert_eq!(world.athena().await, world.delivered(), "{when}");
+}
+
+#[tokio::test]
+async fn c_heal_a_week_without_ticks_is_made_up_for_by_one() {
+    let world = world().await;
+    let start = hour("2026-11-12T00").start();
+    for number in 0..56 {
+        let at = log_format::Hour::of(start + chrono::TimeDelta::hours(number * 3)).to_string();
+        world.put_lines(&at, "1", &[&format!(r#"{{"log_id":"{number}","type":"s"}}"#)]).await;
+    }
+    world.tick(&at("2026-11-20T15")).await;
+    check_whole(&world, "after one tick").await;
+    assert!(world.view_cut().await > hour("2026-11-18T20"));
+}
+
+#[tokio::test]
+async fn c_heal_what_was_dropped_in_glue_is_back_after_one_tick() {
+    let world = world().await;
+    for at in ["2026-11-18T05", "2026-11-20T13", "2026-11-20T18"] {
+        world.put_lines(at, "1", &[A, B]).await;
+    }
+    world.tick(&at("2026-11-20T20")).await;
+    check_whole(&world, "before").await;
+    for partitions in [&["2026-11-18T05"][..], &["2026-11-18T05", "2026-11-20T13", "2026-11-20T18"]] {
+        for hour in partitions {
+            drop_partition(&world, hour).await;
+        }
+        world.tick(&at("2026-11-20T20")).await;
+        check_whole(&world, "partitions dropped").await;
+    }
+    world.glue.delete_table().database_name("logs").name(catalog::VIEW).send().await.unwrap();
+    world.tick(&at("2026-11-20T20")).await;
+    check_whole(&world, "view dropped").await;
+}
+
+#[tokio::test]
+async fn c_rebuild_gives_the_same_bytes_from_the_record_alone() {
+    let world = world().await;
+    for at in ["2026-11-20T11", "2026-11-20T12", HOUR] {
+        world.put_lines(at, "2", &[B, A, "no line"]).await;
+        world.put_lines(at, "1", &[A, r#"{"log_id":"3","type":"f","details":{"a":1}}"#]).await;
+    }
+    let files = async || {
+        let mut files = Vec::new();
+        for key in world.files("parquet/").into_iter().chain(world.files("rejected/")) {
+            files.push((
+                key[..key.rfind('/').unwrap()].split("/run").next().unwrap().to_owned(),
+                world.bytes(&key).await,
+            ));
+        }
+        files
+    };
+    world.tick(&at("2026-11-20T20")).await;
+    let before = files().await;
+    assert_eq!(before.len(), 6);
+    for prefix in ["parquet/", "manifests/", "rejected/"] {
+        for key in world.files(prefix) {
+            world.delete(&key).await;
+        }
+    }
+    world.glue.delete_database().name("logs").send().await.unwrap();
+    world.tick(&at("2026-11-20T21")).await;
+    assert_eq!(files().await, before);
+    check_whole(&world, "rebuilt").await;
+}

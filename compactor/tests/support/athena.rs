@@ -122,10 +122,10 @@ fn json_rows(object: &[u8]) -> Vec<String> {
     let mut text = String::new();
     MultiGzDecoder::new(object).read_to_string(&mut text).unwrap();
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Map<String, Value>>(line).ok());
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let row = |line: Map<String, Value>| {
-        let values =
-            COLUMNS.iter().filter_map(|column| Some((column.name, line.get(column.name)?.as_str()?.to_owned())));
-        values.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        let values = COLUMNS.iter().filter_map(|column| Some((column.name, line.get(column.name)?)));
+        values.map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
     };
     lines.map(row).filter(|row| !row.is_empty()).collect()
 }
