@@ -13,8 +13,8 @@ use crate::manifest::{Input, Manifest};
 /// two runs apart, conditional writes are.
 pub const CLAIM_MINUTES_MIN: i64 = 15;
 
-/// An hour that so many attempts have not come back from is tried once a day.
-pub const DEATHS_MAX: usize = 3;
+/// An hour that so many attempts have not come back from, in two days, is tried once a day. Fewer may be a bad day of S3's.
+pub const DEATHS_MAX: u32 = 3;
 /// How long such an hour is left alone.
 const DEADLY_HOURS: i64 = 24;
 
@@ -123,7 +123,7 @@ pub enum Refusal {
     /// Too many runs have not come back from it; it is tried once a day.
     Deadly {
         /// How many.
-        deaths: usize,
+        deaths: u32,
     },
     /// The hour is larger than this machine's limits.
     TooLarge {
@@ -179,11 +179,10 @@ fn refusal(seen: &Seen, now: DateTime<Utc>, limits: &Limits, turn: Turn) -> Opti
     if younger(TimeDelta::minutes(CLAIM_MINUTES_MIN)) {
         return Some(Refusal::Claimed);
     }
-    let deaths = *deaths as usize + claims.len();
     match turn {
-        Turn::First if deaths > 0 => return Some(Refusal::Unfinished),
-        Turn::Last if deaths >= DEATHS_MAX && younger(TimeDelta::hours(DEADLY_HOURS)) => {
-            return Some(Refusal::Deadly { deaths });
+        Turn::First if *deaths > 0 || !claims.is_empty() => return Some(Refusal::Unfinished),
+        Turn::Last if *deaths >= DEATHS_MAX && younger(TimeDelta::hours(DEADLY_HOURS)) => {
+            return Some(Refusal::Deadly { deaths: *deaths });
         }
         Turn::First | Turn::Last | Turn::Asked => {}
     }
@@ -397,12 +396,13 @@ mod tests {
             check(&seen, &later.to_rfc3339(), Turn::First, "leave 2026-11-20T13: a run began it and has not come back");
             check(&seen, &later.to_rfc3339(), Turn::Asked, compact);
         }
+        check(&seen, "2026-11-20T17:35:00Z", Turn::Last, compact);
+        seen.manifest.deaths = 3;
         let deadly = "leave 2026-11-20T13: 3 runs began it and have not come back";
         check(&seen, "2026-11-21T17:19:59Z", Turn::Last, deadly);
         check(&seen, "2026-11-21T17:20:00Z", Turn::Last, compact);
-        seen.manifest.claims.pop();
+        seen.manifest.claims.clear();
+        check(&seen, "2026-11-20T18:00:00Z", Turn::First, "leave 2026-11-20T13: a run began it and has not come back");
         check(&seen, "2026-11-20T18:00:00Z", Turn::Last, compact);
-        seen.manifest.deaths = 1;
-        check(&seen, "2026-11-20T18:00:00Z", Turn::Last, deadly);
     }
 }

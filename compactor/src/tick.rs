@@ -150,8 +150,9 @@ impl Compactor {
     /// Makes one partition follow its manifest.
     async fn right(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
         let stored = self.read_manifest(hour, run).await?;
-        self.publish(stored, run).await?;
-        Ok(Outcome::Righted)
+        let (_, pointer) = self.publish(stored, run).await?;
+        // Nothing is live of an hour that is only claimed.
+        Ok(if pointer.is_some() { Outcome::Righted } else { Outcome::Nothing(Rest::NoObjects) })
     }
 
     async fn look_in(self: &Arc<Self>, survey: &Survey, hour: Hour, turn: Turn, run: &Arc<Run>) -> Outcome {
