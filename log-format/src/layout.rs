@@ -49,6 +49,22 @@ pub fn rejected_key(hour: Hour, attempt: &str) -> String {
     format!("{REJECTED}{}/{attempt}.ndjson.gz", hour.path())
 }
 
+/// Prefix of all of an hour's rejected lines: `rejected/2026/11/20/13/`.
+pub fn rejected_prefix(hour: Hour) -> String {
+    format!("{REJECTED}{}/", hour.path())
+}
+
+/// The hour and the attempt that a Parquet file or a file of rejected lines belongs to, by its key.
+pub fn attempt_of(key: &str) -> Option<(Hour, String)> {
+    let below = key.strip_prefix(PARQUET).or_else(|| key.strip_prefix(REJECTED))?;
+    let (hour, name) = (Hour::from_path(below.get(..13)?)?, below.get(13..)?.strip_prefix('/')?);
+    let attempt = match key.starts_with(PARQUET) {
+        true => name.split_once('/')?.0,
+        false => name.strip_suffix(".ndjson.gz").filter(|name| !name.contains('/'))?,
+    };
+    (!attempt.is_empty()).then(|| (hour, attempt.to_string()))
+}
+
 /// The hour whose manifest has this key.
 pub fn hour_of_manifest(key: &str) -> Option<Hour> {
     Hour::from_path(key.strip_prefix(MANIFESTS)?.strip_suffix(".json")?)
@@ -88,6 +104,25 @@ mod tests {
         assert_eq!(rejected_key(hour, "a1"), "rejected/2026/11/20/13/a1.ndjson.gz");
         assert_eq!(hour_of_manifest(&manifest_key(hour)), Some(hour));
         assert_eq!(hour_of_manifest(CUT), None);
+    }
+
+    #[test]
+    fn tells_whose_a_file_is() {
+        let hour: Hour = "2026-11-20T13".parse().unwrap();
+        let cases = [
+            ("parquet/2026/11/20/13/a1/00000.parquet", Some("a1")),
+            ("parquet/2026/11/20/13/a1/sub/x", Some("a1")),
+            ("parquet/2026/11/20/13/00000.parquet", None),
+            ("parquet/2026/11/20/13//x", None),
+            ("parquet/2026/11/20/a1/00000.parquet", None),
+            ("rejected/2026/11/20/13/a1.ndjson.gz", Some("a1")),
+            ("rejected/2026/11/20/13/a1.gz", None),
+            ("rejected/2026/11/20/13/a/1.ndjson.gz", None),
+            ("logs/2026/11/20/13/a1/x", None),
+        ];
+        for (key, attempt) in cases {
+            assert_eq!(attempt_of(key), attempt.map(|attempt| (hour, attempt.to_string())), "{key}");
+        }
     }
 
     /// What each key is: the hour's log object, an input of the hour too, or neither.
