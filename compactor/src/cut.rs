@@ -71,7 +71,7 @@ impl Compactor {
     }
 
     /// Another run may have moved the cut meanwhile; whatever is stored then is the cut.
-    async fn write_cut(&self, cut: Hour, condition: &Condition, run: &Run) -> Result<Hour, CutError> {
+    pub(crate) async fn write_cut(&self, cut: Hour, condition: &Condition, run: &Run) -> Result<Hour, CutError> {
         let body = serde_json::to_vec(&Cut { cut }).map_err(CutError::NotACut)?;
         run.clock.may_write().map_err(HourError::from)?;
         let written = self.bucket.write_if(layout::CUT, body.into(), condition).await;

@@ -28,6 +28,8 @@ pub enum Scope {
     Tick,
     /// Those from the first up to, not including, the second.
     Range(Hour, Hour),
+    /// This one, to be written anew because its live folder is not what its manifest says.
+    Damaged(Hour),
 }
 
 /// A payload that asks for something that cannot be.
@@ -56,6 +58,7 @@ impl Request {
     /// What may be written anew without new inputs. To shrink an hour takes naming that hour.
     pub fn rewrite(&self) -> Rewrite {
         match (self.rewrite, self.scope) {
+            (_, Scope::Damaged(_)) => Rewrite::Damaged,
             (false, _) => Rewrite::No,
             (true, Scope::Range(from, to)) if from.next() == to => Rewrite::Shrinking,
             (true, _) => Rewrite::Older,
@@ -123,6 +126,7 @@ pub fn range(request: &Request, now: DateTime<Utc>, limits: &Limits) -> (Hour, H
     match request.scope {
         Scope::Tick => (open.back(limits.look_back_hours), open),
         Scope::Range(from, to) => (from, to.min(open)),
+        Scope::Damaged(hour) => (hour, hour.next().min(open)),
     }
 }
 
@@ -136,6 +140,7 @@ impl fmt::Display for Scope {
         match self {
             Scope::Tick => f.write_str("look-back"),
             Scope::Range(from, to) => write!(f, "{from} to {to}"),
+            Scope::Damaged(hour) => write!(f, "{hour}, damaged"),
         }
     }
 }

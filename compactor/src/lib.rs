@@ -40,6 +40,7 @@ pub mod hours;
 pub mod manifest;
 pub mod plan;
 mod publish;
+pub mod repair;
 mod rewrite;
 pub mod rows;
 mod survey;

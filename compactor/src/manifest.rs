@@ -198,6 +198,22 @@ impl Manifest {
         next
     }
 
+    /// With folders that no version of it knew as retired ones, for somebody may have a plan that names them; none where
+    /// it knows them all.
+    pub fn taken_in(&self, attempts: &[Attempt], now: DateTime<Utc>) -> Option<Manifest> {
+        let mut next = self.next();
+        for attempt in attempts.iter().filter(|attempt| !self.knows(attempt)) {
+            next.retired.push(Retired { attempt: attempt.clone(), retired_at: now, was_live: true });
+        }
+        (next.retired.len() > self.retired.len()).then_some(next)
+    }
+
+    /// True where the folder `attempt` is claimed, live or retired.
+    pub fn knows(&self, attempt: &str) -> bool {
+        let retired = self.retired.iter().any(|folder| folder.attempt == attempt);
+        retired || self.claims(attempt) || self.live_attempt() == Some(attempt)
+    }
+
     /// With the claims that never came back as retired folders, and counted as deaths; none where there are none such.
     pub fn buried(&self, now: DateTime<Utc>) -> Option<Manifest> {
         let dead = |claim: &Claim| now - claim.claimed_at >= TimeDelta::hours(CLAIM_HOURS_MAX);
@@ -280,6 +296,18 @@ mod tests {
         let second = again.committed(live("b", "2026-11-20T15:22:00Z"));
         assert_eq!(story(&second), "5 | b | c | a*");
         assert_eq!(story(&second.withdrawn("c", moment("2026-11-20T15:23:00Z"))), "6 | b |  | a*,c");
+    }
+
+    #[test]
+    fn a_folder_that_nobody_knew_is_retired_as_one_that_was_live() {
+        let manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let known = manifest.claimed("a", moment("2026-11-20T14:21:00Z")).committed(live("a", "2026-11-20T14:22:00Z"));
+        let known = known.claimed("b", moment("2026-11-20T15:21:00Z"));
+        let now = moment("2026-11-20T16:21:00Z");
+        assert_eq!(known.taken_in(&["a".into(), "b".into()], now), None);
+        let taken_in = known.taken_in(&["a".into(), "x".into()], now).unwrap();
+        assert_eq!(story(&taken_in), "4 | a | b | x*");
+        assert_eq!(taken_in.taken_in(&["x".into()], now), None);
     }
 
     #[test]

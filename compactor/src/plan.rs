@@ -79,6 +79,8 @@ pub enum Rewrite {
     Older,
     /// That, and an hour whose inputs are gone: the one way Parquet shrinks (C8). Asked for hour by hour.
     Shrinking,
+    /// An hour whose live folder is not what its manifest says, which a listing does not show. Asked for hour by hour.
+    Damaged,
 }
 
 /// Why an hour is due.
@@ -95,6 +97,8 @@ pub enum Due {
     FileMissing,
     /// Asked for, and a newer writer writes better or inputs are gone on purpose.
     Rewrite,
+    /// Asked for, because somebody found a live file damaged.
+    Damaged,
 }
 
 /// Why nothing is due.
@@ -168,6 +172,9 @@ fn due(seen: &Seen, rewrite: Rewrite, gone: usize) -> Result<Due, Rest> {
     if live.files.iter().any(|file| !seen.files.contains(&file.key)) {
         return Ok(Due::FileMissing);
     }
+    if rewrite == Rewrite::Damaged {
+        return Ok(Due::Damaged);
+    }
     let better = live.writer_version < WRITER_VERSION || gone > 0;
     if rewrite != Rewrite::No && better { Ok(Due::Rewrite) } else { Err(Rest::UpToDate) }
 }
@@ -224,6 +231,7 @@ impl fmt::Display for Due {
             Due::Late { objects } => write!(f, "{objects} new"),
             Due::FileMissing => f.write_str("a file is missing"),
             Due::Rewrite => f.write_str("rewrite"),
+            Due::Damaged => f.write_str("a file is damaged"),
         }
     }
 }
@@ -337,6 +345,20 @@ mod tests {
         let mut seen = committed(&[("a", "1", 10)], &[("a", "1", 10)]);
         seen.files.clear();
         check(&seen, CLOSED, false, "compact 2026-11-20T13: 1 objects, 10 bytes, a file is missing");
+    }
+
+    #[test]
+    fn compacts_again_what_was_found_damaged_unless_an_input_is_gone() {
+        let before = [("a", "1", 10)];
+        let check = |seen: &Seen, expected: &str| {
+            assert_eq!(planned(seen, CLOSED, Rewrite::Damaged, Turn::Asked), expected);
+        };
+        let due = "compact 2026-11-20T13: 1 objects, 10 bytes, ";
+        check(&committed(&before, &before), &format!("{due}a file is damaged"));
+        check(&seen(&before), &format!("{due}first time"));
+        check(&seen(&[]), "nothing 2026-11-20T13: NoObjects");
+        let gone = "leave 2026-11-20T13: 1 objects that its Parquet holds rows of are gone from the event log";
+        check(&committed(&before, &[]), gone);
     }
 
     #[test]

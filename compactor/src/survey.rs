@@ -46,7 +46,7 @@ impl Compactor {
         let (from, to) = hours::range(&run.request, run.clock.now(), &self.limits);
         match run.request.scope {
             Scope::Tick => self.survey_all(from, to, run).await,
-            Scope::Range(..) => self.survey_range(from, to).await,
+            Scope::Range(..) | Scope::Damaged(_) => self.survey_range(from, to).await,
         }
     }
 
