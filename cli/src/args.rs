@@ -31,6 +31,7 @@ Examples:
   auth0-s3-logs run --events events.ndjson         take your own events through it
   auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
   auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
+  auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
   auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
 
 Exit codes:
@@ -67,6 +68,8 @@ pub enum Command {
     Compact(Compact),
     /// Ask the two tables and the view in SQL, as Athena would
     Query(Query),
+    /// Prove from the bucket and the catalog that no delivered event is lost, doubled or half shown
+    Verify(Verify),
     /// Serve the folder's S3 and Glue on one port, until Ctrl-C
     Serve(Serve),
 }
@@ -140,6 +143,37 @@ pub struct Compact {
     /// Also rewrite what an older writer wrote, and carry through that objects were deleted
     #[arg(long)]
     pub rewrite: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "\
+Held against each other, hour by hour: the JSON objects, the manifest, the Parquet files to the byte, the rejected
+lines, the partitions of both tables, the view and its cut. Nothing is changed without --repair, and nothing under
+logs/ ever is. Hours that are open, or closed less than two hours ago, are pending.
+
+Exit codes:
+  0  proven: every delivered event is in exactly one place
+  1  there are differences; each was printed, with what to do about it
+  2  could not tell: S3 or Glue could not be read; run it again
+
+Examples:
+  auth0-s3-logs verify
+  auth0-s3-logs verify --deep --from 2026-11-20T00 --to 2026-11-21T00
+  auth0-s3-logs verify --repair --json")]
+pub struct Verify {
+    /// The first hour of a range
+    #[arg(long, value_name = "HOUR", requires = "to")]
+    pub from: Option<Hour>,
+    /// The hour after the last of a range
+    #[arg(long, value_name = "HOUR", requires = "from")]
+    pub to: Option<Hour>,
+    /// Also read every JSON object again and compare every row with every line
+    #[arg(long)]
+    pub deep: bool,
+    /// Mend what can be mended, then verify again; the exit code is that of the second look
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// Options of `query`.

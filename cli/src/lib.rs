@@ -17,6 +17,7 @@ pub mod serve;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod stack;
+pub mod verify;
 
 mod query;
 
@@ -33,12 +34,18 @@ pub enum Verdict {
     Well,
     /// Something does not add up or failed, and was printed: exit code 1.
     Trouble,
+    /// Not everything could be looked at, which was printed: exit code 2.
+    Unknown,
 }
 
 impl Verdict {
-    /// 0 or 1; a command that could not do its work ends with 2.
+    /// 0, 1 or 2; a command that could not do its work at all ends with 2 as well.
     pub fn exit_code(self) -> ExitCode {
-        ExitCode::from(u8::from(self == Verdict::Trouble))
+        ExitCode::from(match self {
+            Verdict::Well => 0,
+            Verdict::Trouble => 1,
+            Verdict::Unknown => 2,
+        })
     }
 
     /// Well if `good`.
@@ -58,6 +65,7 @@ pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
         Command::Run(options) => run::run(&place, &options, given).await,
         Command::Compact(options) => compact::compact(&place, &options, given).await,
         Command::Query(options) => query::query(&place, &options, given).await,
+        Command::Verify(options) => verify::verify(&place, &options, given).await,
         Command::Serve(options) => serve::serve(&place, &options, given).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use bytes::Bytes;
 use catalog::Catalog;
@@ -35,16 +35,33 @@ pub struct Stack {
 impl Stack {
     /// Opens the folder and makes what is missing in it.
     pub async fn open(place: &Place, clock: Clock) -> anyhow::Result<Stack> {
+        let stack = Stack::over(place, clock)?;
+        stack.aws.create_bucket(&place.bucket)?;
+        stack.catalog.ensure_tables(&place.bucket).await?;
+        Ok(stack)
+    }
+
+    /// Opens a folder that is there, and makes nothing in it: what is missing is to be seen.
+    pub fn open_as_it_is(place: &Place, clock: Clock) -> anyhow::Result<Stack> {
+        let folder = place.data.display();
+        ensure!(place.data.exists(), "there is no folder {folder}; fill one with `demo`, `run` or `compact`");
+        Stack::over(place, clock)
+    }
+
+    fn over(place: &Place, clock: Clock) -> anyhow::Result<Stack> {
         let aws =
             LocalAws::open(&place.data, clock).with_context(|| format!("failed to open {}", place.data.display()))?;
-        aws.create_bucket(&place.bucket)?;
         let catalog = Catalog::new(aws.glue(), place.database.as_str());
-        catalog.ensure_tables(&place.bucket).await?;
         let caller = aws.as_caller("compactor");
         let bucket = Bucket::new(caller.s3(), place.bucket.as_str());
         let its_catalog = Catalog::new(caller.glue(), place.database.as_str());
         let compactor = Arc::new(Compactor::new(bucket, its_catalog, Limits::default()));
         Ok(Stack { aws, catalog, compactor, bucket: place.bucket.clone(), database: place.database.clone() })
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
     }
 
     /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.

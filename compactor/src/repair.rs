@@ -44,7 +44,7 @@ impl Compactor {
     pub async fn begin_anew(&self, hour: Hour, run: &Run) -> Result<Option<String>, HourError> {
         let key = layout::manifest_key(hour);
         let Some((bytes, etag)) = self.bucket.read(&key).await? else { return Ok(None) };
-        if serde_json::from_slice::<Manifest>(&bytes).is_ok() {
+        if serde_json::from_slice::<Manifest>(&bytes).is_ok_and(|manifest| manifest.hour == hour) {
             return Ok(None);
         }
         let aside = self.copy_aside(&key, bytes, run).await?;

@@ -1,0 +1,330 @@
+//! One hour: what is listed against its manifest, the manifest against Parquet, Glue against the manifest.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+use bytes::Bytes;
+use catalog::Pointer;
+use chrono::{DateTime, TimeDelta, Utc};
+use compactor::bucket::{Bucket, BucketError};
+use compactor::config::Limits;
+use compactor::hours::closed;
+use compactor::manifest::{File, Input, Live, Manifest};
+use flate2::read::MultiGzDecoder;
+use log_format::{Hour, layout};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::deep;
+use super::evidence::HourEvidence;
+use super::finding::{Difference, Finding};
+
+/// An hour may be without Parquet for so long after it has closed: two ticks.
+const PENDING_HOURS: i64 = 2;
+
+/// What hours are checked with.
+#[derive(Debug, Clone)]
+pub(super) struct Checker {
+    pub(super) bucket: Bucket,
+    pub(super) now: DateTime<Utc>,
+    pub(super) cut: Option<Hour>,
+    /// True where the rows are compared with the lines too.
+    pub(super) deep: bool,
+}
+
+/// What an hour turned out to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// JSON objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub json_bytes: u64,
+    /// Lines that its Parquet was made of.
+    pub lines: u64,
+    /// Rows of its Parquet.
+    pub rows: u64,
+    /// Lines left out because their row was there already.
+    pub duplicates: u64,
+    /// Lines that could not be read.
+    pub rejected: u64,
+    /// Bytes of its Parquet.
+    pub parquet_bytes: u64,
+    /// True where it is not to be in Parquet yet.
+    pub pending: bool,
+    /// True where its rows were compared with its lines.
+    pub compared: bool,
+    /// What is wrong.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// One hour while it is looked at.
+struct Look<'a> {
+    checker: &'a Checker,
+    hour: Hour,
+    evidence: &'a HourEvidence,
+    checked: Checked,
+}
+
+impl Checker {
+    /// Checks one hour.
+    ///
+    /// # Errors
+    ///
+    /// Those of S3: then nothing can be said of the hour.
+    pub(super) async fn check(&self, hour: Hour, evidence: &HourEvidence) -> Result<Checked, BucketError> {
+        let checked = Checked {
+            objects: evidence.inputs.len() as u64,
+            json_bytes: evidence.inputs.iter().map(|object| object.size).sum(),
+            ..Checked::default()
+        };
+        let mut look = Look { checker: self, hour, evidence, checked };
+        let manifest = match self.bucket.read(&layout::manifest_key(hour)).await? {
+            None => Some((Manifest::new(hour), String::new())),
+            Some((bytes, etag)) => match serde_json::from_slice::<Manifest>(&bytes) {
+                Ok(manifest) if manifest.hour == hour => Some((manifest, etag)),
+                Ok(other) => look.unreadable(format!("is that of {}", other.hour)),
+                Err(error) => look.unreadable(format!("is not one of ours: {error}")),
+            },
+        };
+        if let Some((manifest, etag)) = manifest {
+            look.at_all(&manifest, &etag).await?;
+        }
+        look.at_json_partition();
+        Ok(look.checked)
+    }
+
+    /// Behind the cut the view reads Parquet alone, so nothing is pending there.
+    fn is_pending(&self, hour: Hour) -> bool {
+        let young = !closed(hour, self.now - TimeDelta::hours(PENDING_HOURS), &Limits::default());
+        young && self.cut.is_none_or(|cut| hour > cut)
+    }
+}
+
+impl Look<'_> {
+    fn found(&mut self, difference: Difference, what: impl Into<String>) {
+        self.checked.findings.push(Finding { hour: Some(self.hour), difference, what: what.into() });
+    }
+
+    fn unreadable<T>(&mut self, why: String) -> Option<T> {
+        self.found(Difference::ManifestUnreadable, format!("{} {why}", layout::manifest_key(self.hour)));
+        None
+    }
+
+    async fn at_all(&mut self, manifest: &Manifest, etag: &str) -> Result<(), BucketError> {
+        self.at_folders(manifest);
+        match &manifest.live {
+            None => self.at_nothing_live(),
+            Some(live) => {
+                self.at_inputs(live);
+                self.at_partition(live, etag);
+                self.at_counts(live);
+                let whole = self.at_files(live).await? && self.at_rejected(live).await?;
+                if self.checker.deep && whole {
+                    self.at_rows(live).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn at_nothing_live(&mut self) {
+        if let Some(pointer) = &self.evidence.pointer {
+            let what = format!("{} names {}, which is not live", self.parquet_name(), pointer.location);
+            self.found(Difference::PartitionUnknown, what);
+        }
+        if self.evidence.inputs.is_empty() {
+            return;
+        }
+        self.checked.pending = self.checker.is_pending(self.hour);
+        if !self.checked.pending {
+            let behind = self.checker.cut.is_some_and(|cut| self.hour <= cut);
+            let seen = if behind { ", and the view shows none of it" } else { "" };
+            let what = format!("{} objects are in no live folder{seen}", self.evidence.inputs.len());
+            self.found(Difference::NotCompacted, what);
+        }
+    }
+
+    /// What is listed against what the rows come from.
+    fn at_inputs(&mut self, live: &Live) {
+        let listed: HashMap<&str, &Input> =
+            self.evidence.inputs.iter().map(|input| (input.key.as_str(), input)).collect();
+        for input in &live.inputs {
+            match listed.get(input.key.as_str()) {
+                None => self.found(Difference::InputGone, format!("{}, {} bytes", input.key, input.size)),
+                Some(now) if now.etag != input.etag => {
+                    let what = format!("{}: ETag {} was {} when it was read", input.key, now.etag, input.etag);
+                    self.found(Difference::InputReplaced, what);
+                }
+                Some(_) => {}
+            }
+        }
+        let known: HashSet<&str> = live.inputs.iter().map(|input| input.key.as_str()).collect();
+        let new = self.evidence.inputs.iter().filter(|input| !known.contains(input.key.as_str()));
+        let new: Vec<String> = new.map(|input| format!("{}, {} bytes", input.key, input.size)).collect();
+        if !new.is_empty() && self.checker.is_pending(self.hour) {
+            self.checked.pending = true;
+            return;
+        }
+        for what in new {
+            self.found(Difference::InputNew, what);
+        }
+    }
+
+    fn at_partition(&mut self, live: &Live, etag: &str) {
+        let location = self.checker.bucket.uri(&live.folder(self.hour));
+        let name = self.parquet_name();
+        let wrong = match &self.evidence.pointer {
+            None => Some((Difference::PartitionMissing, format!("{name}, which is to name {location}"))),
+            Some(Pointer { location: found, .. }) if *found == location.trim_end_matches('/') => {
+                Some((Difference::PartitionWithoutSlash, format!("{name} names {found}")))
+            }
+            Some(Pointer { location: found, .. }) if *found != location => {
+                Some((Difference::PartitionElsewhere, format!("{name} names {found}, not {location}")))
+            }
+            Some(Pointer { manifest_etag, .. }) if manifest_etag != etag => {
+                Some((Difference::PartitionStale, format!("{name} follows manifest {manifest_etag}, not {etag}")))
+            }
+            Some(_) => None,
+        };
+        if let Some((difference, what)) = wrong {
+            self.found(difference, what);
+        }
+    }
+
+    fn at_json_partition(&mut self) {
+        let expected = self.checker.bucket.uri(&layout::json_prefix(self.hour));
+        let name = format!("{} of {}", self.hour, catalog::JSON);
+        match &self.evidence.json_location {
+            // The compactor registers what it compacts, whatever became of the object's notification.
+            None if self.evidence.inputs.is_empty() || self.checker.is_pending(self.hour) => {}
+            None => self.found(Difference::JsonPartitionMissing, format!("{name}, which is to name {expected}")),
+            Some(found) if found.trim_end_matches('/') != expected.trim_end_matches('/') => {
+                let what = format!("{name} names {found}, not {expected}");
+                self.found(Difference::JsonPartitionElsewhere, what);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn at_folders(&mut self, manifest: &Manifest) {
+        let unknown = |attempt: &&String| !manifest.knows(attempt);
+        for attempt in self.evidence.folders.keys().filter(unknown) {
+            self.found(Difference::FolderUnknown, layout::parquet_folder(self.hour, attempt));
+        }
+        for attempt in self.evidence.rejected.iter().filter(unknown) {
+            self.found(Difference::FolderUnknown, layout::rejected_key(self.hour, attempt));
+        }
+    }
+
+    fn at_counts(&mut self, live: &Live) {
+        let counts = live.counts;
+        self.checked.lines = counts.lines;
+        self.checked.rows = counts.rows;
+        self.checked.duplicates = counts.duplicates;
+        self.checked.rejected = counts.rejected;
+        self.checked.parquet_bytes = live.files.iter().map(|file| file.size).sum();
+        let in_files: u64 = live.files.iter().map(|file| file.rows).sum();
+        if in_files != counts.rows || counts.lines != counts.rows + counts.duplicates + counts.rejected {
+            let what = format!(
+                "{} lines, {} rows, {in_files} in files, {} duplicates, {} rejected",
+                counts.lines, counts.rows, counts.duplicates, counts.rejected
+            );
+            self.found(Difference::CountsWrong, what);
+        }
+    }
+
+    /// The live folder against the manifest, to the byte. False where it is not what it should be.
+    async fn at_files(&mut self, live: &Live) -> Result<bool, BucketError> {
+        let before = self.checked.findings.len();
+        let listed = self.evidence.folders.get(&live.attempt).map(Vec::as_slice).unwrap_or_default();
+        let sizes: HashMap<&str, u64> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
+        for file in &live.files {
+            match sizes.get(file.key.as_str()) {
+                None => self.found(Difference::FileMissing, file.key.as_str()),
+                Some(size) if *size != file.size => {
+                    let what = format!("{}: {size} bytes, {} by its manifest", file.key, file.size);
+                    self.found(Difference::FileCutShort, what);
+                }
+                Some(_) => self.at_bytes(file).await?,
+            }
+        }
+        let known: HashSet<&str> = live.files.iter().map(|file| file.key.as_str()).collect();
+        for object in listed.iter().filter(|object| !known.contains(object.key.as_str())) {
+            self.found(Difference::FileForeign, format!("{}, {} bytes", object.key, object.size));
+        }
+        Ok(self.checked.findings.len() == before)
+    }
+
+    async fn at_bytes(&mut self, file: &File) -> Result<(), BucketError> {
+        let Some((bytes, _)) = self.checker.bucket.read(&file.key).await? else {
+            self.found(Difference::FileMissing, file.key.as_str());
+            return Ok(());
+        };
+        let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if sha256 != file.sha256 {
+            let what = format!("{}: its bytes are not those written, by their SHA-256", file.key);
+            self.found(Difference::FileChanged, what);
+            return Ok(());
+        }
+        match rows_by_footer(bytes) {
+            Some(rows) if rows == file.rows => {}
+            Some(rows) => {
+                let what = format!("{}: {rows} rows, {} by its manifest", file.key, file.rows);
+                self.found(Difference::FileRows, what);
+            }
+            None => self.found(Difference::FileRows, format!("{}: no footer of Parquet", file.key)),
+        }
+        Ok(())
+    }
+
+    /// As many rejected lines are kept as were counted. False where not.
+    async fn at_rejected(&mut self, live: &Live) -> Result<bool, BucketError> {
+        let key = layout::rejected_key(self.hour, &live.attempt);
+        let expected = live.counts.rejected;
+        let kept = match self.evidence.rejected.contains(&live.attempt) {
+            true => self.checker.bucket.read(&key).await?.map(|(bytes, _)| bytes),
+            false => None,
+        };
+        let found = match (&kept, expected) {
+            (None, 0) => return Ok(true),
+            (None, _) => {
+                self.found(Difference::RejectedMissing, format!("{key}, {expected} lines"));
+                return Ok(false);
+            }
+            (Some(bytes), _) => line_count(bytes),
+        };
+        if found != Some(expected) {
+            let found = found.map_or("no gzip".to_string(), |lines| format!("{lines} lines"));
+            self.found(Difference::RejectedWrong, format!("{key}: {found}, {expected} lines by its manifest"));
+        }
+        Ok(found == Some(expected))
+    }
+
+    /// The rows against the lines of the inputs, as far as these are there as they were.
+    async fn at_rows(&mut self, live: &Live) -> Result<(), BucketError> {
+        let Some(compared) = deep::compare(&self.checker.bucket, live).await? else { return Ok(()) };
+        self.checked.compared = true;
+        for (difference, what) in compared {
+            self.found(difference, what);
+        }
+        Ok(())
+    }
+
+    fn parquet_name(&self) -> String {
+        format!("{} of {}", self.hour, catalog::PARQUET)
+    }
+}
+
+fn rows_by_footer(bytes: Bytes) -> Option<u64> {
+    let reader = SerializedFileReader::new(bytes).ok()?;
+    Some(reader.metadata().file_metadata().num_rows().unsigned_abs())
+}
+
+/// The lines of a gzip file; none where it is not one.
+fn line_count(gzip: &[u8]) -> Option<u64> {
+    let mut text = Vec::new();
+    MultiGzDecoder::new(gzip).read_to_end(&mut text).ok()?;
+    Some(text.iter().filter(|byte| **byte == b'\n').count() as u64)
+}
