@@ -32,6 +32,7 @@ Examples:
   auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
   auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
   auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
+  auth0-s3-logs status                             the hours as a table and as bars
   auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
 
 Exit codes:
@@ -70,6 +71,8 @@ pub enum Command {
     Query(Query),
     /// Prove from the bucket and the catalog that no delivered event is lost, doubled or half shown
     Verify(Verify),
+    /// Show the hours: what each holds, what became of its lines, and where it stands
+    Status(Status),
     /// Serve the folder's S3 and Glue on one port, until Ctrl-C
     Serve(Serve),
 }
@@ -174,6 +177,29 @@ pub struct Verify {
     /// Mend what can be mended, then verify again; the exit code is that of the second look
     #[arg(long)]
     pub repair: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "\
+An hour is open until twenty minutes after its end, then pending until the compactor has looked at it, then live. One
+that is due has objects that are not in its Parquet yet; one that is left, for inputs that are gone, runs that died over
+it or its size, waits for somebody, and `compact` says what to do. \"again\" counts how often an hour was compacted
+anew for objects that came late, \"dup.\" the lines left out as duplicates, \"rej.\" those that could not be read.
+
+Without --from and --to the last 48 hours that hold anything are shown.
+
+Examples:
+  auth0-s3-logs status
+  auth0-s3-logs status --from 2026-11-01T00 --to 2026-11-08T00
+  auth0-s3-logs status --json")]
+pub struct Status {
+    /// The first hour of a range
+    #[arg(long, value_name = "HOUR", requires = "to")]
+    pub from: Option<Hour>,
+    /// The hour after the last of a range
+    #[arg(long, value_name = "HOUR", requires = "from")]
+    pub to: Option<Hour>,
 }
 
 /// Options of `query`.

@@ -17,6 +17,7 @@ pub mod serve;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod stack;
+pub mod status;
 pub mod verify;
 
 mod query;
@@ -66,6 +67,7 @@ pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
         Command::Compact(options) => compact::compact(&place, &options, given).await,
         Command::Query(options) => query::query(&place, &options, given).await,
         Command::Verify(options) => verify::verify(&place, &options, given).await,
+        Command::Status(options) => status::status(&place, &options, given).await,
         Command::Serve(options) => serve::serve(&place, &options, given).await,
     }
 }

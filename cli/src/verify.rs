@@ -32,6 +32,8 @@ use finding::{Difference, Finding};
 use hour::{Checked, Checker};
 pub use repair::Repair;
 
+/// An hour may be without Parquet for so long after it has closed: two ticks.
+pub(crate) const PENDING_HOURS: i64 = 2;
 /// How many hours are looked at at the same time: each holds its files in memory.
 const HOURS_AT_ONCE: usize = 4;
 /// How many differences are printed for people; `--json` has all of them.
@@ -188,8 +190,11 @@ impl Verified {
         for object in &evidence.stray {
             self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));
         }
-        for object in &evidence.errors {
-            self.found(Difference::NotReplayed, format!("{}, {} bytes", object.key, object.size));
+        if let Some(first) = evidence.errors.first() {
+            let bytes: u64 = evidence.errors.iter().map(|object| object.size).sum();
+            let count = evidence.errors.len();
+            let what = format!("{count} objects, {bytes} bytes, the first {}", first.key);
+            self.found(Difference::NotReplayed, what);
         }
         self.error_objects = evidence.errors.len() as u64;
         self.unread_objects = evidence.unread.len() as u64;
@@ -252,30 +257,30 @@ impl Verified {
             text.push_str(&format!("{repair}\n"));
         }
         if !self.findings.is_empty() {
-            text.push_str(&format!("{}\n\n{}\n", self.findings_table(), self.advice()));
+            text.push_str(&format!("{}\n{}\n", self.findings_table(), self.advice()));
         }
         text.push_str(&report::troubles(&self.untold));
         format!("{text}{}\n{}\n", self.summary(), self.sentence())
     }
 
+    /// One line a difference. The last column is as long as a key, so there is no frame to keep it in.
     fn findings_table(&self) -> String {
-        let mut table = report::table(&["hour", "difference", "what"]);
-        for column in table.column_iter_mut() {
-            column.set_cell_alignment(comfy_table::CellAlignment::Left);
-        }
+        let names = self.findings.iter().map(|finding| finding.difference.name().len());
+        let width = names.max().unwrap_or_default();
+        let mut text = String::new();
         for finding in self.findings.iter().take(PRINTED_MAX) {
-            let hour = finding.hour.map_or("-".to_string(), |hour| hour.to_string());
-            table.add_row([hour.as_str(), finding.difference.name(), finding.what.as_str()]);
+            let hour = finding.hour.map_or(String::new(), |hour| hour.to_string());
+            text.push_str(&format!(" {hour:<13}  {:<width$}  {}\n", finding.difference.name(), finding.what));
         }
         let more = self.findings.len().saturating_sub(PRINTED_MAX);
-        if more > 0 { format!("{table}\nand {more} more; --json has them all") } else { table.to_string() }
+        if more > 0 { format!("{text} and {more} more; --json has them all\n") } else { text }
     }
 
     /// What to do about each kind of difference.
     fn advice(&self) -> String {
         let kinds = self.by_kind().into_iter();
         let line =
-            |(kind, count): (Difference, u64)| format!("{count} × {}: {}\n", kind.name(), kind.remedy().advice());
+            |(kind, count): (Difference, u64)| format!(" {count} × {}: {}\n", kind.name(), kind.remedy().advice());
         kinds.map(line).collect()
     }
 

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A tick ([`tick`]) puts right what Glue says, does that for every hour it looks at ([`hours`]), each in a task of its
-//! own, and moves the cut.
+//! own, and moves the cut. What no listing shows is mended when somebody asks for it ([`repair`]).
 //!
 //! Invariants, listed with all others in `docs/architecture.md`:
 //! C1: a row is seen from exactly one live folder of its hour.

@@ -68,6 +68,12 @@ impl Evidence {
         self.hours.retain(|hour, _| (from..to).contains(hour));
     }
 
+    /// Leaves out all hours but the last `count`.
+    pub(crate) fn keep_last(&mut self, count: usize) {
+        let first = self.hours.keys().rev().nth(count.saturating_sub(1)).or(self.hours.keys().next()).copied();
+        self.hours.retain(|hour, _| first.is_some_and(|first| *hour >= first));
+    }
+
     async fn list(&mut self, bucket: &Bucket) -> anyhow::Result<()> {
         for object in bucket.list(layout::PARQUET).await? {
             match layout::attempt_of(&object.key) {

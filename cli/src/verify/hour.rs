@@ -16,12 +16,9 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::deep;
 use super::evidence::HourEvidence;
 use super::finding::{Difference, Finding};
-
-/// An hour may be without Parquet for so long after it has closed: two ticks.
-const PENDING_HOURS: i64 = 2;
+use super::{PENDING_HOURS, deep};
 
 /// What hours are checked with.
 #[derive(Debug, Clone)]
