@@ -2,7 +2,7 @@
 //!
 //! Nothing that it reports comes from the compactor: the listings, the manifests, the files' bytes and the catalog are
 //! held against each other ([`hour`]), and with `--deep` every row against every line, read by a reader of its own
-//! ([`lines`]). With `--repair` the compactor mends what it can ([`repair`]), and all is looked at again.
+//! (`lines`). With `--repair` the compactor mends what it can (`repair`), and all is looked at again.
 
 mod deep;
 pub(crate) mod evidence;
