@@ -3,7 +3,9 @@
 
 mod support;
 
-use local_aws::seam::Faults;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use local_aws::seam::{Failure, Fault, Faults};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use support::schedule::{Actor, explore, play_at_random};
@@ -31,7 +33,7 @@ fn compactors(count: usize) -> Vec<Actor> {
     let run = |number: usize| {
         let minutes = 25 + 20 * number;
         let now = format!("2026-11-20T{}:{:02}:00Z", 15 + minutes / 60, minutes % 60);
-        Actor::Compactor(Wall::at(&now).run(&format!("run{number}"), TICK))
+        Actor::Compactor(Wall::at(&now).run(&format!("racer{number}"), TICK))
     };
     (0..count).map(run).collect()
 }
@@ -59,7 +61,7 @@ async fn c_race_two_and_three_compactors_in_every_order() {
         for (count, interruptions) in [(2, 3), (3, 2)] {
             let actors = || compactors(count);
             let ends = async |world: &World, when: &str| check(world, when, rows).await;
-            let tried = explore(&snapshot, hour(HOUR), actors, interruptions, ends).await;
+            let tried = explore(&snapshot, hour(HOUR), actors, Faults::none, interruptions, ends).await;
             println!(
                 "C-race: {count} compactors, live before: {compacted}, {interruptions} interruptions: {tried} schedules"
             );
@@ -67,16 +69,42 @@ async fn c_race_two_and_three_compactors_in_every_order() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn c_race_two_compactors_and_an_object_that_comes_between() {
+/// The reply to the first compactor's `lost`-th write of a manifest never comes; the SDK asks again, and is refused.
+fn lost_reply(lost: u32) -> Faults {
+    let writes = AtomicU32::new(0);
+    Faults::by(move |_, call| {
+        let is_write = call.name == "PutObject" && call.resources[0].contains("/manifests/");
+        let hit = is_write && &*call.caller == "0" && writes.fetch_add(1, Ordering::Relaxed) + 1 == lost;
+        hit.then_some(Fault::After(Failure::Reset))
+    })
+}
+
+/// `lost`: 0 loses no reply, 1 that to the claim, 2 that to the commit.
+async fn two_and_an_object_between(lost: u32) {
     let snapshot = prepared(true).await;
     let actors = || {
         let mut actors = compactors(2);
         actors.push(writer());
         actors
     };
-    let tried = explore(&snapshot, hour(HOUR), actors, 2, async |world, when| check(world, when, &ROWS).await).await;
-    println!("C-race: 2 compactors and a late object, 2 interruptions: {tried} schedules");
+    let ends = async |world: &World, when: &str| check(world, when, &ROWS).await;
+    let tried = explore(&snapshot, hour(HOUR), actors, || lost_reply(lost), 2, ends).await;
+    println!("C-race: 2 compactors and a late object, reply {lost} lost, 2 interruptions: {tried} schedules");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_race_two_compactors_and_an_object_that_comes_between() {
+    two_and_an_object_between(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_race_an_object_comes_between_and_the_reply_to_the_claim_is_lost() {
+    two_and_an_object_between(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_race_an_object_comes_between_and_the_reply_to_the_commit_is_lost() {
+    two_and_an_object_between(2).await;
 }
 
 #[tokio::test(start_paused = true)]

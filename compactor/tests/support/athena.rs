@@ -55,6 +55,13 @@ impl World {
         rows
     }
 
+    /// How many inputs the live folder of `hour` has.
+    pub(crate) fn live_inputs(&self, hour: Hour) -> usize {
+        let Ok(bytes) = std::fs::read(self.data.path().join(BUCKET).join(layout::manifest_key(hour))) else { return 0 };
+        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        manifest["live"]["inputs"].as_array().map_or(0, Vec::len)
+    }
+
     /// The keys under `prefix`, which ends in a slash.
     pub(crate) fn files(&self, prefix: &str) -> Vec<String> {
         let mut keys = Vec::new();

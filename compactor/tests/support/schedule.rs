@@ -2,7 +2,7 @@
 
 use compactor::hour::{Run, Visit};
 use compactor::plan::Turn;
-use local_aws::seam::{Call, Service};
+use local_aws::seam::{Call, Faults, Service};
 use log_format::{Hour, layout};
 use tokio::time::{Duration, sleep};
 
@@ -35,9 +35,13 @@ async fn play(world: &World, hour: Hour, actors: Vec<Actor>, mut choose: impl Fn
     let gates = world.aws.hold();
     let tasks: Vec<_> =
         actors.into_iter().enumerate().map(|(number, actor)| start(world, hour, number, actor)).collect();
-    let mut last = 0;
+    let (mut last, mut inputs) = (0, 0);
     loop {
         gates.settled().await;
+        let now = world.live_inputs(hour);
+        let trace = || world.aws.trace().iter().map(|call| format!("\n{call}")).collect::<String>();
+        assert!(now >= inputs, "fewer inputs were committed over more: {now} over {inputs}{}", trace());
+        inputs = now;
         let held = gates.held();
         let number = |call: &Call| call.caller.parse::<usize>().unwrap();
         let mut ready: Vec<usize> = held.iter().map(|held| number(&held.call)).collect();
@@ -82,12 +86,13 @@ fn is_shared(call: &Call) -> bool {
         || call.name == "ListObjectsV2" && call.detail.contains(layout::LOGS)
 }
 
-/// Plays every schedule in which actors are interrupted at most `interruptions` times, each in a world of its own, and
-/// has each end looked at. The number of schedules.
+/// Plays every schedule in which actors are interrupted at most `interruptions` times, each in a world of its own with
+/// faults of its own, and has each end looked at. The number of schedules.
 pub(crate) async fn explore(
     snapshot: &Snapshot,
     hour: Hour,
     actors: impl Fn() -> Vec<Actor>,
+    faults: impl Fn() -> Faults,
     interruptions: usize,
     check: impl AsyncFn(&World, &str),
 ) -> usize {
@@ -95,6 +100,7 @@ pub(crate) async fn explore(
     while let Some(prefix) = pending.pop() {
         let mut choices: Vec<Choice> = Vec::new();
         let world = snapshot.world();
+        world.aws.inject(faults());
         play(&world, hour, actors(), |ready, last| {
             let go_on = if ready.contains(&last) { last } else { ready[0] };
             let chosen = prefix.get(choices.len()).copied().unwrap_or(go_on);
