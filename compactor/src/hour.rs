@@ -94,9 +94,6 @@ pub enum HourError {
     /// The rows could not be gathered or encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// The rejected lines could not be compressed.
-    #[error("failed to write the rejected lines")]
-    Rejected(#[source] std::io::Error),
     /// C2 does not hold: a bug.
     #[error("parquet holds {found} rows, expected {expected}")]
     RowCount {

@@ -6,8 +6,9 @@
 //!
 //! ```text
 //! look ── list the inputs, read the manifest        plan    a pure decision, which prints
-//! claim ─ conditional write of the manifest         decode  object → lines → rows
-//! rewrite, read back                                encode  rows → Parquet
+//! claim ─ conditional write of the manifest         lines   object → lines, in bounded memory
+//! rewrite, read back                                decode  lines → rows, and what is rejected
+//!                                                   encode  rows → Parquet
 //! commit ─ conditional write of the manifest        manifest  claimed → live → retired
 //! publish ─ the partition names the live folder     cut     how far the view reads Parquet
 //! collect ─ delete what was retired long ago        survey  what is known before any hour is looked at
@@ -37,10 +38,12 @@ pub mod encode;
 pub mod handler;
 pub mod hour;
 pub mod hours;
+pub mod lines;
 pub mod manifest;
 pub mod plan;
 mod publish;
 pub mod repair;
+pub mod rejected;
 mod rewrite;
 pub mod rows;
 mod survey;

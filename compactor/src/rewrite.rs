@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::WRITER_VERSION;
 use crate::bucket::Got;
-use crate::decode::{Decoded, Decoder, rejected_file};
+use crate::decode::{Decoded, Decoder};
 use crate::encode::{EncodeError, encode};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Counts, File, Input, Live};
@@ -24,9 +24,12 @@ impl Compactor {
         run: &Run,
     ) -> Result<Option<Live>, HourError> {
         let Some(decoded) = self.decode(&inputs).await? else { return Ok(None) };
-        self.write_rejected(hour, attempt, &decoded, run).await?;
-        let (lines, rejected) = (decoded.lines, decoded.rejected.len() as u64);
-        let rows = distinct(decoded.chunks).map_err(EncodeError::from)?;
+        let Decoded { chunks, rejected, rejected_file, lines } = decoded;
+        if let Some(file) = rejected_file {
+            run.clock.may_write()?;
+            self.bucket.write(&layout::rejected_key(hour, attempt), file.into()).await?;
+        }
+        let rows = distinct(chunks).map_err(EncodeError::from)?;
         let counts = Counts {
             lines,
             rows: rows.places.len() as u64,
@@ -48,23 +51,15 @@ impl Compactor {
     }
 
     async fn decode(&self, inputs: &[Input]) -> Result<Option<Decoded>, HourError> {
-        let mut decoder = Decoder::new(self.limits.decoded_bytes_max);
+        // Boxed: every future up to main's holds it while an object is read, and its layout is deep.
+        let mut decoder = Box::new(Decoder::new(self.limits.decoded_bytes_max));
         for input in inputs {
             match self.bucket.read_if(input).await? {
                 Got::Bytes(object) => decoder.push(&input.key, &object)?,
                 Got::Changed => return Ok(None),
             }
         }
-        Ok(Some(decoder.finish().map_err(EncodeError::from)?))
-    }
-
-    async fn write_rejected(&self, hour: Hour, attempt: &str, decoded: &Decoded, run: &Run) -> Result<(), HourError> {
-        if decoded.rejected.is_empty() {
-            return Ok(());
-        }
-        let file = rejected_file(&decoded.rejected).map_err(HourError::Rejected)?;
-        run.clock.may_write()?;
-        Ok(self.bucket.write(&layout::rejected_key(hour, attempt), file.into()).await?)
+        Ok(Some(decoder.finish()?))
     }
 
     async fn write_file(

@@ -14,6 +14,9 @@ const CHUNK_ROWS_MAX: usize = 8192;
 /// Bytes of one chunk, after which it is closed: a column's offsets hold 2 GB.
 const CHUNK_BYTES_MAX: usize = 64 << 20;
 
+/// Memory that a row takes besides its values: offsets and validity of every column, its sort key and its place.
+pub const ROW_BYTES: u64 = 128;
+
 /// The Arrow schema of the log format: every column a nullable string.
 pub fn schema() -> SchemaRef {
     let fields = COLUMNS.iter().map(|column| Field::new(column.name, DataType::Utf8, true));

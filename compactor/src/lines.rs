@@ -1,0 +1,267 @@
+//! Object → lines, a piece at a time: what is held of an object is never more than one line.
+
+use std::io::{self, BufRead, BufReader};
+
+use flate2::bufread::MultiGzDecoder;
+use log_format::LINE_BYTES_MAX;
+use memchr::memchr2;
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What a gzip member begins with: two bytes of its own and the one method there is.
+const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
+/// Bytes that are decompressed at once.
+const WINDOW_BYTES: usize = 128 << 10;
+
+/// The longest piece, in bytes: longer than any line that is read, its byte order mark included, and a multiple of three,
+/// so that the pieces of a line can be written in base64 one after the other.
+pub const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len() + 1).next_multiple_of(3);
+
+/// Deflate copies at most 258 bytes at a time, and from 1 KB back or further at a cost of 11 bits or more: lines that
+/// repeat each other stay under 190:1, whatever they hold, and real ones come to 10 or 20.
+pub const RATIO_MAX: u64 = 200;
+/// Decompressed bytes below which the ratio tells nothing: a few lines may hold nothing but blanks.
+pub const RATIO_BYTES_MIN: u64 = 4 * LINE_BYTES_MAX as u64;
+
+/// The endings of names by which Athena's readers tell codecs other than gzip, and `.xz`, which they take for text.
+const OTHER_CODECS: [&str; 8] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".xz", ".zst"];
+
+/// Why nothing of an object is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// Its name ends like that of another codec than gzip.
+    #[error("object is compressed by another codec than gzip")]
+    UnsupportedCodec,
+    /// It is gzip but its name does not say so: Athena takes it for text, and shows nothing of it.
+    #[error("object is gzip, but its name does not end in .gz")]
+    UnnamedGzip,
+}
+
+impl Unread {
+    /// A short constant name, for the rejected file.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Unread::UnsupportedCodec => "UnsupportedCodec",
+            Unread::UnnamedGzip => "UnnamedGzip",
+        }
+    }
+}
+
+/// The text of an object, decompressed as it is asked for.
+#[derive(Debug)]
+pub struct Text<'a>(Inner<'a>);
+
+#[derive(Debug)]
+enum Inner<'a> {
+    Plain(&'a [u8]),
+    Gzip { members: BufReader<MultiGzDecoder<&'a [u8]>>, compressed_bytes: usize },
+}
+
+impl<'a> Text<'a> {
+    /// Opens an object as Trino does, by the ending of its key, and passes over an empty one.
+    ///
+    /// Lines that lie under `.gz` as they are fail a query there; here they are read.
+    pub fn open(key: &str, object: &'a [u8]) -> Result<Text<'a>, Unread> {
+        let gzip = key.ends_with(".gz");
+        if object.is_empty() || (gzip && begins_an_object(object)) {
+            return Ok(Text(Inner::Plain(object)));
+        }
+        if gzip {
+            let members = BufReader::with_capacity(WINDOW_BYTES, MultiGzDecoder::new(object));
+            return Ok(Text(Inner::Gzip { members, compressed_bytes: object.len() }));
+        }
+        if OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) {
+            return Err(Unread::UnsupportedCodec);
+        }
+        match object.starts_with(GZIP_MAGIC) {
+            true => Err(Unread::UnnamedGzip),
+            false => Ok(Text(Inner::Plain(object))),
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<&[u8]> {
+        match &mut self.0 {
+            Inner::Plain(rest) => Ok(rest),
+            Inner::Gzip { members, .. } => members.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        match &mut self.0 {
+            Inner::Plain(rest) => rest.consume(bytes),
+            Inner::Gzip { members, .. } => members.consume(bytes),
+        }
+    }
+
+    /// Is `text_bytes`, the length of the text up to here, more than the object can honestly hold?
+    fn is_inflated(&self, text_bytes: u64) -> bool {
+        let Inner::Gzip { members, compressed_bytes } = &self.0 else { return false };
+        let consumed = compressed_bytes - members.get_ref().get_ref().len();
+        text_bytes > RATIO_BYTES_MIN && text_bytes / RATIO_MAX > consumed as u64
+    }
+}
+
+/// Does a line of JSON begin here, and no member of gzip?
+fn begins_an_object(object: &[u8]) -> bool {
+    let text = object.strip_prefix(BYTE_ORDER_MARK).unwrap_or(object);
+    text.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// Cuts a text into lines, and lines that are too long into pieces.
+///
+/// A carriage return ends a line too, as it does for Trino; a mark of the byte order begins an object and no line.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    text: Text<'a>,
+    held: Vec<u8>,
+    line: u64,
+    offset: u64,
+    within: bool,
+    broken: bool,
+}
+
+/// A line, or a part of one that is too long.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// Its bytes, at most [`PIECE_BYTES_MAX`]; as many, or three less, where more of the line follows.
+    pub bytes: &'a [u8],
+    /// The line's number, from 1, by line feeds.
+    pub line: u64,
+    /// Where the piece begins in the text, in bytes.
+    pub offset: u64,
+    /// Whether the line begins here.
+    pub begins: bool,
+    /// What follows.
+    pub end: End,
+}
+
+/// What follows a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The next line, or the end of the object.
+    Line,
+    /// More of the same line.
+    Room,
+    /// Nothing that can be decompressed.
+    Broken,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of a text.
+    pub fn new(text: Text<'a>) -> Lines<'a> {
+        Lines { text, held: Vec::with_capacity(4096), line: 1, offset: 0, within: false, broken: false }
+    }
+
+    /// The next piece; none at the end, and after a break.
+    pub fn next_piece(&mut self) -> Option<Piece<'_>> {
+        let (line, start, begins) = (self.line, self.offset, !self.within);
+        self.held.clear();
+        let end = self.gather(begins)?;
+        (self.within, self.broken) = (end == End::Room, end == End::Broken);
+        let marked = start == 0 && self.held.starts_with(BYTE_ORDER_MARK);
+        let mark = if marked { BYTE_ORDER_MARK.len() } else { 0 };
+        Some(Piece { bytes: &self.held[mark..], line, offset: start + mark as u64, begins, end })
+    }
+
+    /// The number of the line that the next piece is of.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Where the next piece begins: the bytes of text up to here.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Is there more, out of so few compressed bytes that it is no log?
+    pub fn is_bomb(&mut self) -> bool {
+        self.text.is_inflated(self.offset) && !self.broken && self.text.fill().is_ok_and(|text| !text.is_empty())
+    }
+
+    /// Fills `held` up to the end of the line, or of the room. None where there is nothing at all.
+    fn gather(&mut self, begins: bool) -> Option<End> {
+        if self.broken {
+            return None;
+        }
+        while self.held.len() < PIECE_BYTES_MAX {
+            let Ok(text) = self.text.fill() else { return Some(End::Broken) };
+            if text.is_empty() {
+                return (!begins || !self.held.is_empty()).then_some(End::Line);
+            }
+            let text = &text[..text.len().min(PIECE_BYTES_MAX - self.held.len())];
+            let end = memchr2(b'\n', b'\r', text);
+            self.held.extend_from_slice(&text[..end.unwrap_or(text.len())]);
+            self.line += u64::from(end.is_some_and(|end| text[end] == b'\n'));
+            let read = end.map_or(text.len(), |end| end + 1);
+            self.text.consume(read);
+            self.offset += read as u64;
+            if end.is_some() {
+                return Some(End::Line);
+            }
+        }
+        Some(End::Room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &[u8]) -> Vec<String> {
+        let mut lines = Lines::new(Text::open("a", text).unwrap());
+        let mut shown = Vec::new();
+        while let Some(piece) = lines.next_piece() {
+            let bytes = String::from_utf8_lossy(piece.bytes);
+            let bytes = if bytes.len() > 20 { bytes.len().to_string() } else { bytes.into_owned() };
+            shown.push(format!("{}@{} {bytes} {} {:?}", piece.line, piece.offset, piece.begins, piece.end));
+        }
+        shown
+    }
+
+    #[test]
+    fn numbers_lines_by_line_feeds_and_places_them_by_bytes() {
+        assert_eq!(shown(b""), [""; 0]);
+        assert_eq!(shown(b"ab\nc"), ["1@0 ab true Line", "2@3 c true Line"]);
+        assert_eq!(
+            shown(b"ab\r\nc\rd\n"),
+            ["1@0 ab true Line", "1@3  true Line", "2@4 c true Line", "2@6 d true Line"]
+        );
+        assert_eq!(shown(b"\xef\xbb\xbfab\n\xef\xbb\xbfc"), ["1@3 ab true Line", "2@6 \u{feff}c true Line"]);
+    }
+
+    #[test]
+    fn a_line_without_end_comes_in_pieces() {
+        let long = [vec![b'x'; 2 * PIECE_BYTES_MAX], b"\nab".to_vec()].concat();
+        let max = PIECE_BYTES_MAX;
+        assert_eq!(
+            shown(&long),
+            [
+                format!("1@0 {max} true Room"),
+                format!("1@{max} {max} false Room"),
+                format!("1@{}  false Line", 2 * max),
+                format!("2@{} ab true Line", 2 * max + 1),
+            ]
+        );
+        assert_eq!(shown(&long[..max]), [format!("1@0 {max} true Room"), format!("1@{max}  false Line")]);
+    }
+
+    #[test]
+    fn opens_by_the_ending_of_the_name() {
+        let opened = |key: &str, object: &[u8]| match Text::open(key, object) {
+            Ok(Text(Inner::Plain(_))) => "plain".to_owned(),
+            Ok(Text(Inner::Gzip { .. })) => "gzip".to_owned(),
+            Err(unread) => format!("{unread:?}"),
+        };
+        assert_eq!(opened("a.gz", GZIP_MAGIC), "gzip");
+        assert_eq!(opened("a.gz", b"word"), "gzip");
+        assert_eq!(opened("a.gz", b"\xef\xbb\xbf\n {}"), "plain");
+        assert_eq!(opened("a.gz", b""), "plain");
+        assert_eq!(opened("a", GZIP_MAGIC), "UnnamedGzip");
+        assert_eq!(opened("a.gzip", GZIP_MAGIC), "UnnamedGzip");
+        assert_eq!(opened("a.json", b"{}"), "plain");
+        for ending in OTHER_CODECS {
+            assert_eq!(opened(&format!("a{ending}"), b"{}"), "UnsupportedCodec");
+            assert_eq!(opened(&format!("a{ending}"), b""), "plain");
+        }
+    }
+}
