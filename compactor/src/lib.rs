@@ -40,6 +40,7 @@ pub mod hour;
 pub mod hours;
 pub mod lines;
 pub mod manifest;
+pub mod members;
 pub mod plan;
 mod publish;
 pub mod repair;

@@ -1,17 +1,14 @@
 //! Object → lines, a piece at a time: what is held of an object is never more than one line.
 
-use std::io::{self, BufRead, BufReader};
-
-use flate2::bufread::MultiGzDecoder;
 use log_format::LINE_BYTES_MAX;
 use memchr::memchr2;
+
+use crate::members::{Broken, Members};
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What a gzip member begins with: two bytes of its own and the one method there is.
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
-/// Bytes that are decompressed at once.
-const WINDOW_BYTES: usize = 128 << 10;
 
 /// The longest piece, in bytes: longer than any line that is read, its byte order mark included, and a multiple of three,
 /// so that the pieces of a line can be written in base64 one after the other.
@@ -54,7 +51,7 @@ pub struct Text<'a>(Inner<'a>);
 #[derive(Debug)]
 enum Inner<'a> {
     Plain(&'a [u8]),
-    Gzip { members: BufReader<MultiGzDecoder<&'a [u8]>>, compressed_bytes: usize },
+    Gzip(Members<'a>),
 }
 
 impl<'a> Text<'a> {
@@ -67,8 +64,7 @@ impl<'a> Text<'a> {
             return Ok(Text(Inner::Plain(object)));
         }
         if gzip {
-            let members = BufReader::with_capacity(WINDOW_BYTES, MultiGzDecoder::new(object));
-            return Ok(Text(Inner::Gzip { members, compressed_bytes: object.len() }));
+            return Ok(Text(Inner::Gzip(Members::new(object))));
         }
         if OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) {
             return Err(Unread::UnsupportedCodec);
@@ -79,25 +75,24 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn fill(&mut self) -> io::Result<&[u8]> {
+    fn fill(&mut self) -> Result<&[u8], Broken> {
         match &mut self.0 {
             Inner::Plain(rest) => Ok(rest),
-            Inner::Gzip { members, .. } => members.fill_buf(),
+            Inner::Gzip(members) => members.fill(),
         }
     }
 
     fn consume(&mut self, bytes: usize) {
         match &mut self.0 {
-            Inner::Plain(rest) => rest.consume(bytes),
-            Inner::Gzip { members, .. } => members.consume(bytes),
+            Inner::Plain(rest) => *rest = rest.get(bytes..).unwrap_or_default(),
+            Inner::Gzip(members) => members.consume(bytes),
         }
     }
 
     /// Is `text_bytes`, the length of the text up to here, more than the object can honestly hold?
     fn is_inflated(&self, text_bytes: u64) -> bool {
-        let Inner::Gzip { members, compressed_bytes } = &self.0 else { return false };
-        let consumed = compressed_bytes - members.get_ref().get_ref().len();
-        text_bytes > RATIO_BYTES_MIN && text_bytes / RATIO_MAX > consumed as u64
+        let Inner::Gzip(members) = &self.0 else { return false };
+        text_bytes > RATIO_BYTES_MIN && text_bytes / RATIO_MAX > members.compressed_bytes()
     }
 }
 
@@ -249,7 +244,7 @@ mod tests {
     fn opens_by_the_ending_of_the_name() {
         let opened = |key: &str, object: &[u8]| match Text::open(key, object) {
             Ok(Text(Inner::Plain(_))) => "plain".to_owned(),
-            Ok(Text(Inner::Gzip { .. })) => "gzip".to_owned(),
+            Ok(Text(Inner::Gzip(_))) => "gzip".to_owned(),
             Err(unread) => format!("{unread:?}"),
         };
         assert_eq!(opened("a.gz", GZIP_MAGIC), "gzip");
