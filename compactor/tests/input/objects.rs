@@ -1,0 +1,152 @@
+//! Objects that are odd as a whole, and what becomes of them.
+
+use std::io::Write;
+
+use compactor::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::odd::{Kept, Odd};
+use super::row_of_good;
+
+type MakeObject = fn(&[String]) -> Odd;
+
+/// In the order of the table.
+pub(crate) const OBJECTS: &[(&str, MakeObject)] = &[
+    ("mark-at-object", |good| whole(gzip(&[b"\xef\xbb\xbf", text(good).as_slice()].concat()), good)),
+    ("end-without-line-feed", |good| whole(gzip(good.join("\n").as_bytes()), good)),
+    ("zero-bytes", |_| nothing("NAME.gz", Vec::new())),
+    ("zero-bytes-plain", |_| nothing("NAME.json", Vec::new())),
+    ("gzip-of-nothing", |_| nothing("NAME.gz", gzip(b""))),
+    ("gzip-members", |good| whole([gzip(&text(&good[..1])), gzip(&text(&good[1..]))].concat(), good)),
+    ("gzip-truncated", gzip_truncated),
+    ("gzip-corrupt", gzip_corrupt),
+    ("gzip-checksum", gzip_checksum),
+    ("gzip-then-garbage", |good| broken([gzip(&text(good)).as_slice(), b"garbage"].concat(), good, b"")),
+    ("gzip-then-zeros", |good| broken([gzip(&text(good)), vec![0; 512]].concat(), good, b"")),
+    ("plain-under-gz", |good| whole(text(good), good)),
+    ("garbage-under-gz", |_| unread("NAME.gz", noise(1000), "BrokenGzip")),
+    ("gzip-under-plain-name", |good| unread("NAME", gzip(&text(good)), "UnnamedGzip")),
+    ("bomb-of-one-line", bomb_of_one_line),
+    ("bomb-of-lines", bomb_of_lines),
+    ("codec-bz2", |_| other_codec("NAME.bz2")),
+    ("codec-deflate", |_| other_codec("NAME.deflate")),
+    ("codec-lz4", |_| other_codec("NAME.lz4")),
+    ("codec-lzo", |_| other_codec("NAME.lzo")),
+    ("codec-lzo_deflate", |_| other_codec("NAME.lzo_deflate")),
+    ("codec-snappy", |_| other_codec("NAME.snappy")),
+    ("codec-xz", |_| other_codec("NAME.xz")),
+    ("codec-zst", |_| other_codec("NAME.zst")),
+    ("name-with-underscore", |good| no_input("_NAME.gz", gzip(&text(good)))),
+    ("name-with-dot", |good| no_input(".NAME.gz", gzip(&text(good)))),
+    ("subfolder", |good| no_input("sub/NAME.gz", gzip(&text(good)))),
+    ("folder-marker", |_| no_input("", Vec::new())),
+];
+
+/// An object that is read as it stands.
+pub(crate) fn odd(name: &str, body: Vec<u8>, rows: Vec<String>) -> Odd {
+    let is_read = !rows.is_empty();
+    let rejected = Vec::new();
+    Odd { name: name.to_owned(), body, place: "all of it", rows, duplicates: 0, rejected, is_read, is_input: true }
+}
+
+pub(crate) fn kept(line: u64, offset: u64, reason: &str, bytes: &[u8]) -> Kept {
+    Kept { key: String::new(), line, offset, reason: reason.to_owned(), bytes: bytes.to_vec() }
+}
+
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    file.write_all(text).unwrap();
+    file.finish().unwrap()
+}
+
+/// Letters that hardly compress.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let letters = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        b'a' + (state >> 59) as u8 % 26
+    });
+    letters.take(length).collect()
+}
+
+fn text(good: &[String]) -> Vec<u8> {
+    good.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect()
+}
+
+fn whole(body: Vec<u8>, good: &[String]) -> Odd {
+    odd("NAME.gz", body, good.iter().map(|line| row_of_good(line)).collect())
+}
+
+fn nothing(name: &str, body: Vec<u8>) -> Odd {
+    odd(name, body, Vec::new())
+}
+
+fn no_input(name: &str, body: Vec<u8>) -> Odd {
+    Odd { is_input: false, ..odd(name, body, Vec::new()) }
+}
+
+fn unread(name: &str, body: Vec<u8>, reason: &str) -> Odd {
+    Odd { rejected: vec![kept(1, 0, reason, b"")], ..odd(name, body, Vec::new()) }
+}
+
+/// The bytes are none of the codec's, but nobody looks.
+fn other_codec(name: &str) -> Odd {
+    unread(name, noise(1000), "UnsupportedCodec")
+}
+
+/// An object that breaks after `good` and a line begun.
+fn broken(body: Vec<u8>, good: &[String], begun: &[u8]) -> Odd {
+    let offset = text(good).len() as u64;
+    Odd { rejected: vec![kept(good.len() as u64 + 1, offset, "BrokenGzip", begun)], ..whole(body, good) }
+}
+
+/// A member in stored blocks, and where the second begins: `good`, a line begun, and something that never comes.
+fn stored(good: &[String], begun: &[u8]) -> (Vec<u8>, usize) {
+    let mut file = GzEncoder::new(Vec::new(), Compression::none());
+    file.write_all(&text(good)).unwrap();
+    file.write_all(begun).unwrap();
+    file.flush().unwrap();
+    let at = file.get_ref().len();
+    file.write_all(b"never").unwrap();
+    (file.finish().unwrap(), at)
+}
+
+const BEGUN: &[u8] = br#"{"log_id":"#;
+
+fn gzip_truncated(good: &[String]) -> Odd {
+    let (mut body, at) = stored(good, BEGUN);
+    body.truncate(at);
+    broken(body, good, BEGUN)
+}
+
+fn gzip_corrupt(good: &[String]) -> Odd {
+    let (mut body, at) = stored(good, BEGUN);
+    // A block of a kind that does not exist.
+    body[at] = 0xff;
+    broken(body, good, BEGUN)
+}
+
+fn gzip_checksum(good: &[String]) -> Odd {
+    let mut body = gzip(&text(good));
+    let checksum = body.len() - 8;
+    body[checksum] ^= 1;
+    broken(body, good, b"")
+}
+
+fn bomb_of_one_line(_: &[String]) -> Odd {
+    let body = gzip(&vec![b'x'; 2 * RATIO_BYTES_MIN as usize]);
+    let stopped = 4 * PIECE_BYTES_MAX;
+    let rejected = vec![kept(1, 0, "TooLong", &vec![b'x'; stopped]), kept(1, stopped as u64, "ZipBomb", b"")];
+    Odd { rejected, ..nothing("NAME.gz", body) }
+}
+
+fn bomb_of_lines(_: &[String]) -> Odd {
+    let line = format!(r#"{{"log_id":"odd","description":"{}"}}"#, "x".repeat(1000)) + "\n";
+    let line_bytes = line.len() as u64;
+    let body = gzip(line.repeat(2 * (RATIO_BYTES_MIN / line_bytes) as usize).as_bytes());
+    let read = RATIO_BYTES_MIN / line_bytes + 1;
+    let row = format!("log_id=odd description={}", "x".repeat(1000));
+    let rejected = vec![kept(read + 1, read * line_bytes, "ZipBomb", b"")];
+    Odd { duplicates: read - 1, rejected, ..odd("NAME.gz", body, vec![row]) }
+}

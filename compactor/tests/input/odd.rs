@@ -1,0 +1,180 @@
+//! Lines that are odd, and what becomes of them.
+
+use log_format::LINE_BYTES_MAX;
+
+use super::objects;
+use super::row_of_good;
+
+/// An object with something odd in it, and what is to become of it.
+pub(crate) struct Odd {
+    /// The object's name under the hour's prefix, with `NAME` for its place among the others.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) body: Vec<u8>,
+    /// Where the odd thing is.
+    pub(crate) place: &'static str,
+    /// The rows of all of the object.
+    pub(crate) rows: Vec<String>,
+    /// How many of its lines are equal to others.
+    pub(crate) duplicates: u64,
+    /// What is rejected of it.
+    pub(crate) rejected: Vec<Kept>,
+    /// Whether the odd thing itself gives rows.
+    pub(crate) is_read: bool,
+    /// Whether it is an input at all.
+    pub(crate) is_input: bool,
+}
+
+/// A rejected line as it is kept. The key is filled in where the object gets one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kept {
+    pub(crate) key: String,
+    pub(crate) line: u64,
+    pub(crate) offset: u64,
+    pub(crate) reason: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Odd {
+    /// The outcome in the words of the table.
+    pub(crate) fn outcome(&self) -> String {
+        let reason = self.rejected.last().map(|kept| kept.reason.as_str());
+        match (self.is_input, self.is_read, reason) {
+            (false, ..) => "no input".to_owned(),
+            (_, true, None) => "read".to_owned(),
+            (_, false, None) => "no line".to_owned(),
+            (_, true, Some(reason)) => format!("read in part {reason}"),
+            (_, false, Some(reason)) => format!("rejected {reason}"),
+        }
+    }
+}
+
+/// A line and its fate.
+struct Line {
+    bytes: Vec<u8>,
+    fate: Fate,
+}
+
+enum Fate {
+    /// It gives these rows.
+    Rows(Vec<String>),
+    /// It is rejected for this reason.
+    Rejected(&'static str),
+    /// It does not count.
+    NoLine,
+}
+
+type MakeLine = fn() -> Line;
+
+/// A line that gives one row besides its `log_id`.
+fn read(fields: impl AsRef<[u8]>, row: &str) -> Line {
+    shaped(&[br#"{"log_id":"odd","#, fields.as_ref(), b"}"].concat(), row)
+}
+
+fn shaped(bytes: &[u8], row: &str) -> Line {
+    Line { bytes: bytes.to_vec(), fate: Fate::Rows(vec![format!("log_id=odd {row}")]) }
+}
+
+fn rejected(bytes: impl AsRef<[u8]>, reason: &'static str) -> Line {
+    Line { bytes: bytes.as_ref().to_vec(), fate: Fate::Rejected(reason) }
+}
+
+fn no_json(bytes: impl AsRef<[u8]>) -> Line {
+    rejected(bytes, "NotJson")
+}
+
+fn no_line(bytes: &[u8]) -> Line {
+    Line { bytes: bytes.to_vec(), fate: Fate::NoLine }
+}
+
+/// A line one byte over the limit, of bytes that do not compress.
+fn too_long() -> Line {
+    let frame = br#"{"ip":""}"#.len();
+    rejected([br#"{"ip":""#, objects::noise(LINE_BYTES_MAX + 1 - frame).as_slice(), b"\"}"].concat(), "TooLong")
+}
+
+fn carriage_return_between() -> Line {
+    let bytes = b"{\"log_id\":\"odd\",\"type\":\"s\"}\r{\"log_id\":\"even\",\"type\":\"f\"}".to_vec();
+    Line { bytes, fate: Fate::Rows(vec!["log_id=odd type=s".to_owned(), "log_id=even type=f".to_owned()]) }
+}
+
+fn nested_deeply() -> Line {
+    let nested = "[".repeat(100_000) + &"]".repeat(100_000);
+    read(format!(r#""details":{nested}"#), &format!("details={nested}"))
+}
+
+/// In the order of the table.
+const LINES: &[(&str, MakeLine)] = &[
+    ("cut-short", || no_json(r#"{"log_id":"odd","type":"s""#)),
+    ("text", || no_json("just words")),
+    ("number", || no_json("12")),
+    ("null", || no_json("null")),
+    ("array", || no_json(r#"["odd","s"]"#)),
+    ("comma-missing", || no_json(r#"{"log_id":"odd" "type":"s"}"#)),
+    ("comma-at-end", || no_json(r#"{"log_id":"odd",}"#)),
+    ("single-quotes", || no_json("{'log_id':'odd'}")),
+    ("unquoted-key", || no_json(r#"{log_id:"odd"}"#)),
+    ("comment", || no_json(r#"{/* no */"log_id":"odd"}"#)),
+    ("raw-tab", || no_json("{\"log_id\":\"o\tdd\"}")),
+    ("raw-nul", || no_json("{\"log_id\":\"o\0dd\"}")),
+    ("not-utf-8-in-text", || read(b"\"type\":\"a\xffb\"", "type=a\u{fffd}b")),
+    ("not-utf-8-outside", || no_json(b"{\"log_id\":\"odd\"\xff}")),
+    ("too-long", too_long),
+    ("object-empty", || rejected("{}", "Empty")),
+    ("values-null", || rejected(r#"{"type":null}"#, "Empty")),
+    ("columns-none", || rejected(r#"{"tenant_name":"acme"}"#, "Empty")),
+    ("key-in-capitals", || read(r#""TYPE":"s""#, r#"extra={"TYPE":"s"}"#)),
+    ("key-twice", || read(r#""type":"s","type":"f""#, "type=f")),
+    ("key-twice-then-null", || read(r#""ip":"::1","type":"s","type":null"#, "ip=::1")),
+    ("text-after", || shaped(br#"{"log_id":"odd","type":"s"} and more"#, "type=s")),
+    ("object-after", || shaped(br#"{"log_id":"odd","type":"s"}{"type":"f"}"#, "type=s")),
+    ("blanks-around", || shaped(b" \t\0{\"log_id\":\"odd\",\"type\":\"s\"}\0 \t", "type=s")),
+    ("carriage-return-at-end", || shaped(b"{\"log_id\":\"odd\",\"type\":\"s\"}\r", "type=s")),
+    ("carriage-return-between", carriage_return_between),
+    ("mark-at-line", || no_json("\u{feff}{\"log_id\":\"odd\"}")),
+    ("lone-surrogates", || read(r#""type":"a\ud800b""#, "type=a?b")),
+    ("nul-escaped", || read(r#""type":"a\u0000b""#, "type=a\0b")),
+    ("number-1e400", || read(r#""type":1e400"#, "type=1e400")),
+    ("number-2-63", || read(r#""type":9223372036854775808"#, "type=9223372036854775808")),
+    ("nested-deeply", nested_deeply),
+    ("blank", || no_line(b"")),
+    ("blanks", || no_line(b" \t  ")),
+];
+
+/// Every input's name, in the order of the table.
+pub(crate) fn names() -> Vec<&'static str> {
+    LINES.iter().map(|(name, _)| *name).chain(objects::OBJECTS.iter().map(|(name, _)| *name)).collect()
+}
+
+/// The objects that an input makes of good lines: one, or one for each place that a line can stand in.
+pub(crate) fn odds(name: &str, good: &[String]) -> Vec<Odd> {
+    if let Some((_, make)) = objects::OBJECTS.iter().find(|(it, _)| *it == name) {
+        return vec![make(good)];
+    }
+    let (_, make) = LINES.iter().find(|(it, _)| *it == name).unwrap();
+    let places = [("first line", 0), ("middle line", good.len() / 2), ("last line", good.len())];
+    // First in the file, the mark is another input: `mark-at-object`.
+    let places = places.into_iter().filter(|(_, at)| name != "mark-at-line" || *at > 0);
+    places.map(|(place, at)| among(&make(), good, place, at)).collect()
+}
+
+/// The odd line among the good ones.
+fn among(line: &Line, good: &[String], place: &'static str, at: usize) -> Odd {
+    let (before, after) = good.split_at(at);
+    let mut text: Vec<u8> = before.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
+    let offset = text.len() as u64;
+    text.extend_from_slice(&line.bytes);
+    text.push(b'\n');
+    text.extend(after.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()));
+    let mut odd = objects::odd("NAME.gz", objects::gzip(&text), good.iter().map(|line| row_of_good(line)).collect());
+    (odd.place, odd.is_read) = (place, false);
+    match &line.fate {
+        Fate::Rows(rows) => {
+            odd.rows.extend(rows.iter().cloned());
+            odd.is_read = true;
+        }
+        Fate::Rejected(reason) => odd.rejected.push(objects::kept(at as u64 + 1, offset, reason, &line.bytes)),
+        Fate::NoLine => {}
+    }
+    odd
+}
