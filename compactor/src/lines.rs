@@ -17,8 +17,9 @@ pub const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len() + 1).
 /// Deflate copies at most 258 bytes at a time, and from 1 KB back or further at a cost of 11 bits or more: lines that
 /// repeat each other stay under 190:1, whatever they hold, and real ones come to 10 or 20.
 pub const RATIO_MAX: u64 = 200;
-/// Decompressed bytes below which the ratio tells nothing: a few lines may hold nothing but blanks.
-pub const RATIO_BYTES_MIN: u64 = 4 * LINE_BYTES_MAX as u64;
+/// Decompressed bytes below which the ratio tells nothing: one line or another may hold nothing but blanks. The shortest rows
+/// that these can be take 130 MB.
+pub const RATIO_BYTES_MIN: u64 = 2 * LINE_BYTES_MAX as u64;
 
 /// The endings of names by which Athena's readers tell codecs other than gzip, and `.xz`, which they take for text.
 const OTHER_CODECS: [&str; 8] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".xz", ".zst"];

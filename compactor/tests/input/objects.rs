@@ -136,7 +136,7 @@ fn gzip_checksum(good: &[String]) -> Odd {
 
 fn bomb_of_one_line(_: &[String]) -> Odd {
     let body = gzip(&vec![b'x'; 2 * RATIO_BYTES_MIN as usize]);
-    let stopped = 4 * PIECE_BYTES_MAX;
+    let stopped = 2 * PIECE_BYTES_MAX;
     let rejected = vec![kept(1, 0, "TooLong", &vec![b'x'; stopped]), kept(1, stopped as u64, "ZipBomb", b"")];
     Odd { rejected, ..nothing("NAME.gz", body) }
 }
