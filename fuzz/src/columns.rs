@@ -1,0 +1,102 @@
+//! Envelope → line → row, against a reading of the same text as a tree.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use log_format::{COLUMNS, Kind, LINE_BYTES_MAX, LineError, read_line};
+use serde_json::{Map, Value};
+
+use crate::batch::{Fate, RESPONSE_BYTES_MAX, Record, answer};
+use crate::record::line as line_of;
+
+/// Wherever serde_json reads an envelope as a tree, its line holds what the tree does.
+pub fn record(bytes: &[u8]) {
+    let found = line_of(bytes);
+    if let Ok(line) = &found {
+        assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
+        assert!(line.len() <= LINE_BYTES_MAX);
+        assert!(read_line(&line[..line.len() - 1]).is_ok());
+    }
+    let Ok(envelope) = serde_json::from_slice::<Value>(bytes) else { return };
+    let Some(event) = envelope.pointer("/detail/data").and_then(Value::as_object) else {
+        assert!(found.is_err());
+        return;
+    };
+    let Ok(line) = found else { return };
+    let line: Map<String, Value> = serde_json::from_slice(&line).expect("a line is an object");
+    for column in COLUMNS.iter().filter(|column| column.kind != Kind::Rest) {
+        let own = event.get(column.source).filter(|value| !value.is_null());
+        let fallback = envelope.pointer("/detail/log_id").filter(|value| !value.is_null());
+        let value = if column.name == "log_id" { own.or(fallback) } else { own };
+        assert_eq!(line.contains_key(column.name), value.is_some(), "{}", column.name);
+        if let Some(value) = value {
+            let text = line[column.name].as_str().expect("a column is a text");
+            assert!(shows(text, value, column.kind), "{}: {text} for {value}", column.name);
+        }
+    }
+    let known = |name: &str| COLUMNS.iter().any(|column| column.kind != Kind::Rest && column.source == name);
+    let rest: Map<String, Value> =
+        event.iter().filter(|(name, _)| !known(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let extra = line
+        .get("extra")
+        .map(|text| serde_json::from_str::<Map<String, Value>>(text.as_str().expect("extra is a text")));
+    assert_eq!(extra.transpose().expect("extra is an object").unwrap_or_default(), rest);
+}
+
+/// Is `text` what a column of that kind holds for a value?
+fn shows(text: &str, value: &Value, kind: Kind) -> bool {
+    match (value, kind) {
+        (Value::String(it), Kind::Text) => it == text,
+        _ => serde_json::from_str::<Value>(text).is_ok_and(|it| it == *value),
+    }
+}
+
+/// Wherever serde_json reads a line as a map, its columns are the map's.
+pub fn line(bytes: &[u8]) {
+    if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return;
+    }
+    let found = read_line(bytes);
+    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return };
+    let shown = |name: &str| fields.get(name).filter(|value| !value.is_null());
+    let row = match found {
+        Ok(row) => row,
+        Err(LineError::Empty) => return assert!(COLUMNS.iter().all(|column| shown(column.name).is_none())),
+        Err(error) => panic!("{error}"),
+    };
+    let leftover = fields.keys().any(|name| COLUMNS.iter().all(|column| column.name != name));
+    for (column, text) in COLUMNS.iter().zip(&row) {
+        match (shown(column.name), text.as_deref()) {
+            // What has no column is folded in.
+            _ if column.kind == Kind::Rest && leftover => folded(&fields, text.as_deref()),
+            (None, None) => {}
+            // The event's own `extra`, as the predecessor left it at the top, becomes a field of ours.
+            (Some(_), Some(text)) if column.kind == Kind::Rest => assert!(!text.is_empty() || fields["extra"] == ""),
+            (Some(value), Some(text)) => assert!(shows(text, value, Kind::Text), "{}: {text}", column.name),
+            (value, text) => panic!("{}: {text:?} for {value:?}", column.name),
+        }
+    }
+}
+
+fn folded(fields: &Map<String, Value>, extra: Option<&str>) {
+    let extra: Map<String, Value> = serde_json::from_str(extra.expect("something is left over")).expect("an object");
+    for (name, value) in fields.iter().filter(|(name, _)| COLUMNS.iter().all(|column| column.name != *name)) {
+        assert_eq!(extra.get(name), Some(value), "{name}");
+    }
+}
+
+/// Every record is answered once, in order, with its line or itself, and all fits into a response.
+pub fn batch(bytes: &[u8]) {
+    let parts: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let ids: Vec<String> = (0..parts.len()).map(|number| number.to_string()).collect();
+    let records: Vec<Record<'_>> = ids.iter().zip(&parts).map(|(id, data)| Record { id, data }).collect();
+    let (response, report) = answer(&records, line_of);
+    assert!(serde_json::to_string(&response).expect("a response is JSON").len() <= RESPONSE_BYTES_MAX);
+    assert_eq!(response.records.len(), records.len());
+    assert_eq!(report.ok + report.failed_total(), records.len() as u64);
+    for (answer, record) in response.records.iter().zip(&records) {
+        let data = STANDARD.decode(&answer.data).expect("an answer is base64");
+        let line = line_of(record.data);
+        assert_eq!((answer.record_id.as_str(), answer.result == Fate::Ok), (record.id, line.is_ok()));
+        assert_eq!(data, line.unwrap_or(record.data.to_vec()));
+    }
+}
