@@ -52,7 +52,7 @@ pub struct Text<'a>(Inner<'a>);
 #[derive(Debug)]
 enum Inner<'a> {
     Plain(&'a [u8]),
-    Gzip(Members<'a>),
+    Gzip(Box<Members<'a>>),
 }
 
 impl<'a> Text<'a> {
@@ -65,7 +65,7 @@ impl<'a> Text<'a> {
             return Ok(Text(Inner::Plain(object)));
         }
         if gzip {
-            return Ok(Text(Inner::Gzip(Members::new(object))));
+            return Ok(Text(Inner::Gzip(Box::new(Members::new(object)))));
         }
         if OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) {
             return Err(Unread::UnsupportedCodec);
