@@ -26,6 +26,7 @@
 //! C6: the manifest changes only by conditional write, and no two versions have the same bytes.
 //! C7: the same inputs give the same bytes.
 //! C8: nothing shrinks Parquet by itself.
+//! C9: whatever lies in an hour, its rows are there, and what is no row is kept to the byte and counted.
 
 pub mod bucket;
 pub mod clock;
