@@ -21,13 +21,15 @@ pub const RATIO_MAX: u64 = 200;
 /// that these can be take 130 MB.
 pub const RATIO_BYTES_MIN: u64 = 2 * LINE_BYTES_MAX as u64;
 
-/// The endings of names by which Athena's readers tell codecs other than gzip, and `.xz`, which they take for text.
-const OTHER_CODECS: [&str; 8] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".xz", ".zst"];
+/// The endings of names by which Athena's reader tells codecs other than gzip.
+const OTHER_CODECS: [&str; 7] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".zst"];
+/// What xz begins with. Athena's reader has no ending for it and takes it for text, so what is text under `.xz` is read.
+const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
 
 /// Why nothing of an object is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
-    /// Its name ends like that of another codec than gzip.
+    /// Its name ends like that of another codec than gzip, or it is xz.
     #[error("object is compressed by another codec than gzip")]
     UnsupportedCodec,
     /// It is gzip but its name does not say so: Athena takes it for text, and shows nothing of it.
@@ -67,7 +69,7 @@ impl<'a> Text<'a> {
         if gzip {
             return Ok(Text(Inner::Gzip(Box::new(Members::new(object)))));
         }
-        if OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) {
+        if OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) || object.starts_with(XZ_MAGIC) {
             return Err(Unread::UnsupportedCodec);
         }
         match object.starts_with(GZIP_MAGIC) {
@@ -255,6 +257,8 @@ mod tests {
         assert_eq!(opened("a", GZIP_MAGIC), "UnnamedGzip");
         assert_eq!(opened("a.gzip", GZIP_MAGIC), "UnnamedGzip");
         assert_eq!(opened("a.json", b"{}"), "plain");
+        assert_eq!(opened("a.xz", XZ_MAGIC), "UnsupportedCodec");
+        assert_eq!(opened("a.xz", b"{}"), "plain");
         for ending in OTHER_CODECS {
             assert_eq!(opened(&format!("a{ending}"), b"{}"), "UnsupportedCodec");
             assert_eq!(opened(&format!("a{ending}"), b""), "plain");
