@@ -1,5 +1,4 @@
 //! The compactor Lambda.
-#![recursion_limit = "256"]
 #![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 // The handler's future is the whole compactor; alone, without the workspace's features, its layout is nested deeper.
 #![recursion_limit = "256"]

@@ -14,19 +14,45 @@ use serde_json::value::RawValue;
 /// The values of the columns, in their order.
 pub(super) type Values = [Option<String>; COLUMNS.len()];
 
-/// How much of an object is decompressed at once. Of a broken member both readers then give up the same bytes.
-const CHUNK_BYTES: usize = 128 << 10;
+/// What other codecs' names end in, as docs/bad-input.md has it.
+const OTHER_CODECS: [&str; 7] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".zst"];
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+const XZ: &[u8] = b"\xfd7zXZ\0";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// An object that decompresses to more is given up at some line that no second reader can find.
+const RATIO_MAX: usize = 200;
+const RATIO_BYTES_MIN: usize = 2 * LINE_BYTES_MAX;
+
+/// An object whose lines cannot be compared: it decompresses to so much that the compactor gave it up on the way.
+#[derive(Debug)]
+pub(super) struct GivenUp;
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it decompresses to more than {RATIO_MAX} times its size, so that not all of its lines were read")
+    }
+}
 
 /// Hands each line's values to `take`; none for a line that is no row and has to be among the rejected.
-pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>)) {
-    let (text, broken) = match key.ends_with(".gz") && !object.is_empty() {
-        true => decompressed(object),
-        false => (object.to_vec(), false),
-    };
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
-    // What stands after the last line feed of a broken member is one line, however little of it there is.
-    let end = if broken { text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { text.len() };
-    for line in text[..end].split(|byte| matches!(byte, b'\n' | b'\r')) {
+pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>)) -> Result<(), GivenUp> {
+    let unmarked = object.strip_prefix(BYTE_ORDER_MARK).unwrap_or(object);
+    let is_text = unmarked.trim_ascii_start().starts_with(b"{");
+    let is_gzip = key.ends_with(".gz") && !object.is_empty() && !is_text;
+    let other_codec = OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) && !object.is_empty();
+    if !is_gzip && (other_codec || object.starts_with(XZ) || object.starts_with(GZIP) && !key.ends_with(".gz")) {
+        take(None);
+        return Ok(());
+    }
+    let (text, broken) = if is_gzip { decompressed(object) } else { (object.to_vec(), false) };
+    if text.len() > RATIO_BYTES_MIN && text.len() / RATIO_MAX > object.len() {
+        return Err(GivenUp);
+    }
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    // What stands after the last line's end of a broken member is one line, however little of it there is.
+    let end = if broken { text.iter().rposition(is_end).map_or(0, |at| at + 1) } else { text.len() };
+    for line in text[..end].split(is_end) {
         if !line.trim_ascii().is_empty() {
             take(values(line));
         }
@@ -34,19 +60,19 @@ pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>
     if broken {
         take(None);
     }
+    Ok(())
 }
 
-/// What can be decompressed, and whether it broke off.
+/// What can be decompressed, to the last byte before a break, and whether it broke off.
 fn decompressed(object: &[u8]) -> (Vec<u8>, bool) {
-    let mut decoder = MultiGzDecoder::new(object);
-    let (mut text, mut chunk) = (Vec::new(), vec![0; CHUNK_BYTES]);
-    loop {
-        match decoder.read(&mut chunk) {
-            Ok(0) => return (text, false),
-            Ok(count) => text.extend_from_slice(&chunk[..count]),
-            Err(_) => return (text, true),
-        }
+    let mut text = Vec::new();
+    if MultiGzDecoder::new(object).read_to_end(&mut text).is_ok() {
+        return (text, false);
     }
+    // A reader drops what it has decompressed into a buffer when the break comes in it; so one byte at a time.
+    text.clear();
+    text.extend(MultiGzDecoder::new(object).bytes().map_while(Result::ok));
+    (text, true)
 }
 
 /// The row of a line; none where it is not one.
@@ -199,7 +225,8 @@ mod tests {
             };
             let row = |values: Values| COLUMNS.iter().zip(values).filter_map(pair).collect::<Vec<_>>().join(" ");
             found.push(values.map_or("-".to_string(), row));
-        });
+        })
+        .unwrap();
         found
     }
 
@@ -243,7 +270,19 @@ mod tests {
         assert_eq!(lines("a.gz", b""), [""; 0]);
         let whole = gzip(&format!("{s}\n{s}\n"));
         assert_eq!(lines("a.gz", &whole[..whole.len() - 4]), ["type=s", "type=s", "-"]);
+        assert_eq!(lines("a.gz", &whole[..whole.len() - 9]), ["type=s", "-"]);
         assert_eq!(lines("a.gz", b"no gzip"), ["-"]);
+    }
+
+    #[test]
+    fn tells_compression_as_the_docs_say() {
+        let text = "{\"type\":\"s\"}\n";
+        assert_eq!(lines("a.gz", text.as_bytes()), ["type=s"], "plain lines under .gz");
+        assert_eq!(lines("a", &gzip(text)), ["-"], "gzip that its name doesn't tell");
+        assert_eq!(lines("a.zst", text.as_bytes()), ["-"]);
+        assert_eq!(lines("a.xz", XZ), ["-"]);
+        let bomb = gzip(&"x".repeat(RATIO_BYTES_MIN + 1));
+        assert!(read("a.gz", &bomb, |_| panic!("nothing is compared")).is_err());
     }
 
     /// Of every line in the fixtures both readers make the same row.
