@@ -270,6 +270,7 @@ mod tests {
         assert_eq!(lines("a.gz", b""), [""; 0]);
         let whole = gzip(&format!("{s}\n{s}\n"));
         assert_eq!(lines("a.gz", &whole[..whole.len() - 4]), ["type=s", "type=s", "-"]);
+        let whole = gzip(&format!("{s}\n{{\"type\":\"f\"}}\n"));
         assert_eq!(lines("a.gz", &whole[..whole.len() - 9]), ["type=s", "-"]);
         assert_eq!(lines("a.gz", b"no gzip"), ["-"]);
     }
