@@ -71,7 +71,10 @@ fn decompressed(object: &[u8]) -> (Vec<u8>, bool) {
     }
     // A reader drops what it has decompressed into a buffer when the break comes in it; so one byte at a time.
     text.clear();
-    text.extend(MultiGzDecoder::new(object).bytes().map_while(Result::ok));
+    let (mut decoder, mut byte) = (MultiGzDecoder::new(object), [0]);
+    while let Ok(1) = decoder.read(&mut byte) {
+        text.extend(byte);
+    }
     (text, true)
 }
 
