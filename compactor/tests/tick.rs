@@ -3,6 +3,7 @@
 
 mod support;
 
+use aws_sdk_glue::types::{PartitionInput, StorageDescriptor};
 use catalog::PARQUET;
 use compactor::hours::{Request, Scope};
 use compactor::tick::Tick;
@@ -63,6 +64,21 @@ async fn an_object_in_an_old_hour_that_never_had_one_is_found_by_the_rota() {
 /// A request for [`HOUR`] by its name.
 fn asked() -> Request {
     Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false }
+}
+
+/// As the predecessor's were: a descriptor of its own, and no slash at the location's end.
+#[tokio::test]
+async fn a_partition_that_somebody_else_registered_is_kept_as_it_is() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    let storage = StorageDescriptor::builder().location(format!("s3://{}/logs/2026/06/01/05", support::BUCKET)).build();
+    let partition = PartitionInput::builder().set_values(Some(hour(OLD).partition_values().into()));
+    let create = world.glue.create_partition().database_name("logs").table_name(catalog::JSON);
+    create.partition_input(partition.storage_descriptor(storage).build()).send().await.unwrap();
+    let before = world.catalog.partitions(catalog::JSON, hour(OLD)).await.unwrap();
+    world.tick(&at("2026-11-20T15")).await;
+    assert_eq!(world.catalog.partitions(catalog::JSON, hour(OLD)).await.unwrap(), before);
+    assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
 }
 
 async fn drop_partition(world: &World, of: &str) {

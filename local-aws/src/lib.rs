@@ -9,8 +9,9 @@
 //!
 //! Its invariants A1 to A5 stand in docs/architecture.md.
 //!
-//! Absent by design: access control (any credentials will do, or none), the verification of signatures, versions, tags, ACLs, encryption; in Glue all but databases, tables and
-//! partitions. A folder belongs to one process at a time.
+//! Absent by design: access control (any credentials will do, or none) and the verification of signatures, versions of
+//! objects, tags, ACLs, encryption; in Glue all but databases, tables and their versions, partitions and column statistics.
+//! A folder belongs to one process at a time.
 
 mod chunked;
 mod connector;
