@@ -72,6 +72,14 @@ fn presto_type(hive_type: &str) -> &str {
     if hive_type == "string" { "varchar" } else { hive_type }
 }
 
+/// The cut of a view stored in Glue; none where its text is not what we would write.
+pub fn cut_of(table: &Table) -> Option<Hour> {
+    let text = stored_sql(table)?;
+    let date = text.split("DATE '").nth(1)?.get(..10)?;
+    let hour = text.split("\"hour\" <= '").nth(1)?.get(..2)?;
+    Hour::from_parts(date, hour).filter(|cut| sql(*cut) == text)
+}
+
 /// The query of a view stored in Glue, anybody's; none where the table is no view.
 pub fn stored_sql(table: &Table) -> Option<String> {
     let text = table.view_original_text()?.strip_prefix("/* Presto View: ")?.strip_suffix(" */")?;

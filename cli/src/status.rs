@@ -169,7 +169,9 @@ fn refusal_text(reason: &Refusal) -> String {
         Refusal::InputGone { objects } => format!("left: {objects} gone"),
         Refusal::Deadly { deaths } => format!("left: {deaths} died"),
         Refusal::TooLarge { .. } => "left: too large".to_string(),
-        Refusal::Unfinished | Refusal::Contended | Refusal::InputChanging | Refusal::NoTime => "unfinished".to_string(),
+        Refusal::Unfinished { .. } | Refusal::Contended | Refusal::InputChanging | Refusal::NoTime => {
+            "unfinished".to_string()
+        }
     }
 }
 

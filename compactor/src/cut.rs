@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use catalog::{CatalogError, Pointer};
+use catalog::{CatalogError, Pointer, view};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
@@ -50,11 +50,15 @@ impl Compactor {
         let view = self.catalog.view().await?;
         let (stored, condition) = self.read_cut().await?;
         let limit = Hour::of(run.clock.now() - self.limits.cut_lag()).back(1);
-        let (reachable, waits_for) = match limit > stored {
-            true => self.reachable(stored, limit, run).await?,
-            false => (stored, None),
+        // A run may have moved the cut and not the view. Objects that came since into hours between the two are shown
+        // from JSON; the view follows only as far as Parquet has them.
+        let shown = view.as_ref().and_then(view::cut_of).map_or(stored, |shown| shown.min(stored));
+        let (reachable, waits_for) = match limit > shown {
+            true => self.reachable(shown, limit, run).await?,
+            false => (shown, None),
         };
-        let cut = if reachable > stored { self.write_cut(reachable, &condition, run).await? } else { stored };
+        let stored = if reachable > stored { self.write_cut(reachable, &condition, run).await? } else { stored };
+        let cut = stored.min(reachable).max(shown);
         run.clock.may_write().map_err(HourError::from)?;
         self.catalog.set_view(view.as_ref(), cut).await?;
         Ok(Moved { cut, waits_for })

@@ -160,10 +160,25 @@ impl Compactor {
                 Plan::Nothing { reason, .. } => return self.settle(stored, run, Outcome::Nothing(reason)).await,
                 Plan::Leave { reason, .. } => return self.settle(stored, run, Outcome::Left(reason)).await,
             };
-            let attempt = format!("{}-{beginning}", run.nonce);
-            last = match self.compact(hour, &attempt, inputs, stored, run).await? {
+            // A run may come to an hour twice, and no folder's name is used again.
+            let number = if turn == Turn::First { beginning } else { BEGINNINGS_MAX + beginning };
+            let attempt = format!("{}-{number}", run.nonce);
+            let ended = match self.compact(hour, &attempt, inputs, stored, run).await {
+                Ok(ended) => ended,
+                Err(error) => {
+                    // What is no longer wanted is collected all the same; the error is what is told.
+                    if let Ok(stored) = self.read_manifest(hour, run).await {
+                        let _ = self.settle(stored, run, Outcome::Left(Refusal::Contended)).await;
+                    }
+                    return Err(error);
+                }
+            };
+            last = match ended {
                 Ended::Committed(stored, outcome) => return self.settle(*stored, run, outcome).await,
-                Ended::With(outcome) => return Ok(outcome),
+                Ended::With(outcome) => {
+                    let stored = self.read_manifest(hour, run).await?;
+                    return self.settle(stored, run, outcome).await;
+                }
                 Ended::Again(reason) => Ok(Outcome::Left(reason)),
                 Ended::Unclaimed(error) => Err(error),
             };

@@ -233,7 +233,10 @@ impl Manifest {
     pub fn collectable(&self, now: DateTime<Utc>, live_named_since: Option<DateTime<Utc>>) -> Vec<Attempt> {
         let over = |time: DateTime<Utc>| now - time >= TimeDelta::hours(GRACE_HOURS);
         let no_reader = live_named_since.is_some_and(over);
-        let due = self.retired.iter().filter(|folder| over(folder.retired_at) && (no_reader || !folder.was_live));
+        let live = self.live_attempt();
+        let due = self.retired.iter().filter(|folder| {
+            over(folder.retired_at) && (no_reader || !folder.was_live) && live != Some(folder.attempt.as_str())
+        });
         due.map(|folder| folder.attempt.clone()).collect()
     }
 

@@ -123,7 +123,10 @@ pub enum Refusal {
     /// Another run claimed the hour a moment ago.
     Claimed,
     /// A run claimed the hour and has not come back; it is tried after all others.
-    Unfinished,
+    Unfinished {
+        /// How many such runs are known of.
+        attempts: usize,
+    },
     /// Too many runs have not come back from it; it is tried once a day.
     Deadly {
         /// How many.
@@ -187,7 +190,9 @@ fn refusal(seen: &Seen, now: DateTime<Utc>, limits: &Limits, turn: Turn) -> Opti
         return Some(Refusal::Claimed);
     }
     match turn {
-        Turn::First if *deaths > 0 || !claims.is_empty() => return Some(Refusal::Unfinished),
+        Turn::First if *deaths > 0 || !claims.is_empty() => {
+            return Some(Refusal::Unfinished { attempts: *deaths as usize + claims.len() });
+        }
         Turn::Last if *deaths >= DEATHS_MAX && younger(TimeDelta::hours(DEADLY_HOURS)) => {
             return Some(Refusal::Deadly { deaths: *deaths });
         }
@@ -245,7 +250,9 @@ impl fmt::Display for Refusal {
                  carry their deletion through with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
             ),
             Refusal::Claimed => f.write_str("another run is at work on it"),
-            Refusal::Unfinished => f.write_str("a run began it and has not come back; it is tried after all others"),
+            Refusal::Unfinished { .. } => {
+                f.write_str("a run began it and has not come back; it is tried after all others")
+            }
             Refusal::Deadly { deaths } => write!(
                 f,
                 "{deaths} runs began it and have not come back; it is tried once a day, or now on a bigger machine with \

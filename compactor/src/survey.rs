@@ -21,6 +21,8 @@ pub(crate) struct Survey {
     pub(crate) astray: Vec<Hour>,
     /// The hours that have a partition of the JSON table.
     pub(crate) registered: HashSet<Hour>,
+    /// The hours beyond the cut that have objects and no such partition, open ones too. Only of a tick.
+    pub(crate) unregistered: Vec<Hour>,
 }
 
 /// Why nothing could be known.
@@ -54,7 +56,7 @@ impl Compactor {
         let with_objects = self.inputs_by_hour(from, to).await?.into_keys();
         let hours: BTreeSet<Hour> = with_objects.chain(self.hours_with_manifest(from, to).await?).collect();
         let registered = self.catalog.json_hours(from).await?.into_iter().collect();
-        Ok(Survey { hours: hours.into_iter().collect(), astray: Vec::new(), registered })
+        Ok(Survey { hours: hours.into_iter().collect(), registered, ..Survey::default() })
     }
 
     /// `from` and `to` bound the look-back window.
@@ -66,8 +68,13 @@ impl Compactor {
         let manifests = self.manifest_etags().await?;
         let pointers = self.catalog.parquet_pointers(Hour::EPOCH).await?;
         let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH).await?.into_iter().collect();
-        let (cut, _) = self.read_cut().await?;
-        let with_objects: BTreeSet<Hour> = self.inputs_by_hour(cut.next().min(from), to).await?.into_keys().collect();
+        let cut = self.cut_or_epoch().await?;
+        let end = Hour::of(run.clock.now()).next();
+        let mut with_objects: BTreeSet<Hour> =
+            self.inputs_by_hour(cut.next().min(from), end).await?.into_keys().collect();
+        let unregistered = with_objects.difference(&registered.iter().copied().collect()).copied().collect();
+        // What follows is of closed hours.
+        with_objects.split_off(&to);
         let astray = astray(&manifests, &pointers);
         let window = with_objects.iter().chain(manifests.keys()).filter(|hour| (from..to).contains(hour));
         let window: BTreeSet<Hour> = window.copied().collect();
@@ -76,7 +83,7 @@ impl Compactor {
         let backlog = with_objects.iter().filter(uncommitted).copied();
         let mut known = HashSet::new();
         let hours = window.into_iter().chain(rota).chain(backlog).filter(|hour| known.insert(*hour)).collect();
-        Ok(Survey { hours, astray: astray.into_iter().collect(), registered })
+        Ok(Survey { hours, astray: astray.into_iter().collect(), registered, unregistered })
     }
 
     /// The hours before `end` whose turn it is and that have objects or a manifest. One call for each of the former, and
@@ -100,10 +107,25 @@ impl Compactor {
         Ok(found)
     }
 
-    /// The first hour from `hour` on that has objects.
+    /// The first hour from `hour` on that has objects. A key that is in no hour is passed over.
     async fn next_hour(&self, hour: Hour) -> Result<Option<Hour>, BucketError> {
-        let key = self.bucket.first_key(layout::LOGS, &layout::json_prefix(hour)).await?;
-        Ok(key.and_then(|key| layout::hour_of_log(&key)))
+        let mut after = layout::json_prefix(hour);
+        while let Some(key) = self.bucket.first_key(layout::LOGS, &after).await? {
+            if let Some(hour) = layout::hour_of_log(&key) {
+                return Ok(Some(hour));
+            }
+            after = key;
+        }
+        Ok(None)
+    }
+
+    /// The cut; where it is not readable every hour is beyond it, and whoever moves it says what is wrong.
+    async fn cut_or_epoch(&self) -> Result<Hour, CutError> {
+        match self.read_cut().await {
+            Ok((cut, _)) => Ok(cut),
+            Err(CutError::NotACut(_)) => Ok(Hour::EPOCH),
+            Err(error) => Err(error),
+        }
     }
 
     /// The ETag of every hour's manifest.

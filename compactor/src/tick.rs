@@ -112,8 +112,8 @@ impl Compactor {
         for (done, hour) in survey.hours.iter().enumerate() {
             progress(done, survey.hours.len());
             let outcome = self.look_in(&survey, *hour, Turn::First, run).await;
-            if outcome == Outcome::Left(Refusal::Unfinished) {
-                put_off.push(*hour);
+            if let Outcome::Left(Refusal::Unfinished { attempts }) = outcome {
+                put_off.push((attempts, *hour));
             }
             // Most of the rota's hours have never held anything.
             if outcome != Outcome::Nothing(Rest::NoObjects) {
@@ -122,9 +122,10 @@ impl Compactor {
         }
         progress(survey.hours.len(), survey.hours.len());
         let mut cut = self.cut_of_tick(run).await;
-        // Last, and after the cut: one of these may end the process.
+        // Last, and after the cut: one of these may end the process. Those that did so least often come first.
+        put_off.sort_unstable();
         let turn = if run.request.scope == Scope::Tick { Turn::Last } else { Turn::Asked };
-        for hour in put_off {
+        for (_, hour) in put_off {
             let outcome = self.look_in(&survey, hour, turn, run).await;
             if matches!(outcome, Outcome::Compacted { .. }) {
                 cut = self.cut_of_tick(run).await.or(cut);
@@ -137,6 +138,14 @@ impl Compactor {
     /// Makes the partitions that have gone astray follow their manifests, whatever lost them.
     async fn sweep(self: &Arc<Self>, survey: &Survey, run: &Arc<Run>, outcomes: &mut BTreeMap<Hour, Outcome>) {
         let kept_back = run.clock.left() * SWEEP_PERCENT_LEFT / 100;
+        for &hour in &survey.unregistered {
+            if run.clock.left() < kept_back {
+                return;
+            }
+            let (compactor, of_task) = (Arc::clone(self), Arc::clone(run));
+            let registered = in_a_task(run, async move { compactor.register(hour, &of_task).await }).await;
+            outcomes.insert(hour, registered);
+        }
         for &hour in &survey.astray {
             if run.clock.left() < kept_back {
                 return;
@@ -145,6 +154,13 @@ impl Compactor {
             let righted = in_a_task(run, async move { compactor.right(hour, &of_task).await }).await;
             outcomes.insert(hour, righted);
         }
+    }
+
+    /// Registers an hour whose notification was lost, or that was adopted, so that the view shows its JSON at once.
+    async fn register(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        run.clock.may_write()?;
+        self.catalog.ensure_json_partition(hour).await?;
+        Ok(Outcome::Righted)
     }
 
     /// Makes one partition follow its manifest.

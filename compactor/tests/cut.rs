@@ -73,3 +73,22 @@ async fn a_name_that_is_taken_stops_the_view_and_nothing_else() {
     assert!(failures[0].contains("logs.auth0_logs is a table that is not ours"), "{failures:?}");
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 type=s"]);
 }
+
+/// A run that died between the cut and the view must not make a later one show less.
+#[tokio::test]
+async fn the_view_follows_only_as_far_as_parquet_has_what_it_shows() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
+    world.put("manifests/cut.json", br#"{"cut":"2026-11-20T16"}"#.to_vec()).await;
+    world.put_lines(HOUR, "2", &[r#"{"log_id":"2","type":"s"}"#]).await;
+    let before = world.athena().await;
+    assert_eq!(before[&hour(HOUR)].len(), 2, "shown from JSON");
+    let claimed = world.manifest(HOUR).await.claimed("other", "2026-11-20T20:19:00Z".parse().unwrap());
+    world.put("manifests/2026/11/20/13.json", claimed.to_json().unwrap()).await;
+    let tick = world.tick("2026-11-20T20:20:00Z").await;
+    assert_eq!(tick.cut.unwrap().unwrap().cut, hour("2026-11-20T12"), "another run is at work on the hour after it");
+    assert_eq!(world.athena().await, before);
+    check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
+    assert_eq!(world.athena().await, before);
+}

@@ -20,7 +20,7 @@ async fn an_hour_becomes_parquet_once_it_has_closed() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[B, A, "no line", A]).await;
     world.put_lines(HOUR, "2", &[A, r#"{"log_id":"2","user_id":"b","type":"fp"}"#]).await;
-    assert_eq!(shown(&world.tick("2026-11-20T14:19:59Z").await), [""; 0]);
+    assert_eq!(shown(&world.tick("2026-11-20T14:19:59Z").await), ["2026-11-20T13 righted"], "registered, no more");
     let tick = world.tick(CLOSED).await;
     assert_eq!(shown(&tick), ["2026-11-20T13 6 lines, 3 rows, 2 duplicates, 1 collisions, 1 rejected"]);
     let rows = ["log_id=1 user_id=a type=s", "log_id=2 user_id=b type=f", "log_id=2 user_id=b type=fp"];

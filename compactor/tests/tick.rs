@@ -265,3 +265,41 @@ async fn c_rebuild_gives_the_same_bytes_from_the_record_alone() {
     assert_eq!(files().await, before);
     check_whole(&world, "rebuilt").await;
 }
+
+#[tokio::test]
+async fn the_sweep_registers_what_lies_beyond_the_cut_before_any_hour_is_done() {
+    let world = world().await;
+    // The cut waits here, and the compactor can't tell what is live.
+    world.put_lines("2026-11-10T05", "1", &[A]).await;
+    world.put("manifests/2026/11/10/05.json", b"broken".to_vec()).await;
+    world.put_lines("2026-11-12T05", "1", &[A]).await;
+    world.put_lines("2026-11-20T15", "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    check_whole(&world, "an open hour, too").await;
+    world.glue.delete_database().name("logs").send().await.unwrap();
+    world.tick(&at("2026-11-20T15")).await;
+    check_whole(&world, "between the cut and the window").await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_in_no_hour_does_not_end_the_rota() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.tick(&at("2026-11-20T20")).await;
+    for key in ["logs/0", "logs/2026/06/01/0", "logs/2026/06/01/04", "logs/2026/05/x"] {
+        world.put(key, b"no log".to_vec()).await;
+    }
+    world.put_lines(OLD, "1", &[A]).await;
+    assert!((1..=84).contains(&ticks_until(&world, "2026-11-20T21", &[ROW_A]).await));
+}
+
+#[tokio::test]
+async fn a_broken_cut_stops_the_cut_alone() {
+    let world = world().await;
+    world.put("manifests/cut.json", b"broken".to_vec()).await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    let tick = world.tick(&at("2026-11-20T20")).await;
+    assert_eq!(tick.failures().len(), 1, "{:?}", tick.failures());
+    assert!(tick.failures()[0].contains("manifests/cut.json is not ours"), "{:?}", tick.failures());
+    assert_eq!(world.parquet_rows(HOUR).await, [ROW_A]);
+}

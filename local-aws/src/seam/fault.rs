@@ -20,7 +20,8 @@ pub enum Fault {
     Torn,
     /// It is carried out and rightly answered, but the answer takes so long.
     Slow(Duration),
-    /// It is never answered, and carried out so much later, when nobody waits for it any more.
+    /// It is never answered, and carried out so much later, when nobody waits for it any more; by a task that lives as
+    /// long as the runtime does.
     Late(Duration),
     /// One entry of a batch is not carried out and reported as failed: that of this number, modulo their count. Where
     /// there is no batch, nothing happens.
