@@ -65,7 +65,7 @@ fn stack(data: &Path) -> Stack {
         if let Ok(stack) = open() {
             return stack;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     open().unwrap()
 }

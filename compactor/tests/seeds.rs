@@ -308,17 +308,21 @@ impl Schedule {
         let looked_back_on = log_format::Hour::of(self.now - TimeDelta::hours(40));
         let young = |rows: &Rows| rows.clone().split_off(&looked_back_on);
         assert_eq!(young(&self.seen), young(&truth), "{}", self.told("in the end"));
+        self.wait_for_the_rota(&truth).await;
+        assert_eq!(self.seen, truth, "{}", self.told("after a turn of the rota"));
+        let ids: BTreeSet<&str> = truth.values().flatten().map(|row| row.split(' ').next().unwrap()).collect();
+        assert_eq!(ids.len() as u64, self.events, "{}: an event is not under logs/", self.told("in the end"));
+    }
+
+    async fn wait_for_the_rota(&mut self, truth: &Rows) {
         for number in 0..ROTA_TICKS {
-            if self.seen == truth {
-                break;
+            if self.seen == *truth {
+                return;
             }
             self.pass(TimeDelta::hours(1));
             self.tick(&format!("rota {number}")).await;
             self.read(&format!("rota tick {number}")).await;
         }
-        assert_eq!(self.seen, truth, "{}", self.told("after a turn of the rota"));
-        let ids: BTreeSet<&str> = truth.values().flatten().map(|row| row.split(' ').next().unwrap()).collect();
-        assert_eq!(ids.len() as u64, self.events, "{}: an event is not under logs/", self.told("in the end"));
     }
 
     fn told(&self, when: &str) -> String {
