@@ -21,15 +21,15 @@ impl LocalAws {
         match seam::glue_name(&request).map(str::to_owned) {
             Some(name) => {
                 let input = glue::input(request.into_body()).await?;
-                let call = seam::of_glue(&self.caller, &name, &input);
+                let call = self.is_watched().then(|| seam::of_glue(&self.caller, &name, &input));
                 self.pass(call, move |entry| async move { aws.services.glue.answer(&name, &input, entry) }.boxed())
                     .await
             }
             None => {
-                if seam::is_batch_delete(&request) {
+                if self.is_watched() && seam::is_batch_delete(&request) {
                     request.body_mut().store_all_limited(DELETE_BYTES_MAX).await.map_err(HttpError::new)?;
                 }
-                let call = seam::of_s3(&self.caller, &request);
+                let call = self.is_watched().then(|| seam::of_s3(&self.caller, &request));
                 self.pass(call, move |entry| async move { aws.answer_s3(request, entry).await }.boxed()).await
             }
         }
@@ -40,7 +40,7 @@ impl LocalAws {
         let (aws, call) = (self.clone(), Call::invocation(&self.caller, name));
         Arc::new(move |payload: Bytes| {
             let (aws, call, function) = (aws.clone(), call.clone(), Arc::clone(&function));
-            async move { aws.pass(call, move |_| function(payload)).await }.boxed()
+            async move { aws.pass(aws.is_watched().then_some(call), move |_| function(payload)).await }.boxed()
         })
     }
 

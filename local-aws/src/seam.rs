@@ -102,12 +102,12 @@ impl Seam {
             Some(Fault::Entry(index)) => self.answered(serve(Some(FailEntry(index))).await, entry),
             Some(Fault::Before(failure)) => {
                 self.enter(entry("not carried out".to_owned()));
-                self.fail(&call, failure, service).await
+                self.fail(&call, failure).await
             }
             Some(Fault::After(failure)) => {
                 let reply = serve(None).await;
                 self.enter(entry(reply.outcome()));
-                self.fail(&call, failure, service).await
+                self.fail(&call, failure).await
             }
             Some(Fault::Torn) => self.answered(serve(None).await, entry).tear(service).await,
             Some(Fault::Slow(delay)) => {
@@ -138,16 +138,16 @@ impl Seam {
         Some((plan.numbered, plan.faults.choose(plan.numbered, call)))
     }
 
-    async fn fail<R: Reply>(&self, call: &Call, failure: Failure, service: Service) -> R {
+    async fn fail<R: Reply>(&self, call: &Call, failure: Failure) -> R {
         match failure {
-            Failure::Silence if service != Service::Lambda => pending().await,
+            Failure::Silence if call.service != Service::Lambda => pending().await,
             Failure::End => {
                 self.ended.send_modify(|ended| {
                     ended.insert(Arc::clone(&call.caller));
                 });
                 pending().await
             }
-            failure => R::failed(service, failure),
+            failure => R::failed(call.service, failure),
         }
     }
 
