@@ -157,8 +157,10 @@ impl Compactor {
             }
             let inputs = match plan(&seen, run.clock.now(), &self.limits, run.request.rewrite(), turn) {
                 Plan::Compact { inputs, .. } => inputs,
-                Plan::Nothing { reason, .. } => return self.settle(stored, run, Outcome::Nothing(reason)).await,
-                Plan::Leave { reason, .. } => return self.settle(stored, run, Outcome::Left(reason)).await,
+                Plan::Nothing { reason, .. } => {
+                    return self.settle(stored, run).await.map(|()| Outcome::Nothing(reason));
+                }
+                Plan::Leave { reason, .. } => return self.settle(stored, run).await.map(|()| Outcome::Left(reason)),
             };
             // A run may come to an hour twice, and no folder's name is used again.
             let number = if turn == Turn::First { beginning } else { BEGINNINGS_MAX + beginning };
@@ -167,18 +169,13 @@ impl Compactor {
                 Ok(ended) => ended,
                 Err(error) => {
                     // What is no longer wanted is collected all the same; the error is what is told.
-                    if let Ok(stored) = self.read_manifest(hour, run).await {
-                        let _ = self.settle(stored, run, Outcome::Left(Refusal::Contended)).await;
-                    }
+                    let _ = self.settle_anew(hour, run).await;
                     return Err(error);
                 }
             };
             last = match ended {
-                Ended::Committed(stored, outcome) => return self.settle(*stored, run, outcome).await,
-                Ended::With(outcome) => {
-                    let stored = self.read_manifest(hour, run).await?;
-                    return self.settle(stored, run, outcome).await;
-                }
+                Ended::Committed(stored, outcome) => return self.settle(*stored, run).await.map(|()| outcome),
+                Ended::With(outcome) => return self.settle_anew(hour, run).await.map(|()| outcome),
                 Ended::Again(reason) => Ok(Outcome::Left(reason)),
                 Ended::Unclaimed(error) => Err(error),
             };
@@ -188,12 +185,18 @@ impl Compactor {
 
     /// Steps 5 and 6, also of an hour with nothing to write: whatever lost its partition, it is put right here, and
     /// what is no longer wanted is collected.
-    async fn settle(&self, stored: Stored, run: &Run, outcome: Outcome) -> Result<Outcome, HourError> {
+    async fn settle(&self, stored: Stored, run: &Run) -> Result<(), HourError> {
         let (stored, pointer) = self.publish(stored, run).await?;
         if let Some(changed) = self.collect(stored, pointer.as_ref(), run).await? {
             self.publish(changed, run).await?;
         }
-        Ok(outcome)
+        Ok(())
+    }
+
+    /// The same where the manifest has changed since it was read.
+    async fn settle_anew(&self, hour: Hour, run: &Run) -> Result<(), HourError> {
+        let stored = self.read_manifest(hour, run).await?;
+        self.settle(stored, run).await
     }
 
     /// Step 1. The listing comes first. Where it lacks an input that the manifest has, it is made again: the object may

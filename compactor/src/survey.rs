@@ -72,9 +72,9 @@ impl Compactor {
         let end = Hour::of(run.clock.now()).next();
         let mut with_objects: BTreeSet<Hour> =
             self.inputs_by_hour(cut.next().min(from), end).await?.into_keys().collect();
-        let unregistered = with_objects.difference(&registered.iter().copied().collect()).copied().collect();
+        let unregistered = with_objects.iter().filter(|hour| !registered.contains(hour)).copied().collect();
         // What follows is of closed hours.
-        with_objects.split_off(&to);
+        with_objects.retain(|hour| *hour < to);
         let astray = astray(&manifests, &pointers);
         let window = with_objects.iter().chain(manifests.keys()).filter(|hour| (from..to).contains(hour));
         let window: BTreeSet<Hour> = window.copied().collect();

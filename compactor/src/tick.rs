@@ -105,9 +105,8 @@ const SWEEP_PERCENT_LEFT: u32 = 50;
 impl Compactor {
     /// Does what is due in the hours that the run was asked for. `progress` is told of hours done and hours in all.
     pub async fn tick(self: &Arc<Self>, run: &Arc<Run>, progress: impl Fn(usize, usize)) -> Result<Tick, SurveyError> {
-        let survey = self.survey(run).await?;
-        let mut outcomes = BTreeMap::new();
-        self.sweep(&survey, run, &mut outcomes).await;
+        let mut survey = self.survey(run).await?;
+        let mut outcomes = self.sweep(&mut survey, run).await;
         let mut put_off = Vec::new();
         for (done, hour) in survey.hours.iter().enumerate() {
             progress(done, survey.hours.len());
@@ -135,25 +134,28 @@ impl Compactor {
         Ok(Tick { outcomes, cut })
     }
 
-    /// Makes the partitions that have gone astray follow their manifests, whatever lost them.
-    async fn sweep(self: &Arc<Self>, survey: &Survey, run: &Arc<Run>, outcomes: &mut BTreeMap<Hour, Outcome>) {
+    /// Registers the hours that Glue does not know, and makes the partitions that have gone astray follow their manifests,
+    /// whatever lost them.
+    async fn sweep(self: &Arc<Self>, survey: &mut Survey, run: &Arc<Run>) -> BTreeMap<Hour, Outcome> {
         let kept_back = run.clock.left() * SWEEP_PERCENT_LEFT / 100;
+        let mut outcomes = BTreeMap::new();
         for &hour in &survey.unregistered {
             if run.clock.left() < kept_back {
-                return;
+                return outcomes;
             }
-            let (compactor, of_task) = (Arc::clone(self), Arc::clone(run));
-            let registered = in_a_task(run, async move { compactor.register(hour, &of_task).await }).await;
-            outcomes.insert(hour, registered);
+            let outcome = self.apart(run, move |it, run| async move { it.register(hour, &run).await }).await;
+            if outcome == Outcome::Righted {
+                survey.registered.insert(hour);
+            }
+            outcomes.insert(hour, outcome);
         }
         for &hour in &survey.astray {
             if run.clock.left() < kept_back {
-                return;
+                return outcomes;
             }
-            let (compactor, of_task) = (Arc::clone(self), Arc::clone(run));
-            let righted = in_a_task(run, async move { compactor.right(hour, &of_task).await }).await;
-            outcomes.insert(hour, righted);
+            outcomes.insert(hour, self.apart(run, move |it, run| async move { it.right(hour, &run).await }).await);
         }
+        outcomes
     }
 
     /// Registers an hour whose notification was lost, or that was adopted, so that the view shows its JSON at once.
@@ -176,27 +178,29 @@ impl Compactor {
             return Outcome::Left(Refusal::NoTime);
         }
         let visit = Visit { hour, registered: survey.registered.contains(&hour), turn };
-        let (compactor, of_task) = (Arc::clone(self), Arc::clone(run));
-        in_a_task(run, async move { compactor.visit(visit, &of_task).await }).await
+        self.apart(run, move |it, run| async move { it.visit(visit, &run).await }).await
+    }
+
+    /// One hour in a task of its own: an error or a panic in it is that hour's. The task is over when this returns, for
+    /// Lambda would thaw what is left of it in a later invocation.
+    async fn apart<F>(self: &Arc<Self>, run: &Arc<Run>, work: impl FnOnce(Arc<Self>, Arc<Run>) -> F) -> Outcome
+    where
+        F: Future<Output = Result<Outcome, HourError>> + Send + 'static,
+    {
+        let mut task = JoinSet::new();
+        task.spawn(work(Arc::clone(self), Arc::clone(run)));
+        let ended = timeout(run.clock.left(), task.join_next()).await;
+        task.shutdown().await;
+        match ended {
+            Ok(Some(Ok(Ok(outcome)))) => outcome,
+            Ok(Some(Ok(Err(error)))) => Outcome::Failed(error_chain(&error)),
+            // The message of a panic may quote an event (T4); the log says where it was.
+            Ok(Some(Err(_))) => Outcome::Failed("panicked".to_string()),
+            Ok(None) | Err(_) => Outcome::Left(Refusal::NoTime),
+        }
     }
 
     async fn cut_of_tick(&self, run: &Run) -> Option<Result<Moved, CutError>> {
         if run.clock.left() > CUT_TIME_MIN { Some(self.move_cut(run).await) } else { None }
-    }
-}
-
-/// One hour in a task of its own: an error or a panic in it is that hour's. The task is over when this returns, for
-/// Lambda would thaw what is left of it in a later invocation.
-async fn in_a_task(run: &Run, work: impl Future<Output = Result<Outcome, HourError>> + Send + 'static) -> Outcome {
-    let mut task = JoinSet::new();
-    task.spawn(work);
-    let ended = timeout(run.clock.left(), task.join_next()).await;
-    task.shutdown().await;
-    match ended {
-        Ok(Some(Ok(Ok(outcome)))) => outcome,
-        Ok(Some(Ok(Err(error)))) => Outcome::Failed(error_chain(&error)),
-        // The message of a panic may quote an event (T4); the log says where it was.
-        Ok(Some(Err(_))) => Outcome::Failed("panicked".to_string()),
-        Ok(None) | Err(_) => Outcome::Left(Refusal::NoTime),
     }
 }

@@ -3,22 +3,14 @@
 
 mod support;
 
-use catalog::view;
 use support::{HOUR, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 
-/// The cut that the view in Glue has.
-async fn view_cut(world: &World) -> String {
-    let stored = view::stored_sql(&world.catalog.view().await.unwrap().unwrap()).unwrap();
-    let text = stored.split("DATE '").nth(2).unwrap();
-    format!("{}T{}", &text[..10], text.split("\"hour\" <= '").nth(1).unwrap().get(..2).unwrap())
-}
-
 async fn check(world: &World, now: &str, cut: &str) {
     let tick = world.tick(now).await;
     assert_eq!(tick.cut.unwrap().unwrap().cut, hour(cut), "at {now}");
-    assert_eq!(view_cut(world).await, cut, "at {now}");
+    assert_eq!(world.view_cut().await.to_string(), cut, "at {now}");
 }
 
 #[tokio::test]
