@@ -35,7 +35,8 @@ pub enum Ensured {
 pub struct Pointer {
     /// The folder, `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`, "/" at its end.
     pub location: String,
-    /// ETag of the manifest that names the folder live; empty where somebody else made the partition.
+    /// ETag of the manifest that names the folder live; empty where somebody else made the partition, or changed how its
+    /// files are read.
     pub manifest_etag: String,
     /// Since when the partition names this folder.
     pub since: Option<DateTime<Utc>>,
@@ -277,10 +278,11 @@ fn hour_of(partition: &Partition) -> Option<Hour> {
 
 fn pointer(partition: &Partition) -> Pointer {
     let parameter = |name| partition.parameters().and_then(|parameters| parameters.get(name)).cloned();
-    let location = partition.storage_descriptor().and_then(StorageDescriptor::location);
+    let storage = partition.storage_descriptor();
+    let as_made = storage.is_some_and(tables::reads_parquet);
     Pointer {
-        location: location.unwrap_or_default().to_string(),
-        manifest_etag: parameter(MANIFEST_ETAG).unwrap_or_default(),
+        location: storage.and_then(StorageDescriptor::location).unwrap_or_default().to_string(),
+        manifest_etag: parameter(MANIFEST_ETAG).filter(|_| as_made).unwrap_or_default(),
         since: parameter(SINCE).and_then(|time| time.parse().ok()),
     }
 }

@@ -167,6 +167,7 @@ fn refusal_text(reason: &Refusal) -> String {
     match reason {
         Refusal::Claimed => "claimed".to_string(),
         Refusal::InputGone { objects } => format!("left: {objects} gone"),
+        Refusal::WouldShrink { rows, had } => format!("left: {} rows fewer", had - rows),
         Refusal::Deadly { deaths } => format!("left: {deaths} died"),
         Refusal::TooLarge { .. } => "left: too large".to_string(),
         Refusal::Unfinished { .. } | Refusal::Contended | Refusal::InputChanging | Refusal::NoTime => {

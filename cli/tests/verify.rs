@@ -231,7 +231,7 @@ async fn a_young_hour_is_pending() {
 }
 
 /// What is done to the bucket, which differences that makes, and whether `--repair` mends them.
-const DAMAGES: [(&str, &[&str], bool); 29] = [
+const DAMAGES: [(&str, &[&str], bool); 30] = [
     ("file cut short", &["file of another size"], true),
     ("bit flipped", &["file changed"], true),
     ("file missing", &["file missing"], true),
@@ -245,6 +245,7 @@ const DAMAGES: [(&str, &[&str], bool); 29] = [
     ("counts changed", &["counts do not add up", "partition stale"], true),
     ("partition dropped", &["partition missing"], true),
     ("partition to another folder", &["partition elsewhere"], true),
+    ("partition read by another SerDe", &["partition stale"], true),
     ("partition without slash", &["partition without slash"], true),
     ("JSON partition dropped", &["JSON partition missing"], true),
     ("JSON partition elsewhere", &["JSON partition elsewhere"], false),
@@ -335,6 +336,19 @@ async fn damage_partitions(stack: &Stack, name: &str) -> bool {
         "JSON partition dropped" => drop_partition(stack, JSON).await,
         "partition to another folder" => point(stack, &live_folder(stack, LATE).await).await,
         "partition without slash" => point(stack, live_folder(stack, MIXED).await.trim_end_matches('/')).await,
+        "partition read by another SerDe" => {
+            let call = stack.aws.glue().get_partition().database_name(stack.catalog.database()).table_name(PARQUET);
+            let call = call.set_partition_values(Some(hour(MIXED).partition_values().into()));
+            let found = call.send().await.unwrap().partition.unwrap();
+            let mut storage = found.storage_descriptor.unwrap();
+            storage.serde_info =
+                stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor.unwrap().serde_info;
+            let input = aws_sdk_glue::types::PartitionInput::builder().storage_descriptor(storage);
+            let input = input.set_values(found.values).set_parameters(found.parameters).build();
+            let call = stack.aws.glue().update_partition().database_name(stack.catalog.database()).table_name(PARQUET);
+            let call = call.set_partition_value_list(Some(hour(MIXED).partition_values().into()));
+            call.partition_input(input).send().await.unwrap();
+        }
         "JSON partition elsewhere" => {
             drop_partition(stack, JSON).await;
             let storage = stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor;

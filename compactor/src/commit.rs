@@ -100,7 +100,7 @@ impl Compactor {
         let Some((bytes, etag)) = self.bucket.read(&key).await? else {
             return Ok(Stored { manifest: Manifest::new(hour), etag: None, at });
         };
-        let manifest = serde_json::from_slice(&bytes).map_err(|source| HourError::Manifest { key, source })?;
+        let manifest = Manifest::from_json(&bytes, hour).map_err(|source| HourError::Manifest { key, source })?;
         Ok(Stored { manifest, etag: Some(etag), at })
     }
 

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use aws_sdk_glue::types::Table;
 use catalog::{CatalogError, Pointer, view};
+use chrono::{DateTime, TimeDelta, Utc};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,18 @@ struct Cut {
     cut: Hour,
 }
 
+/// How far the cut could go.
+struct Reach {
+    hour: Hour,
+    waits_for: Option<Hour>,
+    /// When the objects were listed.
+    seen_at: DateTime<Utc>,
+}
+
+/// The cut and the view follow the listing of the objects within this time, or not at all: an object that came after it
+/// is seen from JSON until they do.
+const SEEN_SECONDS_MAX: i64 = 60;
+
 /// How the cut's moving failed. Hours compacted are compacted all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum CutError {
@@ -38,8 +52,14 @@ pub enum CutError {
     #[error(transparent)]
     Hour(#[from] HourError),
     /// `manifests/cut.json` is not what we wrote.
-    #[error("{} is not ours; move it away, and the next tick finds the cut anew", layout::CUT)]
+    #[error(
+        "{} is not ours; `verify --repair` keeps it aside and begins again with the cut that the view has",
+        layout::CUT
+    )]
     NotACut(#[source] serde_json::Error),
+    /// Too long passed since the objects were listed.
+    #[error("more than {SEEN_SECONDS_MAX} seconds passed since the objects were listed; the next tick moves the cut")]
+    Stale,
 }
 
 impl Compactor {
@@ -49,19 +69,41 @@ impl Compactor {
     pub(crate) async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
         let view = self.catalog.view().await?;
         let (stored, condition) = self.read_cut().await?;
-        let limit = Hour::of(run.clock.now() - self.limits.cut_lag()).back(1);
+        let limit = self.limit(run);
         // A run may have moved the cut and not the view. Objects that came since into hours between the two are shown
         // from JSON; the view follows only as far as Parquet has them.
-        let shown = view.as_ref().and_then(view::cut_of).map_or(stored, |shown| shown.min(stored));
-        let (reachable, waits_for) = match limit > shown {
-            true => self.reachable(shown, limit, run).await?,
-            false => (shown, None),
+        let shown = match condition {
+            Condition::Absent => self.shown(view.as_ref(), run),
+            _ => view.as_ref().and_then(view::cut_of).map_or(stored, |shown| shown.min(stored)),
         };
-        let stored = if reachable > stored { self.write_cut(reachable, &condition, run).await? } else { stored };
-        let cut = stored.min(reachable).max(shown);
+        let reach = match limit > shown {
+            true => self.reachable(shown, limit, run).await?,
+            false => Reach { hour: shown, waits_for: None, seen_at: run.clock.now() },
+        };
+        let fresh = || run.clock.now() - reach.seen_at < TimeDelta::seconds(SEEN_SECONDS_MAX);
+        let stored = match reach.hour > stored {
+            true if !fresh() => return Err(CutError::Stale),
+            true => self.write_cut(reach.hour, &condition, run).await?,
+            false => stored,
+        };
+        let cut = stored.min(reach.hour).max(shown);
         run.clock.may_write().map_err(HourError::from)?;
+        if !fresh() {
+            return Err(CutError::Stale);
+        }
         self.catalog.set_view(view.as_ref(), cut).await?;
-        Ok(Moved { cut, waits_for })
+        Ok(Moved { cut, waits_for: reach.waits_for })
+    }
+
+    /// The latest hour that the cut's lag allows.
+    fn limit(&self, run: &Run) -> Hour {
+        Hour::of(run.clock.now() - self.limits.cut_lag()).back(1)
+    }
+
+    /// Where the cut is for want of a stored one: where the view has it. To begin before all hours would take hours from
+    /// Parquet that the JSON may not have any more.
+    pub(crate) fn shown(&self, view: Option<&Table>, run: &Run) -> Hour {
+        view.and_then(view::cut_of).map_or(Hour::EPOCH, |cut| cut.min(self.limit(run)))
     }
 
     pub(crate) async fn read_cut(&self) -> Result<(Hour, Condition), CutError> {
@@ -94,7 +136,7 @@ impl Compactor {
     ///
     /// The objects are listed last: one that came after the manifests were read makes the cut wait, one that came after
     /// the listing would be unseen until its hour is compacted again.
-    async fn reachable(&self, cut: Hour, limit: Hour, run: &Run) -> Result<(Hour, Option<Hour>), CutError> {
+    async fn reachable(&self, cut: Hour, limit: Hour, run: &Run) -> Result<Reach, CutError> {
         let (from, to) = (cut.next(), limit.next());
         let pointers = self.catalog.parquet_pointers(from).await?;
         let mut manifests = BTreeMap::new();
@@ -107,16 +149,15 @@ impl Compactor {
                 Err(error) => return Err(error.into()),
             }
         }
+        let seen_at = run.clock.now();
         let inputs = self.inputs_by_hour(from, to).await.map_err(HourError::from)?;
         let hours: BTreeSet<Hour> = inputs.keys().chain(&with_manifest).copied().collect();
         let whole = |hour: &Hour| {
             let listed = inputs.get(hour).map(Vec::as_slice).unwrap_or_default();
             manifests.get(hour).is_some_and(|manifest| self.whole(manifest, listed, &pointers))
         };
-        Ok(match hours.iter().find(|hour| !whole(hour)) {
-            Some(hour) => (hour.back(1), Some(*hour)),
-            None => (limit, None),
-        })
+        let waits_for = hours.iter().find(|hour| !whole(hour)).copied();
+        Ok(Reach { hour: waits_for.map_or(limit, |hour| hour.back(1)), waits_for, seen_at })
     }
 
     /// True where Parquet, as Glue names it, holds the rows of everything listed.

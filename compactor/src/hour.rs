@@ -15,7 +15,7 @@ use crate::decode::DecodeError;
 use crate::encode::EncodeError;
 use crate::hours::Request;
 use crate::manifest::{Counts, Input, Manifest};
-use crate::plan::{Plan, Refusal, Rest, Seen, Turn, plan};
+use crate::plan::{Plan, Refusal, Rest, Rewrite, Seen, Turn, plan};
 
 /// Compacts hours.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub enum HourError {
     #[error(transparent)]
     RunOver(#[from] RunOver),
     /// The manifest is not one.
-    #[error("{key} is not a manifest of ours; move it away, and the next tick rebuilds the hour from its JSON")]
+    #[error("{key} is not this hour's manifest; `verify --repair` keeps it aside and rebuilds the hour from its JSON")]
     Manifest {
         /// Its key.
         key: String,
@@ -259,6 +259,12 @@ impl Compactor {
             }
             Err(error) => return Err(error),
         };
+        if from.is_none() && run.request.rewrite() != Rewrite::Shrinking {
+            let (rows, had) = (live.counts.rows, self.rows_named(claimed.manifest.hour).await?);
+            if rows < had {
+                return Ok(Ended::With(Outcome::Left(Refusal::WouldShrink { rows, had })));
+            }
+        }
         let bytes = live.files.iter().map(|file| file.size).sum();
         let outcome = Outcome::Compacted { counts: live.counts, bytes };
         let committed = self.commit(claimed, live, from, run).await?;

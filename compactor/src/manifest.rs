@@ -8,6 +8,7 @@ use std::ops::AddAssign;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use log_format::{Hour, layout};
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
 /// The name of one run's folder of an hour: a nonce, never reused.
@@ -153,6 +154,12 @@ impl Manifest {
     /// The manifest of an hour that has none yet.
     pub fn new(hour: Hour) -> Manifest {
         Manifest { hour, revision: 0, commits: 0, live: None, claims: Vec::new(), retired: Vec::new(), deaths: 0 }
+    }
+
+    /// Reads the manifest of `hour` as it is stored; an error also where it is another hour's.
+    pub fn from_json(bytes: &[u8], hour: Hour) -> Result<Manifest, serde_json::Error> {
+        let manifest: Manifest = serde_json::from_slice(bytes)?;
+        if manifest.hour == hour { Ok(manifest) } else { Err(Error::custom(format!("it tells of {}", manifest.hour))) }
     }
 
     /// True while `attempt` is claimed and nothing more.
@@ -359,6 +366,8 @@ mod tests {
             .claimed("b", moment("2026-11-20T14:21:00Z"))
             .committed(live("a", "2026-11-20T14:22:00.250Z"));
         let json = manifest.to_json().unwrap();
-        assert_eq!(serde_json::from_slice::<Manifest>(&json).unwrap(), manifest);
+        assert_eq!(Manifest::from_json(&json, manifest.hour).unwrap(), manifest);
+        let other = Manifest::from_json(&json, manifest.hour.next()).unwrap_err();
+        assert_eq!(other.to_string(), "it tells of 2026-11-20T13");
     }
 }

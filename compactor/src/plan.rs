@@ -120,6 +120,13 @@ pub enum Refusal {
         /// How many.
         objects: usize,
     },
+    /// The manifest was lost, and the JSON that is left gives fewer rows than readers see now (C8).
+    WouldShrink {
+        /// Rows that the JSON gives.
+        rows: u64,
+        /// Rows of the folder that Glue names.
+        had: u64,
+    },
     /// Another run claimed the hour a moment ago.
     Claimed,
     /// A run claimed the hour and has not come back; it is tried after all others.
@@ -212,7 +219,10 @@ fn in_order(seen: &Seen) -> Vec<Input> {
 impl Refusal {
     /// True where no later run will do it either, unless somebody acts.
     pub fn needs_somebody(&self) -> bool {
-        matches!(self, Refusal::InputGone { .. } | Refusal::TooLarge { .. } | Refusal::Deadly { .. })
+        matches!(
+            self,
+            Refusal::InputGone { .. } | Refusal::WouldShrink { .. } | Refusal::TooLarge { .. } | Refusal::Deadly { .. }
+        )
     }
 }
 
@@ -248,6 +258,11 @@ impl fmt::Display for Refusal {
                 f,
                 "{objects} objects that its Parquet holds rows of are gone from the event log; put them back, or \
                  carry their deletion through with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
+            ),
+            Refusal::WouldShrink { rows, had } => write!(
+                f,
+                "its manifest is lost, its JSON gives {rows} rows, and the Parquet that readers see has {had}; put the \
+                 missing objects back, or do without them with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
             ),
             Refusal::Claimed => f.write_str("another run is at work on it"),
             Refusal::Unfinished { .. } => {

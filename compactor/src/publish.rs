@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use catalog::Pointer;
 use chrono::TimeDelta;
-use log_format::Hour;
+use log_format::{Hour, layout};
+use parquet::file::metadata::ParquetMetaDataReader;
 
 use crate::commit::{Stored, WRITES_MAX};
 use crate::hour::{Compactor, HourError, Run};
@@ -43,6 +44,21 @@ impl Compactor {
             stored = again;
         }
         Err(HourError::Unpublished { hour })
+    }
+
+    /// The rows that readers of `hour` see now: those in the folder that Glue names. An hour whose manifest was lost has
+    /// no other witness of what it held (C8). A file that nobody can read counts nothing.
+    pub(crate) async fn rows_named(&self, hour: Hour) -> Result<u64, HourError> {
+        let Some(pointer) = self.catalog.parquet_pointer(hour).await? else { return Ok(0) };
+        let of_hour = self.bucket.uri(&layout::parquet_prefix(hour));
+        let Some(folder) = pointer.location.strip_prefix(&of_hour) else { return Ok(0) };
+        let mut rows = 0;
+        for file in self.bucket.list(&format!("{}{folder}", layout::parquet_prefix(hour))).await? {
+            let Some((bytes, _)) = self.bucket.read(&file.key).await? else { continue };
+            let footer = ParquetMetaDataReader::new().parse_and_finish(&bytes);
+            rows += footer.map_or(0, |footer| footer.file_metadata().num_rows().unsigned_abs());
+        }
+        Ok(rows)
     }
 
     /// A partition whose folder is gone reads as no rows and no error, so none is ever made to name such a one.

@@ -44,7 +44,7 @@ impl Compactor {
     pub async fn begin_anew(&self, hour: Hour, run: &Run) -> Result<Option<String>, HourError> {
         let key = layout::manifest_key(hour);
         let Some((bytes, etag)) = self.bucket.read(&key).await? else { return Ok(None) };
-        if serde_json::from_slice::<Manifest>(&bytes).is_ok_and(|manifest| manifest.hour == hour) {
+        if Manifest::from_json(&bytes, hour).is_ok() {
             return Ok(None);
         }
         let aside = self.copy_aside(&key, bytes, run).await?;
@@ -57,8 +57,8 @@ impl Compactor {
         Ok(written.map(|_| aside))
     }
 
-    /// Puts a cut before all hours in the place of one that cannot be read, which is kept under a key of its own. The
-    /// next look at the cut moves it on. Gives that key; none where the cut is one, or was changed meanwhile.
+    /// Puts the cut that the view has in the place of one that cannot be read, which is kept under a key of its own.
+    /// Gives that key; none where the cut is one, or was changed meanwhile.
     ///
     /// # Errors
     ///
@@ -69,8 +69,9 @@ impl Compactor {
             return Ok(None);
         };
         let aside = self.copy_aside(layout::CUT, bytes, run).await?;
-        let written = self.write_cut(Hour::EPOCH, &Condition::Matches(etag), run).await?;
-        Ok((written == Hour::EPOCH).then_some(aside))
+        let shown = self.shown(self.catalog.view().await?.as_ref(), run);
+        let written = self.write_cut(shown, &Condition::Matches(etag), run).await?;
+        Ok((written == shown).then_some(aside))
     }
 
     /// The copy is made before anything takes the object's place, so that at no moment it is nowhere.

@@ -53,6 +53,19 @@ async fn never_goes_back() {
     check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
 }
 
+/// A lost cut is where the view has it: the JSON may lack what Parquet has (C8).
+#[tokio::test]
+async fn a_lost_cut_is_taken_from_the_view() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    check(&world, "2026-11-20T20:20:00Z", "2026-11-20T16").await;
+    world.delete("logs/2026/11/20/13/1.gz").await;
+    world.put_lines(HOUR, "2", &[r#"{"log_id":"2","type":"s"}"#]).await;
+    world.delete("manifests/cut.json").await;
+    check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
+    assert_eq!(world.athena().await[&hour(HOUR)], ["log_id=1 type=s"]);
+}
+
 #[tokio::test]
 async fn a_name_that_is_taken_stops_the_view_and_nothing_else() {
     let world = world().await;

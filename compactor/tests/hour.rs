@@ -105,6 +105,26 @@ async fn an_hour_whose_input_is_gone_is_left_alone_unless_asked() {
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
 }
 
+/// C8, where nothing but what readers see now tells what the hour once held.
+#[tokio::test]
+async fn an_hour_whose_manifest_and_input_are_gone_is_left_alone_unless_asked() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines(HOUR, "2", &[B]).await;
+    world.tick(CLOSED).await;
+    world.delete("logs/2026/11/20/13/1.gz").await;
+    world.delete("manifests/2026/11/20/13.json").await;
+    let tick = world.tick("2026-11-20T15:20:00Z").await;
+    let left =
+        "2026-11-20T13 left: its manifest is lost, its JSON gives 1 rows, and the Parquet that readers see has 2";
+    assert!(shown(&tick)[0].starts_with(left), "{:?}", shown(&tick));
+    assert_eq!(tick.left_alone().len(), 1);
+    assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
+    let on_purpose = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: true };
+    world.ask("2026-11-20T16:20:00Z", on_purpose).await;
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
+}
+
 #[tokio::test]
 async fn what_is_lost_outside_the_record_is_made_again() {
     let world = world().await;
@@ -167,7 +187,7 @@ async fn a_failing_hour_is_that_hours() {
     let tick = world.tick(CLOSED).await;
     let shown = shown(&tick);
     assert!(
-        shown[0].starts_with("2026-11-20T12 failed: manifests/2026/11/20/12.json is not a manifest of ours"),
+        shown[0].starts_with("2026-11-20T12 failed: manifests/2026/11/20/12.json is not this hour's manifest"),
         "{shown:?}"
     );
     assert_eq!(shown[1], "2026-11-20T13 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected");
