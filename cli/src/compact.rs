@@ -105,10 +105,10 @@ fn to_text(tick: &Tick) -> String {
 
 fn cut_text(tick: &Tick) -> String {
     match &tick.cut {
-        Some(Ok(Moved { cut, waits_for: Some(hour) })) => {
+        Some(Ok(Moved { cut, waits_for: Some(hour), .. })) => {
             format!("the view reads Parquet up to {cut}, because {hour} is not whole there")
         }
-        Some(Ok(Moved { cut, waits_for: None })) => format!("the view reads Parquet up to {cut}"),
+        Some(Ok(Moved { cut, waits_for: None, .. })) => format!("the view reads Parquet up to {cut}"),
         Some(Err(_)) | None => "the view stays as it was".to_string(),
     }
 }

@@ -22,6 +22,8 @@ pub struct Moved {
     pub cut: Hour,
     /// The hour that keeps it from going as far as its lag allows.
     pub waits_for: Option<Hour>,
+    /// How many hours the cut is behind what its lag allows.
+    pub behind: u64,
 }
 
 /// The content of `manifests/cut.json`.
@@ -92,7 +94,8 @@ impl Compactor {
             return Err(CutError::Stale);
         }
         self.catalog.set_view(view.as_ref(), cut).await?;
-        Ok(Moved { cut, waits_for: reach.waits_for })
+        let behind = (limit.start() - cut.start()).num_hours();
+        Ok(Moved { cut, waits_for: reach.waits_for, behind: u64::try_from(behind).unwrap_or(0) })
     }
 
     /// The latest hour that the cut's lag allows.

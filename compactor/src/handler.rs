@@ -40,6 +40,9 @@ pub async fn handle(compactor: &Arc<Compactor>, payload: &Value, invocation: Inv
     log(&tick);
     warn(&tick);
     measure(&tick, &invocation.function, run.clock.now());
+    if let Ok(objects) = compactor.not_replayed().await {
+        metrics::emit(&invocation.function, run.clock.now(), &[(metrics::OBJECTS_NOT_REPLAYED, objects)]);
+    }
     let failures = tick.failures();
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
@@ -67,8 +70,8 @@ fn log(tick: &Tick) {
 /// `2026-11-20T13`, and the hour it waits for, if any.
 fn cut_text(tick: &Tick) -> String {
     match &tick.cut {
-        Some(Ok(Moved { cut, waits_for: Some(hour) })) => format!("{cut}, waits for {hour}"),
-        Some(Ok(Moved { cut, waits_for: None })) => cut.to_string(),
+        Some(Ok(Moved { cut, waits_for: Some(hour), .. })) => format!("{cut}, waits for {hour}"),
+        Some(Ok(Moved { cut, waits_for: None, .. })) => cut.to_string(),
         Some(Err(_)) | None => String::new(),
     }
 }
@@ -82,7 +85,7 @@ fn warn(tick: &Tick) {
 
 fn measure(tick: &Tick, function: &str, now: DateTime<Utc>) {
     let totals = tick.totals();
-    let values = [
+    let mut values = vec![
         (metrics::HOURS_COMPACTED, totals.compacted),
         (metrics::HOURS_FAILED, totals.failed),
         (metrics::HOURS_LEFT, totals.left),
@@ -92,5 +95,7 @@ fn measure(tick: &Tick, function: &str, now: DateTime<Utc>) {
         (metrics::COLLISIONS, totals.counts.collisions),
         (metrics::REJECTED, totals.counts.rejected),
     ];
+    // Where the cut could not be looked at nothing is told, which is alarming in itself.
+    values.extend(tick.cut.iter().flatten().map(|moved| (metrics::HOURS_BEHIND, moved.behind)));
     metrics::emit(function, now, &values);
 }

@@ -128,6 +128,15 @@ impl Compactor {
         }
     }
 
+    /// How many objects Firehose kept under `error/` that nobody has replayed.
+    pub async fn not_replayed(&self) -> Result<u64, BucketError> {
+        let replayed = self.bucket.list(layout::REPLAYED).await?;
+        let replayed: HashSet<&str> =
+            replayed.iter().filter_map(|mark| layout::source_of_replayed(&mark.key)).collect();
+        let kept = self.bucket.list(layout::ERRORS).await?;
+        Ok(kept.iter().filter(|object| !replayed.contains(object.key.as_str())).count() as u64)
+    }
+
     /// The ETag of every hour's manifest.
     async fn manifest_etags(&self) -> Result<BTreeMap<Hour, String>, BucketError> {
         let listed = self.bucket.list(layout::MANIFESTS).await?.into_iter();

@@ -7,6 +7,7 @@
 //! manifests/cut.json                       up to which hour the view reads Parquet
 //! rejected/YYYY/MM/DD/HH/<attempt>.ndjson.gz   lines that could not be read
 //! error/…                                  records that Firehose could not transform or deliver
+//! replayed/<key of such an object>.json    what became of them when they were replayed
 //! ```
 
 use crate::Hour;
@@ -21,8 +22,20 @@ pub const MANIFESTS: &str = "manifests/";
 pub const REJECTED: &str = "rejected/";
 /// Prefix of the records that Firehose could not transform or deliver.
 pub const ERRORS: &str = "error/";
+/// Prefix of the marks of what was replayed.
+pub const REPLAYED: &str = "replayed/";
 /// Key of the cut.
 pub const CUT: &str = "manifests/cut.json";
+
+/// Key of the mark that what is kept as `source` was replayed: `replayed/<source>.json`.
+pub fn replayed_key(source: &str) -> String {
+    format!("{REPLAYED}{source}.json")
+}
+
+/// What the mark `key` tells of; none where it is no mark.
+pub fn source_of_replayed(key: &str) -> Option<&str> {
+    key.strip_prefix(REPLAYED)?.strip_suffix(".json")
+}
 
 /// Prefix of an hour's JSON objects: `logs/2026/11/20/13/`.
 pub fn json_prefix(hour: Hour) -> String {

@@ -58,6 +58,10 @@ pub const HOURS_FAILED: Metric = count("HoursFailed");
 pub const HOURS_LEFT: Metric = count("HoursLeft");
 /// Compactor: hours that wait for somebody's decision.
 pub const HOURS_LEFT_ALONE: Metric = count("HoursLeftAlone");
+/// Compactor: how many hours the view's cut is behind what its lag allows.
+pub const HOURS_BEHIND: Metric = count("HoursBehind");
+/// Compactor: objects under `error/` that nobody has replayed.
+pub const OBJECTS_NOT_REPLAYED: Metric = count("ObjectsNotReplayed");
 /// Compactor: rows written.
 pub const ROWS: Metric = count("Rows");
 /// Compactor: lines that stood more than once.
@@ -68,7 +72,7 @@ pub const COLLISIONS: Metric = count("Collisions");
 pub const REJECTED: Metric = count("Rejected");
 
 /// Every metric, for whoever watches them.
-pub const ALL: [Metric; 16] = [
+pub const ALL: [Metric; 18] = [
     RECORDS,
     RECORDS_OK,
     RECORDS_FAILED,
@@ -81,6 +85,8 @@ pub const ALL: [Metric; 16] = [
     HOURS_FAILED,
     HOURS_LEFT,
     HOURS_LEFT_ALONE,
+    HOURS_BEHIND,
+    OBJECTS_NOT_REPLAYED,
     ROWS,
     DUPLICATES,
     COLLISIONS,

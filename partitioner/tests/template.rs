@@ -1,0 +1,34 @@
+//! The template gives the function the variables that it reads, under their names.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use partitioner::config::Config;
+
+const TEMPLATE: &str = include_str!("../../templates/partitioner.yaml");
+
+/// The names under `Variables:`.
+fn given() -> BTreeSet<String> {
+    let variables = TEMPLATE.split_once("        Variables:\n").unwrap().1;
+    let variables = variables.lines().take_while(|line| line.starts_with("          "));
+    variables.map(|line| line.trim().split(':').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn names_are_the_same_in_code_and_template() {
+    let asked = RefCell::new(BTreeSet::new());
+    let config = Config::from_vars(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        Some("1".to_owned())
+    });
+    assert!(config.is_ok(), "{config:?}");
+    assert_eq!(asked.into_inner(), given());
+}
+
+#[test]
+fn what_the_template_gives_is_enough() {
+    let given = given();
+    let config = Config::from_vars(|name| given.contains(name).then(|| "1".to_owned()));
+    assert!(config.is_ok(), "{config:?}");
+}
