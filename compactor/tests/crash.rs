@@ -60,7 +60,7 @@ async fn everything(snapshot: &Snapshot) -> Rows {
 
 /// Runs the tick with a fault at its `number`-th call. True if the process came to its end.
 async fn crash(world: &World, number: u64, fault: Fault) {
-    let process = world.aws.as_caller("crashing");
+    let process = world.aws.as_caller("compactor crashing");
     world.aws.inject(Faults::listed([(number, fault)]));
     let (compactor, run) = (support::compactor(&process), Arc::new(world.run(CRASH, TICK)));
     tokio::select! {

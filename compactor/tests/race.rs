@@ -74,7 +74,7 @@ fn lost_reply(lost: u32) -> Faults {
     let writes = AtomicU32::new(0);
     Faults::by(move |_, call| {
         let is_write = call.name == "PutObject" && call.resources[0].contains("/manifests/");
-        let hit = is_write && &*call.caller == "0" && writes.fetch_add(1, Ordering::Relaxed) + 1 == lost;
+        let hit = is_write && &*call.caller == "compactor 0" && writes.fetch_add(1, Ordering::Relaxed) + 1 == lost;
         hit.then_some(Fault::After(Failure::Reset))
     })
 }

@@ -169,14 +169,14 @@ async fn an_hour_that_ends_the_process_starves_no_other() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[A]).await;
     world.put_lines("2026-11-20T14", "1", &[B]).await;
-    assert!(deadly_tick(&world, &at("2026-11-20T15"), "first").await.is_none());
+    assert!(deadly_tick(&world, &at("2026-11-20T15"), "compactor first").await.is_none());
     assert_eq!(world.parquet_rows("2026-11-20T14").await, [""; 0], "it died before that");
-    assert!(deadly_tick(&world, &at("2026-11-20T16"), "second").await.is_none());
+    assert!(deadly_tick(&world, &at("2026-11-20T16"), "compactor second").await.is_none());
     assert_eq!(world.parquet_rows("2026-11-20T14").await, [ROW_B], "done before the deadly one");
     let (mut deaths, mut alarms) = (2, Vec::new());
     for number in 0..100 {
         let now = hour("2026-11-20T17").start() + chrono::TimeDelta::minutes(60 * number + 25);
-        match deadly_tick(&world, &now.to_rfc3339(), &format!("later {number}")).await {
+        match deadly_tick(&world, &now.to_rfc3339(), &format!("compactor later {number}")).await {
             Some(tick) => alarms = tick.left_alone(),
             None => deaths += 1,
         }

@@ -38,8 +38,8 @@ struct Sleeper {
 
 impl Sleeper {
     fn start(world: &World, run: Run) -> Sleeper {
-        let gates = world.aws.hold_if(|call| &*call.caller == "sleeper");
-        let compactor = support::compactor(&world.aws.as_caller("sleeper"));
+        let gates = world.aws.hold_if(|call| &*call.caller == "compactor sleeper");
+        let compactor = support::compactor(&world.aws.as_caller("compactor sleeper"));
         let visit = Visit { hour: hour(HOUR), registered: true, turn: Turn::Asked };
         let task = tokio::spawn(async move {
             // What it makes of its late awakening is its own; the world it leaves is what counts.
@@ -52,7 +52,7 @@ impl Sleeper {
     async fn go_on(&self, calls: usize) -> Option<Call> {
         for _ in 0..calls {
             self.gates.settled().await;
-            self.gates.open_for("sleeper");
+            self.gates.open_for("compactor sleeper");
         }
         self.gates.settled().await;
         self.gates.held().into_iter().next().map(|held| held.call)
@@ -68,7 +68,7 @@ impl Sleeper {
 async fn calls(snapshot: &Snapshot) -> usize {
     let world = snapshot.world();
     world.aws.inject(Faults::none());
-    let run = Wall::at(ASLEEP).run("sleeper", TICK);
+    let run = Wall::at(ASLEEP).run("compactor sleeper", TICK);
     let sleeper = Sleeper::start(&world, run);
     sleeper.wake().await;
     world.aws.trace().len()
@@ -108,10 +108,11 @@ async fn c_zombie_a_run_may_sleep_at_every_call() {
             let (expired, is_long) = (Arc::clone(&slept), times.len() > 1);
             world.aws.inject(Faults::by(move |_, call| {
                 let write = matches!(call.name.as_ref(), "PutObject" | "DeleteObject");
-                let hit = is_long && &*call.caller == "sleeper" && write && expired.swap(false, Ordering::Relaxed);
+                let hit =
+                    is_long && &*call.caller == "compactor sleeper" && write && expired.swap(false, Ordering::Relaxed);
                 hit.then_some(Fault::Before(Failure::Expired))
             }));
-            let sleeper = Sleeper::start(&world, wall.run("sleeper", TICK));
+            let sleeper = Sleeper::start(&world, wall.run("compactor sleeper", TICK));
             let held = sleeper.go_on(number).await.unwrap();
             let when = format!("asleep at {held} until {awake}");
             others(&world, times).await;
@@ -140,7 +141,7 @@ async fn c_late_an_object_may_come_at_every_call() {
     let calls = calls(&snapshot).await;
     for number in 0..calls {
         let world = snapshot.world();
-        let sleeper = Sleeper::start(&world, Wall::at(ASLEEP).run("sleeper", TICK));
+        let sleeper = Sleeper::start(&world, Wall::at(ASLEEP).run("compactor sleeper", TICK));
         let held = sleeper.go_on(number).await.unwrap();
         world.put_lines(HOUR, "3", &LINES[2..]).await;
         let before: BTreeSet<String> = world.parquet_rows(HOUR).await.into_iter().collect();

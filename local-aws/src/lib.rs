@@ -40,7 +40,7 @@ use s3s::service::S3Service;
 use crate::connector::Connector;
 use crate::glue::Glue;
 use crate::s3::{Places, STATE, Store, StoreError};
-use crate::seam::{Call, FailEntry, Faults, Gates, Reply, Seam, Traced};
+use crate::seam::{Call, FailEntry, Faults, Gates, Record, Reply, Seam, Traced};
 
 pub use crate::journal::JournalError;
 
@@ -116,7 +116,8 @@ impl LocalAws {
         make(&state.join("tmp"), |path| fs::remove_dir_all(path).and_then(|()| fs::create_dir(path)))?;
         let store = Arc::new(Store::open(Places::new(data), Arc::clone(&clock))?);
         let glue = Glue::open(&data.join("catalog.ndjson"), clock)?;
-        let services = Services { s3: s3::service(Arc::clone(&store)), store, glue, seam: Arc::default(), _lock: lock };
+        let seam = Arc::new(Seam::new(Record::asked_for()));
+        let services = Services { s3: s3::service(Arc::clone(&store)), store, glue, seam, _lock: lock };
         Ok(LocalAws { services: Arc::new(services), caller: "local".into(), observes: false })
     }
 

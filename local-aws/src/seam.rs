@@ -8,6 +8,7 @@ mod call;
 mod fault;
 mod gates;
 mod glue_call;
+mod record;
 mod reply;
 mod s3_call;
 mod trace;
@@ -25,6 +26,7 @@ pub use self::gates::{Gates, Held};
 pub use self::trace::Traced;
 
 pub(crate) use self::glue_call::{glue_name, of_glue};
+pub(crate) use self::record::Record;
 pub(crate) use self::reply::Reply;
 pub(crate) use self::s3_call::{is_batch_delete, of_s3};
 
@@ -46,6 +48,7 @@ impl FailEntry {
 pub(crate) struct Seam {
     waiting: Mutex<Waiting>,
     plan: Mutex<Option<Plan>>,
+    record: Option<Record>,
     /// The callers whose process has ended.
     ended: watch::Sender<HashSet<Arc<str>>>,
 }
@@ -59,6 +62,11 @@ struct Plan {
 }
 
 impl Seam {
+    /// A seam that adds every call to `record`, if there is one.
+    pub(crate) fn new(record: Option<Record>) -> Seam {
+        Seam { record, ..Seam::default() }
+    }
+
     /// From now on calls are counted from one, meet `faults` and are traced. Ended processes live again.
     pub(crate) fn inject(&self, faults: Faults) {
         faults.seed_jitter();
@@ -73,7 +81,7 @@ impl Seam {
 
     /// Is there anything for a call to meet?
     pub(crate) fn is_idle(&self) -> bool {
-        self.plan().is_none() && !self.waiting().is_shut()
+        self.record.is_none() && self.plan().is_none() && !self.waiting().is_shut()
     }
 
     /// Returns once the process of `caller` has ended.
@@ -89,6 +97,9 @@ impl Seam {
         call: Call,
         serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>,
     ) -> R {
+        if let Some(record) = &self.record {
+            record.add(&call);
+        }
         let gate = self.waiting().arrive(&call);
         if let Some(gate) = gate {
             // Gates are opened, never dropped while shut.

@@ -21,7 +21,8 @@ async fn world() -> World {
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
     let catalog = Catalog::new(aws.glue(), "logs");
     catalog.ensure_tables("acme-logs").await.unwrap();
-    World { partitioner: Partitioner::new(catalog.clone(), "acme-logs"), catalog, _data: data }
+    let its_catalog = Catalog::new(aws.as_caller("partitioner").glue(), "logs");
+    World { partitioner: Partitioner::new(its_catalog, "acme-logs"), catalog, _data: data }
 }
 
 /// What S3 sends to Lambda of several objects, given as (bucket, encoded key).

@@ -1,4 +1,5 @@
 //! The template of the monitoring watches what is told, under its name, and all of it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::collections::BTreeSet;
 

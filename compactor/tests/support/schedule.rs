@@ -43,8 +43,7 @@ async fn play(world: &World, hour: Hour, actors: Vec<Actor>, mut choose: impl Fn
         assert!(now >= inputs, "fewer inputs were committed over more: {now} over {inputs}{}", trace());
         inputs = now;
         let held = gates.held();
-        let number = |call: &Call| call.caller.parse::<usize>().unwrap();
-        let mut ready: Vec<usize> = held.iter().map(|held| number(&held.call)).collect();
+        let mut ready: Vec<usize> = held.iter().map(|held| number_of(&held.call)).collect();
         ready.sort_unstable();
         ready.dedup();
         if ready.is_empty() {
@@ -55,14 +54,28 @@ async fn play(world: &World, hour: Hour, actors: Vec<Actor>, mut choose: impl Fn
             sleep(Duration::from_millis(100)).await;
             continue;
         }
-        let private = held.iter().any(|held| number(&held.call) == last && !is_shared(&held.call));
+        let private = held.iter().any(|held| number_of(&held.call) == last && !is_shared(&held.call));
         last = if private || ready.len() == 1 && ready[0] == last { last } else { choose(&ready, last) };
-        assert!(gates.open_for(&last.to_string()));
+        let next = held.iter().find(|held| number_of(&held.call) == last).unwrap();
+        assert!(gates.open_for(&next.call.caller));
     }
 }
 
+impl Actor {
+    fn named(&self, number: usize) -> String {
+        match self {
+            Actor::Compactor(_) => format!("compactor {number}"),
+            Actor::Writer { .. } => format!("firehose {number}"),
+        }
+    }
+}
+
+fn number_of(call: &Call) -> usize {
+    call.caller.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
 fn start(world: &World, hour: Hour, number: usize, actor: Actor) -> tokio::task::JoinHandle<()> {
-    let aws = world.aws.as_caller(&number.to_string());
+    let aws = world.aws.as_caller(&actor.named(number));
     tokio::spawn(async move {
         match actor {
             Actor::Compactor(run) => {
