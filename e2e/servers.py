@@ -13,6 +13,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import botocore.config
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -28,6 +32,18 @@ def command() -> list[str]:
     """The command under test: the one built by `cargo build`, or what AUTH0_S3_LOGS names."""
     named = os.environ.get("AUTH0_S3_LOGS")
     return [named] if named else [str(ROOT / "target" / "debug" / "auth0-s3-logs")]
+
+
+def client(service: str, endpoint: str, **config: Any) -> Any:
+    """A boto3 client of a service at an endpoint, with `config` for its botocore Config."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=botocore.config.Config(**{"s3": {"addressing_style": "path"}, **config}),
+    )
 
 
 @contextlib.contextmanager
@@ -122,6 +138,13 @@ def wait_until(holds: Callable[[], bool], what: str, seconds_max: float = START_
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds_max} seconds until {what}")
         time.sleep(0.1)
+
+
+def listens(port: int) -> bool:
+    """Whether anything takes connections to a port of the loopback address."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def answers(url: str) -> bool:

@@ -22,8 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-import botocore.config
+import cfnlint.decode.cfn_yaml
 
 import odd_lines
 import servers
@@ -76,6 +75,10 @@ QUESTIONS = (
     f"""SELECT json_extract_scalar(extra, '$.tenant_name') AS tenant, count(DISTINCT log_id) AS n
         FROM {{source}} WHERE {DEMO} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50""",
 )
+
+# What the saved queries are asked for: an event, its user, and a day on which the demo is recent.
+FIRST = f"""SELECT log_id, user_id, CAST((SELECT max("date") FROM {PARQUET} WHERE {DEMO}) AS varchar) AS today
+    FROM {PARQUET} WHERE {DEMO} AND type = 'fp' AND user_id IS NOT NULL ORDER BY log_id LIMIT 1"""
 
 # Conditions on the partition keys as Trino takes them to Glue, and what they mean. `d` is the first date of the demo.
 PREDICATES: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
@@ -319,7 +322,7 @@ def fill(data: pathlib.Path, filled: pathlib.Path | None, events: int) -> None:
     else:
         run("--data", str(data), "demo", "--events", str(events))
     with servers.local_aws(data) as endpoint:
-        put_odd_lines(client("s3", endpoint), CLOSED)
+        put_odd_lines(servers.client("s3", endpoint), CLOSED)
     run("compact", "--data", str(data), "--hour", "T".join(CLOSED), accepts=(0, 1))
 
 
@@ -343,7 +346,7 @@ def world_of(data: pathlib.Path) -> Iterator[World]:
         probe = f"SELECT 1 FROM {PARQUET} LIMIT 1"
         with trino_server.trino(DATABASE, probe, glue=endpoint, s3=endpoint) as trino:
             print(f"Trino {trino_server.VERSION} is ready ({time.monotonic() - started:.1f} s)", flush=True)
-            world = World(trino, client("s3", endpoint), client("glue", endpoint), manifests, answers)
+            world = World(trino, servers.client("s3", endpoint), servers.client("glue", endpoint), manifests, answers)
             put_odd_lines(world.s3, OPEN)
             register(world.glue, OPEN)
             yield world
@@ -355,24 +358,27 @@ def answered(data: pathlib.Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         for source in (JSON, PARQUET, VIEW):
             sql = question.format(source=source)
             yield sql, run("query", sql, "--data", str(data))
+    [first] = run("query", FIRST, "--data", str(data))
+    for query in saved_queries():
+        value = first["user_id"] if "user_id = ?" in query else first["log_id"]
+        sql = query.replace("current_date", f"DATE '{first['today']}'").replace("?", f"'{value}'")
+        # Not over the odd lines, which come later.
+        sql = sql.replace("FROM auth0_logs\n", f"FROM (SELECT * FROM auth0_logs WHERE {DEMO})\n")
+        sql = sql.replace("FROM auth0_logs l\n", f"FROM (SELECT * FROM auth0_logs WHERE {DEMO}) l\n")
+        yield sql, run("query", sql, "--data", str(data))
+
+
+def saved_queries() -> list[str]:
+    """The queries that the templates save in Athena."""
+    template = cfnlint.decode.cfn_yaml.load(str(servers.ROOT / "templates" / "queries.yaml"))
+    resources = template["Resources"].values()
+    return [it["Properties"]["QueryString"] for it in resources if it["Type"] == "AWS::Athena::NamedQuery"]
 
 
 def hour_of(manifest: pathlib.Path) -> tuple[str, str]:
     """Date and hour that a manifest's path names."""
     year, month, day = manifest.parts[-4:-1]
     return f"{year}-{month}-{day}", manifest.stem
-
-
-def client(service: str, endpoint: str) -> Any:
-    """A boto3 client of a service at an endpoint."""
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=servers.REGION,
-        aws_access_key_id=servers.ACCESS_KEY,
-        aws_secret_access_key=servers.SECRET_KEY,
-        config=botocore.config.Config(s3={"addressing_style": "path"}),
-    )
 
 
 def put_odd_lines(s3: Any, hour: tuple[str, str]) -> None:

@@ -11,8 +11,6 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-import botocore.config
 import botocore.exceptions
 import pytest
 
@@ -45,15 +43,7 @@ class Server:
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of `service` that tries each call once, with `config` for its botocore Config."""
-        config = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}, **config}
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=servers.REGION,
-            aws_access_key_id=servers.ACCESS_KEY,
-            aws_secret_access_key=servers.SECRET_KEY,
-            config=botocore.config.Config(**config),
-        )
+        return servers.client(service, self.endpoint, **{"retries": {"total_max_attempts": 1}, **config})
 
 
 @pytest.fixture(scope="session")
