@@ -39,3 +39,13 @@ fn every_alarm_says_where_and_goes_somewhere() {
         assert!(alarm.contains("TreatMissingData: "), "{alarm}");
     }
 }
+
+/// The operations manual explains each alarm under the name that the mail has.
+#[test]
+fn every_alarm_is_explained() {
+    let manual = include_str!("../../docs/operations.md");
+    for alarm in TEMPLATE.split("AlarmName: !Sub \"${NamePrefix}: ").skip(1) {
+        let name = alarm.split('"').next().unwrap();
+        assert!(manual.contains(&format!("\n### {name}\n")), "docs/operations.md has no section \"### {name}\"");
+    }
+}
