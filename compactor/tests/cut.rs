@@ -3,6 +3,10 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use compactor::cut::CutError;
+use local_aws::seam::{Failure, Fault, Faults};
 use support::{HOUR, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
@@ -64,6 +68,28 @@ async fn a_lost_cut_is_taken_from_the_view() {
     world.delete("manifests/cut.json").await;
     check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
     assert_eq!(world.athena().await[&hour(HOUR)], ["log_id=1 type=s"]);
+}
+
+/// An object that came since the listing is seen from JSON, and must not vanish from the view because the cut moves.
+#[tokio::test(start_paused = true)]
+async fn neither_cut_nor_view_follows_a_listing_of_long_ago() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
+    // The listing itself, from the cut on; then the write of the cut.
+    for (call, cut) in [("start-after=logs/2026/11/20/12/", "2026-11-20T11"), ("cut.json if-match", "2026-11-20T16")] {
+        let silent = AtomicBool::new(true);
+        world.aws.inject(Faults::by(move |_, found| {
+            let hit = found.to_string().contains(call) && silent.swap(false, Ordering::Relaxed);
+            hit.then_some(Fault::Before(Failure::Silence))
+        }));
+        let tick = world.tick("2026-11-20T20:20:00Z").await;
+        assert!(matches!(tick.cut, Some(Err(CutError::Stale))), "{call}: {:?}", tick.cut);
+        assert_eq!(world.view_cut().await.to_string(), "2026-11-20T11", "{call}");
+        assert_eq!(world.bytes("manifests/cut.json").await, format!(r#"{{"cut":"{cut}"}}"#).as_bytes(), "{call}");
+    }
+    world.aws.inject(Faults::none());
+    check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
 }
 
 #[tokio::test]
