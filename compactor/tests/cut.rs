@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use compactor::cut::CutError;
+use compactor::cut::{CutError, Moved};
 use local_aws::seam::{Failure, Fault, Faults};
 use support::{HOUR, World, hour, world};
 
@@ -32,9 +32,13 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
     world.put_lines("2026-11-20T08", "1", &[A]).await;
     world.put("manifests/2026/11/20/08.json", b"broken".to_vec()).await;
     world.put_lines(HOUR, "1", &[A]).await;
-    check(&world, "2026-11-20T20:20:00Z", "2026-11-20T07").await;
+    let tick = world.tick("2026-11-20T20:20:00Z").await;
+    let waits = Moved { cut: hour("2026-11-20T07"), waits_for: Some(hour("2026-11-20T08")), behind: 9 };
+    assert_eq!(tick.cut.unwrap().unwrap(), waits);
+    check(&world, "2026-11-20T20:22:00Z", "2026-11-20T07").await;
     world.delete("manifests/2026/11/20/08.json").await;
-    check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
+    let tick = world.tick("2026-11-20T20:25:00Z").await;
+    assert_eq!(tick.cut.unwrap().unwrap(), Moved { cut: hour("2026-11-20T16"), waits_for: None, behind: 0 });
 }
 
 #[tokio::test]

@@ -55,6 +55,18 @@ async fn an_error_says_what_failed_and_why() {
     assert!(error.contains("invalid"), "{error}");
 }
 
+#[tokio::test]
+async fn what_nobody_has_replayed_is_counted() {
+    let world = world().await;
+    assert_eq!(world.compactor.not_replayed().await.unwrap(), 0);
+    for name in ["error/processing-failed/2026/11/20/13/a.gz", "error/processing-failed/2026/11/20/13/b.gz"] {
+        world.put(name, b"{}".to_vec()).await;
+    }
+    world.put("replayed/error/processing-failed/2026/11/20/13/a.gz.json", b"{}".to_vec()).await;
+    world.put("replayed/queue/1.json", b"{}".to_vec()).await;
+    assert_eq!(world.compactor.not_replayed().await.unwrap(), 1);
+}
+
 /// A run near its deadline begins nothing that it could not finish; the next one goes on.
 #[tokio::test]
 async fn no_hour_is_begun_without_time_for_it() {
