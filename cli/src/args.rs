@@ -9,7 +9,8 @@ use log_format::Hour;
 /// Every Auth0 log event in your own S3 bucket, cheap to query and provably complete.
 ///
 /// This command runs the whole pipeline on one machine, over a folder that stands for the bucket: Firehose, S3 and Glue
-/// are embedded, everything else is the code that runs on AWS. Without a subcommand it runs the demo.
+/// are embedded, everything else is the code that runs on AWS. Without a subcommand it runs the demo. With --aws it looks
+/// after a deployment on AWS instead.
 #[derive(Debug, Parser)]
 #[command(name = "auth0-s3-logs", version, after_help = EXAMPLES)]
 pub struct Args {
@@ -33,6 +34,7 @@ Examples:
   auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
   auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
   auth0-s3-logs status                             the hours as a table and as bars
+  auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so compact, status
   auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
 
 Exit codes:
@@ -40,12 +42,15 @@ Exit codes:
   1  done, but an hour failed or a number does not add up; it was printed
   2  could not be done; the error says why";
 
+/// The folder where nobody names one.
+pub const DATA: &str = "auth0-s3-logs-data";
+
 /// Where to work and how to print.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Where and how")]
 pub struct Place {
     /// The folder that holds the bucket and the catalog
-    #[arg(long, global = true, value_name = "DIR", default_value = "auth0-s3-logs-data")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// The bucket: an object lies in DIR/BUCKET/KEY
     #[arg(long, global = true, value_name = "BUCKET", default_value = "auth0-logs", value_parser = NonEmptyStringValueParser::new())]
@@ -53,6 +58,14 @@ pub struct Place {
     /// The Glue database that holds the tables
     #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs", value_parser = NonEmptyStringValueParser::new())]
     pub database: String,
+    /// Work on AWS itself; --bucket and --database name the deployment
+    ///
+    /// Credentials and region are found as the AWS command line finds them: in the environment, the profile that
+    /// AWS_PROFILE names, or the machine's role. After `aws sso login` hand them over by
+    /// `eval "$(aws configure export-credentials --format env)"`. Where the compactor has SETTLE_MINUTES, CUT_LAG_HOURS
+    /// or another limit of its own, set the same here. `compact`, `verify`, `status` and `replay` can do it.
+    #[arg(long, global = true, conflicts_with = "data")]
+    pub aws: bool,
     /// Print one JSON value for machines instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
@@ -248,6 +261,13 @@ mod tests {
         assert_eq!((args.demo.events(), args.demo.hours(), args.place.json), (7, 24, true));
         let args = Args::try_parse_from(["auth0-s3-logs", "--data", "x", "run", "--events", "a", "b"]).unwrap();
         assert_eq!(args.demo, Demo::default());
+    }
+
+    #[test]
+    fn aws_has_no_folder() {
+        let error = Args::try_parse_from(["auth0-s3-logs", "status", "--aws", "--data", "x"]).unwrap_err();
+        assert!(error.to_string().contains("cannot be used with"), "{error}");
+        assert!(Args::try_parse_from(["auth0-s3-logs", "--aws", "status", "--bucket", "acme"]).unwrap().place.aws);
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! `compact`: the compactor's own run over the folder as it lies there.
+//! `compact`: the compactor's own run over the folder as it lies there, or over a bucket on AWS.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::ensure;
 use compactor::clock::{Clock, RUN_MINUTES_MAX};
-use compactor::config::Limits;
 use compactor::cut::Moved;
 use compactor::hour::{Outcome, Run};
 use compactor::hours::{self, Request, Scope};
@@ -17,15 +16,15 @@ use telemetry::error_chain;
 use tokio::time::Duration;
 
 use crate::args::{Compact, Place};
+use crate::deployment::Deployment;
 use crate::given::Given;
-use crate::stack::Stack;
 use crate::{Verdict, progress, report};
 
 /// Compacts the hours asked for, and tells what became of each.
 pub async fn compact(place: &Place, options: &Compact, given: &Given) -> anyhow::Result<Verdict> {
-    let stack = Stack::open(place, given.clock()).await?;
-    let request = Request { scope: scope(&stack, options, given).await?, rewrite: options.rewrite };
-    let tick = run_to_end(&stack, request, given).await?;
+    let deployment = Deployment::open_or_make(place, "compactor", given).await?;
+    let request = Request { scope: scope(&deployment, options, given).await?, rewrite: options.rewrite };
+    let tick = run_to_end(&deployment, request, given).await?;
     if place.json {
         report::print_json(&to_json(&tick))?;
     } else {
@@ -34,27 +33,26 @@ pub async fn compact(place: &Place, options: &Compact, given: &Given) -> anyhow:
     Ok(Verdict::of(tick.failures().is_empty() && tick.left_alone().is_empty()))
 }
 
-async fn scope(stack: &Stack, options: &Compact, given: &Given) -> anyhow::Result<Scope> {
+async fn scope(deployment: &Deployment, options: &Compact, given: &Given) -> anyhow::Result<Scope> {
     let end = Hour::of(given.now).next();
     let asked = options.hour.map(|hour| (hour, hour.next())).or(options.from.zip(options.to));
     if let Some((from, to)) = asked {
         ensure!(from < to, "--from {from} is not before --to {to}; the latter is the hour after the last");
-        let limits = Limits::default();
         ensure!(
-            hours::closed(from, given.now, &limits),
+            hours::closed(from, given.now, &deployment.limits),
             "{from} has not closed yet; it does {} minutes after its end",
-            limits.settle_minutes
+            deployment.limits.settle_minutes
         );
         return Ok(Scope::Range(from, to));
     }
-    let objects = stack.compactor.inputs_by_hour(Hour::EPOCH, end).await?;
-    let manifests = stack.compactor.hours_with_manifest(Hour::EPOCH, end).await?;
+    let objects = deployment.compactor.inputs_by_hour(Hour::EPOCH, end).await?;
+    let manifests = deployment.compactor.hours_with_manifest(Hour::EPOCH, end).await?;
     let first = objects.keys().chain(&manifests).min().copied();
     Ok(Scope::Range(first.unwrap_or(end), end))
 }
 
 /// A long command is many runs: each writes for a quarter of an hour at most, and the next goes on where it stopped.
-async fn run_to_end(stack: &Stack, mut request: Request, given: &Given) -> anyhow::Result<Tick> {
+async fn run_to_end(deployment: &Deployment, mut request: Request, given: &Given) -> anyhow::Result<Tick> {
     let mut outcomes: BTreeMap<Hour, Outcome> = BTreeMap::new();
     let bar = progress::bar(0, "hours", given.terminal);
     for number in 0_u32.. {
@@ -62,7 +60,7 @@ async fn run_to_end(stack: &Stack, mut request: Request, given: &Given) -> anyho
         let nonce = format!("{}{number:05}", given.nonce.simple());
         let run = Arc::new(Run { clock, nonce, request });
         let done_before = outcomes.len() as u64;
-        let tick = stack.compactor.tick(&run, |done, all| {
+        let tick = deployment.compactor.tick(&run, |done, all| {
             bar.set_length(done_before + all as u64);
             bar.set_position(done_before + done as u64);
         });

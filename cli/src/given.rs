@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use aws_config::SdkConfig;
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::WallClock;
+use compactor::config::Limits;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// The clock's reading at the start, randomness, and who is watching.
-#[derive(Debug, Clone, Copy)]
+/// The clock's reading at the start, randomness, who is watching, and the way to AWS.
+#[derive(Debug, Clone)]
 pub struct Given {
     /// The moment the command started.
     pub now: DateTime<Utc>,
@@ -17,9 +19,18 @@ pub struct Given {
     pub nonce: Uuid,
     /// True where a person watches the standard error.
     pub terminal: bool,
+    /// The compactor's limits: its own defaults over a folder, on AWS those that the environment has.
+    pub limits: Limits,
+    /// How clients reach AWS; none where the command works over a folder.
+    pub aws: Option<SdkConfig>,
 }
 
 impl Given {
+    /// A start of the command over a folder, with nobody watching.
+    pub fn new(now: DateTime<Utc>, nonce: Uuid) -> Given {
+        Given { now, nonce, terminal: false, limits: Limits::default(), aws: None }
+    }
+
     /// A clock that goes on from the reading at the start.
     pub fn clock(&self) -> WallClock {
         let (now, started) = (self.now, Instant::now());

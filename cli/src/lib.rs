@@ -1,12 +1,14 @@
 //! The whole pipeline on one machine, and queries over it.
 //!
 //! The command wires the product's own parts, all of them the real ones, to an embedded AWS over a folder ([`stack`]).
+//! What needs no more than a bucket, its catalog and queues works on AWS itself as well ([`deployment`]).
 //! [`pipeline`] moves a simulated clock and carries events from end to end; [`run`] and [`demo`] feed it. Everything a
 //! person reads is written by [`report`].
 
 pub mod args;
 pub mod compact;
 pub mod demo;
+pub mod deployment;
 pub mod given;
 pub mod input;
 pub mod pipeline;
@@ -22,10 +24,11 @@ pub mod verify;
 
 mod query;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::ensure;
-use args::{Args, Command, Demo};
+use anyhow::{bail, ensure};
+use args::{Args, Command, Demo, Place};
 use given::Given;
 
 /// What a command that did its work found.
@@ -61,6 +64,7 @@ pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
     let command = args.command.unwrap_or(Command::Demo(demo.clone()));
     let misplaced = demo != Demo::default() && !matches!(command, Command::Demo(_));
     ensure!(!misplaced, "--events N, --hours and --seed are the demo's, which needs no subcommand");
+    ensure_at_hand(&place, &command)?;
     match command {
         Command::Demo(options) => demo::demo(&place, &options, given).await,
         Command::Run(options) => run::run(&place, &options, given).await,
@@ -70,4 +74,27 @@ pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
         Command::Status(options) => status::status(&place, &options, given).await,
         Command::Serve(options) => serve::serve(&place, &options, given).await,
     }
+}
+
+/// With `--aws` there is no folder, and what needs one says what to do instead.
+fn ensure_at_hand(place: &Place, command: &Command) -> anyhow::Result<()> {
+    if !place.aws {
+        return Ok(());
+    }
+    // Of a global option clap knows no conflict where the two stand on either side of the subcommand.
+    let folder = place.data.display();
+    ensure!(
+        place.data == Path::new(args::DATA),
+        "--aws works on AWS and --data {folder} on a folder; give one of them"
+    );
+    let instead = match command {
+        Command::Compact(_) | Command::Verify(_) | Command::Status(_) => return Ok(()),
+        Command::Demo(_) => {
+            "`demo` runs in a folder alone: leave out --aws, or name what to do on AWS, such as `status`"
+        }
+        Command::Run(_) => "`run` takes events into a folder alone: leave out --aws; on AWS put them on the event bus",
+        Command::Query(_) => "`query` asks a folder alone: ask the tables on AWS in Athena",
+        Command::Serve(_) => "`serve` serves a folder alone: clients reach AWS without it",
+    };
+    bail!("{instead}")
 }

@@ -1,24 +1,36 @@
 //! The command `auth0-s3-logs`.
-#![expect(clippy::disallowed_methods, reason = "the one reader of the clock, and drawer of nonces")]
+#![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
+use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::Args;
 use auth0_s3_logs::given::Given;
+use aws_config::BehaviorVersion;
 use chrono::Utc;
 use clap::Parser;
+use compactor::config::{Limits, timeouts};
 use uuid::Uuid;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let given = Given { now: Utc::now(), nonce: Uuid::new_v4(), terminal: stderr().is_terminal() };
-    match auth0_s3_logs::execute(args, &given).await {
+    telemetry::quiet_panics();
+    match execute(Args::parse()).await {
         Ok(verdict) => verdict.exit_code(),
         Err(error) => {
             let _ = writeln!(stderr(), "error: {error:#}");
             ExitCode::from(2)
         }
     }
+}
+
+async fn execute(args: Args) -> anyhow::Result<Verdict> {
+    let terminal = stderr().is_terminal();
+    let mut given = Given { terminal, ..Given::new(Utc::now(), Uuid::new_v4()) };
+    if args.place.aws {
+        given.limits = Limits::from_vars(|name| std::env::var(name).ok())?;
+        given.aws = Some(aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await);
+    }
+    auth0_s3_logs::execute(args, &given).await
 }

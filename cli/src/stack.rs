@@ -6,7 +6,6 @@ use anyhow::{Context, ensure};
 use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use bytes::Bytes;
 use catalog::Catalog;
-use compactor::bucket::Bucket;
 use compactor::config::Limits;
 use compactor::hour::Compactor;
 use futures::FutureExt;
@@ -19,6 +18,7 @@ use transform::batch::Report;
 use uuid::Uuid;
 
 use crate::args::Place;
+use crate::deployment::Deployment;
 
 /// The embedded AWS and what is deployed to it.
 pub struct Stack {
@@ -28,8 +28,7 @@ pub struct Stack {
     pub catalog: Catalog,
     /// The compactor.
     pub compactor: Arc<Compactor>,
-    bucket: String,
-    database: String,
+    place: Place,
 }
 
 impl Stack {
@@ -52,29 +51,30 @@ impl Stack {
         let aws =
             LocalAws::open(&place.data, clock).with_context(|| format!("failed to open {}", place.data.display()))?;
         let catalog = Catalog::new(aws.glue(), place.database.as_str());
-        let caller = aws.as_caller("compactor");
-        let bucket = Bucket::new(caller.s3(), place.bucket.as_str());
-        let its_catalog = Catalog::new(caller.glue(), place.database.as_str());
-        let compactor = Arc::new(Compactor::new(bucket, its_catalog, Limits::default()));
-        Ok(Stack { aws, catalog, compactor, bucket: place.bucket.clone(), database: place.database.clone() })
+        let compactor = deployment(&aws, "compactor", place).compactor;
+        Ok(Stack { aws, catalog, compactor, place: place.clone() })
     }
 
-    /// The bucket's name.
-    pub fn bucket(&self) -> &str {
-        &self.bucket
+    /// What is deployed, as the process `caller` calls it.
+    pub fn deployment(&self, caller: &str) -> Deployment {
+        deployment(&self.aws, caller, &self.place)
     }
 
     /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
     pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
-        let mut settings = Settings::new("auth0-logs", self.bucket.as_str(), seed);
+        let mut settings = Settings::new("auth0-logs", self.place.bucket.as_str(), seed);
         (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
-        let catalog = Catalog::new(self.aws.as_caller("partitioner").glue(), self.database.as_str());
-        let partitioner = Arc::new(Partitioner::new(catalog, self.bucket.as_str()));
+        let catalog = Catalog::new(self.aws.as_caller("partitioner").glue(), self.place.database.as_str());
+        let partitioner = Arc::new(Partitioner::new(catalog, self.place.bucket.as_str()));
         let firehose = self.aws.as_caller("firehose");
         let transform = firehose.function("transform", transform_function(transformed.clone()));
         let partition = self.aws.as_caller("s3").function("partitioner", partition_function(partitioner));
         Firehose::new(settings, firehose.s3(), transform, partition)
     }
+}
+
+fn deployment(aws: &LocalAws, caller: &str, place: &Place) -> Deployment {
+    Deployment::new(place, &aws.as_caller(caller).sdk_config(), Limits::default())
 }
 
 /// What the transform reported, summed over its invocations. Clones are the same sum.

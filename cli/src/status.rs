@@ -13,8 +13,8 @@ use log_format::{Hour, layout};
 use serde::Serialize;
 
 use crate::args::{Place, Status};
+use crate::deployment::Deployment;
 use crate::given::Given;
-use crate::stack::Stack;
 use crate::verify::evidence::{Evidence, HourEvidence, View};
 use crate::verify::{PENDING_HOURS, cut_of};
 use crate::{Verdict, report};
@@ -64,8 +64,8 @@ pub struct HourStatus {
 
 /// Tells of the hours asked for.
 pub async fn status(place: &Place, options: &Status, given: &Given) -> anyhow::Result<Verdict> {
-    let stack = Stack::open_as_it_is(place, given.clock())?;
-    let overview = look(&stack, options, given).await?;
+    let deployment = Deployment::open(place, "status", given)?;
+    let overview = look(&deployment, options, given).await?;
     if place.json {
         report::print_json(&overview)?;
     } else {
@@ -80,11 +80,9 @@ pub async fn status(place: &Place, options: &Status, given: &Given) -> anyhow::R
 /// # Errors
 ///
 /// Where the bucket or the catalog cannot be read.
-pub async fn look(stack: &Stack, options: &Status, given: &Given) -> anyhow::Result<Overview> {
-    let caller = stack.aws.as_caller("status");
-    let bucket = Bucket::new(caller.s3(), stack.bucket());
-    let catalog = catalog::Catalog::new(caller.glue(), stack.catalog.database());
-    let mut evidence = Evidence::gather(&bucket, &catalog).await?;
+pub async fn look(deployment: &Deployment, options: &Status, given: &Given) -> anyhow::Result<Overview> {
+    let Deployment { bucket, catalog, limits, .. } = deployment;
+    let mut evidence = Evidence::gather(bucket, catalog).await?;
     evidence.hours.retain(|_, hour| !hour.inputs.is_empty() || hour.has_manifest);
     match options.from.zip(options.to) {
         Some((from, to)) => {
@@ -94,9 +92,9 @@ pub async fn look(stack: &Stack, options: &Status, given: &Given) -> anyhow::Res
         None => evidence.keep_last(HOURS_SHOWN),
     }
     let cut = evidence.cut.as_deref().and_then(cut_of);
-    let view = view_text(&evidence.view, stack.catalog.database(), cut);
-    let (bucket, now) = (&bucket, given.now);
-    let hours = evidence.hours.into_iter().map(|(hour, known)| hour_status(bucket, hour, known, now));
+    let view = view_text(&evidence.view, catalog.database(), cut);
+    let now = given.now;
+    let hours = evidence.hours.into_iter().map(|(hour, known)| hour_status(bucket, hour, known, now, limits));
     let hours = futures::stream::iter(hours).buffered(READS_AT_ONCE).try_collect().await?;
     Ok(Overview { hours, cut, view })
 }
@@ -119,6 +117,7 @@ async fn hour_status(
     hour: Hour,
     known: HourEvidence,
     now: DateTime<Utc>,
+    limits: &Limits,
 ) -> Result<HourStatus, BucketError> {
     let manifest = match known.has_manifest {
         true => bucket.read(&layout::manifest_key(hour)).await?,
@@ -138,24 +137,23 @@ async fn hour_status(
         late: manifest.commits.saturating_sub(1),
         duplicates: counts.duplicates,
         rejected: counts.rejected,
-        state: if readable { state(hour, manifest, known, now) } else { "manifest unreadable".to_string() },
+        state: if readable { state(hour, manifest, known, now, limits) } else { "manifest unreadable".to_string() },
     })
 }
 
 /// What the compactor would say of the hour, in a few words.
-fn state(hour: Hour, manifest: Manifest, known: HourEvidence, now: DateTime<Utc>) -> String {
+fn state(hour: Hour, manifest: Manifest, known: HourEvidence, now: DateTime<Utc>, limits: &Limits) -> String {
     let claimed = !manifest.claims.is_empty();
     let live = manifest.live_attempt().and_then(|attempt| known.folders.get(attempt));
     let files = live.into_iter().flatten().map(|file| file.key.clone()).collect();
     let seen = Seen { hour, listed: known.inputs, manifest, files };
-    let limits = Limits::default();
-    match plan(&seen, now, &limits, Rewrite::No, Turn::Last) {
+    match plan(&seen, now, limits, Rewrite::No, Turn::Last) {
         Plan::Nothing { reason: Rest::Open, .. } => "open".to_string(),
         Plan::Nothing { reason: Rest::NoObjects, .. } => "empty".to_string(),
         Plan::Nothing { reason: Rest::UpToDate, .. } => "live".to_string(),
         Plan::Compact { .. } if claimed => "unfinished".to_string(),
         Plan::Compact { due: Due::First, .. } => {
-            let young = !closed(hour, now - TimeDelta::hours(PENDING_HOURS), &limits);
+            let young = !closed(hour, now - TimeDelta::hours(PENDING_HOURS), limits);
             if young { "pending".to_string() } else { "not compacted".to_string() }
         }
         Plan::Compact { due, .. } => format!("due: {due}"),

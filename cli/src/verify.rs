@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::ensure;
-use compactor::bucket::Bucket;
 use futures::StreamExt;
 use indicatif::ProgressBar;
 use log_format::Hour;
@@ -24,8 +23,8 @@ use serde_json::json;
 use telemetry::error_chain;
 
 use crate::args::{Place, Verify};
+use crate::deployment::Deployment;
 use crate::given::Given;
-use crate::stack::Stack;
 use crate::{Verdict, progress, report};
 use evidence::{Evidence, View};
 use finding::{Difference, Finding};
@@ -84,8 +83,8 @@ pub struct Totals {
 
 /// Verifies, repairs if asked to, and tells what was found.
 pub async fn verify(place: &Place, options: &Verify, given: &Given) -> anyhow::Result<Verdict> {
-    let stack = Stack::open_as_it_is(place, given.clock())?;
-    let found = run(&stack, options, given).await?;
+    let deployment = Deployment::open(place, "verify", given)?;
+    let found = run(&deployment, options, given).await?;
     if place.json {
         report::print_json(&found.to_json()?)?;
     } else {
@@ -99,29 +98,27 @@ pub async fn verify(place: &Place, options: &Verify, given: &Given) -> anyhow::R
 /// # Errors
 ///
 /// Where the bucket or the catalog cannot be listed, so that nothing can be told.
-pub async fn run(stack: &Stack, options: &Verify, given: &Given) -> anyhow::Result<Verified> {
-    let found = look(stack, options, given).await?;
+pub async fn run(deployment: &Deployment, options: &Verify, given: &Given) -> anyhow::Result<Verified> {
+    let found = look(deployment, options, given).await?;
     if !options.repair || found.findings.is_empty() {
         return Ok(found);
     }
-    let repairs = repair::repair(stack, &found.findings, given).await;
-    Ok(Verified { repairs, ..look(stack, options, given).await? })
+    let repairs = repair::repair(deployment, &found.findings, given).await;
+    Ok(Verified { repairs, ..look(deployment, options, given).await? })
 }
 
-async fn look(stack: &Stack, options: &Verify, given: &Given) -> anyhow::Result<Verified> {
-    let caller = stack.aws.as_caller("verify");
-    let bucket = Bucket::new(caller.s3(), stack.bucket());
-    let catalog = catalog::Catalog::new(caller.glue(), stack.catalog.database());
-    let mut evidence = Evidence::gather(&bucket, &catalog).await?;
+async fn look(deployment: &Deployment, options: &Verify, given: &Given) -> anyhow::Result<Verified> {
+    let Deployment { bucket, catalog, limits, .. } = deployment;
+    let mut evidence = Evidence::gather(bucket, catalog).await?;
     if let Some((from, to)) = options.from.zip(options.to) {
         ensure!(from < to, "--from {from} is not before --to {to}; the latter is the hour after the last");
         evidence.keep(from, to);
     }
     let mut found = Verified::default();
     let cut = found.at_cut(&evidence);
-    found.at_view(&evidence, stack.catalog.database(), cut);
+    found.at_view(&evidence, catalog.database(), cut);
     found.at_rest(&evidence);
-    let checker = Checker { bucket, now: given.now, cut, deep: options.deep };
+    let checker = Checker { bucket: bucket.clone(), now: given.now, limits: limits.clone(), cut, deep: options.deep };
     let bar = progress::bar(evidence.hours.len() as u64, "hours", given.terminal);
     found.at_hours(checker, evidence, &bar).await;
     bar.finish_and_clear();

@@ -27,7 +27,7 @@ fn hour(text: &str) -> Hour {
 
 async fn open(data: &Path) -> Stack {
     let database = "auth0_event_logs".to_string();
-    let place = Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, json: true };
+    let place = Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, aws: false, json: true };
     Stack::open(&place, Arc::new(|| NOW.parse().unwrap())).await.unwrap()
 }
 
@@ -74,8 +74,8 @@ async fn every_state_has_a_name() {
     let data = tempfile::tempdir().unwrap();
     let stack = open(data.path()).await;
     fill(&stack).await;
-    let given = Given { now: NOW.parse().unwrap(), nonce: Uuid::from_u128(1), terminal: false };
-    let overview = look(&stack, &Status::default(), &given).await.unwrap();
+    let given = Given::new(NOW.parse().unwrap(), Uuid::from_u128(1));
+    let overview = look(&stack.deployment("status"), &Status::default(), &given).await.unwrap();
     let shown = overview.hours.iter().map(|it| {
         let rows = it.rows.map_or("-".to_string(), |rows| rows.to_string());
         format!("{} {} {rows} {} {} {} {}", it.hour, it.objects, it.late, it.duplicates, it.rejected, it.state)
@@ -95,7 +95,7 @@ async fn every_state_has_a_name() {
     assert_eq!(shown.collect::<Vec<_>>(), expected);
     assert_eq!((overview.cut, overview.view), (Some(hour("2025-03-01T12")), "follows the cut"));
     let some = Status { from: Some(hour("2025-03-01T08")), to: Some(hour("2025-03-01T10")) };
-    assert_eq!(look(&stack, &some, &given).await.unwrap().hours.len(), 2);
+    assert_eq!(look(&stack.deployment("status"), &some, &given).await.unwrap().hours.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,12 +50,12 @@ fn hour(text: &str) -> Hour {
 
 fn place(data: &Path) -> Place {
     let database = "auth0_event_logs".to_string();
-    Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, json: true }
+    Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, aws: false, json: true }
 }
 
 /// `start` stands for what is drawn anew at every start of the command.
 fn given(start: u128) -> Given {
-    Given { now: NOW.parse().unwrap(), nonce: Uuid::from_u128(start), terminal: false }
+    Given::new(NOW.parse().unwrap(), Uuid::from_u128(start))
 }
 
 /// Opens the folder. Whoever had it open before may still be letting it go, on another thread.
@@ -199,7 +199,7 @@ async fn a_clean_bucket_is_proven_and_not_written_to() {
     let stack = stack(data.path());
     stack.aws.inject(Faults::none());
     for deep in [false, true] {
-        let found = run(&stack, &options(deep, false), &given(1)).await.unwrap();
+        let found = run(&stack.deployment("verify"), &options(deep, false), &given(1)).await.unwrap();
         assert_eq!((names(&found), found.verdict()), (BTreeSet::new(), Verdict::Well));
         assert_eq!((found.hours, found.pending, found.compared), (5, 0, if deep { 5 } else { 0 }));
         let totals = &found.totals;
@@ -225,7 +225,7 @@ async fn a_young_hour_is_pending() {
     for young in ["2025-03-01T20", "2025-03-01T19", "2025-03-01T16"] {
         put_lines(&stack, young, "1.gz", "{\"type\":\"s\"}\n").await;
     }
-    let found = run(&stack, &options(true, false), &given(1)).await.unwrap();
+    let found = run(&stack.deployment("verify"), &options(true, false), &given(1)).await.unwrap();
     assert_eq!((found.pending, names(&found)), (2, BTreeSet::from(["JSON partition missing", "hour not compacted"])));
     assert!(found.findings.iter().all(|finding| finding.hour == Some(hour("2025-03-01T16"))), "{:?}", found.findings);
 }
@@ -422,12 +422,12 @@ async fn every_damage_is_seen_and_mended_where_the_json_is_there() {
         damage(&stack, name).await;
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
         for deep in [false, true] {
-            let found = run(&stack, &options(deep, false), &given(1)).await.unwrap();
+            let found = run(&stack.deployment("verify"), &options(deep, false), &given(1)).await.unwrap();
             assert_eq!((names(&found), found.verdict()), (expected.clone(), Verdict::Trouble), "{name}, deep: {deep}");
         }
         seen += 1;
         let logs = log_bytes(&stack).await;
-        let found = run(&stack, &options(true, true), &given(2)).await.unwrap();
+        let found = run(&stack.deployment("verify"), &options(true, true), &given(2)).await.unwrap();
         assert!(!found.repairs.is_empty() || !mendable, "{name}");
         assert_eq!(log_bytes(&stack).await, logs, "{name}");
         if mendable {
@@ -467,7 +467,7 @@ async fn repair_deletes_nothing_by_itself() {
     let before = keys(&stack, layout::PARQUET).await;
     damage(&stack, "cut.json unreadable").await;
     damage(&stack, "manifest unreadable").await;
-    run(&stack, &options(false, true), &given(2)).await.unwrap();
+    run(&stack.deployment("verify"), &options(false, true), &given(2)).await.unwrap();
     let kept = keys(&stack, layout::MANIFESTS).await;
     let kept: Vec<&String> = kept.iter().filter(|key| key.contains(".json.broken-")).collect();
     assert_eq!(kept.len(), 2, "{kept:?}");
@@ -498,13 +498,16 @@ async fn deep_sees_what_manifest_and_files_agree_on() {
     let pointer = stack.catalog.parquet_pointer(hour(MIXED)).await.unwrap().unwrap();
     let pointer = Pointer { manifest_etag, ..pointer };
     assert!(stack.catalog.point_parquet(hour(MIXED), &pointer, &|| true).await.unwrap());
-    assert_eq!(names(&run(&stack, &options(false, false), &given(1)).await.unwrap()), BTreeSet::new());
-    let found = run(&stack, &options(true, false), &given(1)).await.unwrap();
+    assert_eq!(
+        names(&run(&stack.deployment("verify"), &options(false, false), &given(1)).await.unwrap()),
+        BTreeSet::new()
+    );
+    let found = run(&stack.deployment("verify"), &options(true, false), &given(1)).await.unwrap();
     let expected = BTreeSet::from(["counts do not add up", "row missing", "row of no line"]);
     assert_eq!((names(&found), found.verdict()), (expected, Verdict::Trouble));
     let missing = found.findings.iter().find(|finding| finding.difference == Difference::RowMissing).unwrap();
     assert_eq!(missing.what, "4 rows: 1, 2, 2, …");
-    let mended = run(&stack, &options(true, true), &given(2)).await.unwrap();
+    let mended = run(&stack.deployment("verify"), &options(true, true), &given(2)).await.unwrap();
     assert_eq!((names(&mended), mended.verdict()), (BTreeSet::new(), Verdict::Well), "{:?}", mended.repairs);
     assert_eq!(rows(&stack).await, whole);
 }
@@ -518,14 +521,14 @@ async fn what_cannot_be_read_cannot_be_told() {
         let hit = &*call.name == "GetObject" && call.resources.iter().any(|it| it.ends_with(&one));
         hit.then_some(Fault::Before(Failure::Internal))
     }));
-    let found = run(&opened, &options(false, false), &given(1)).await.unwrap();
+    let found = run(&opened.deployment("verify"), &options(false, false), &given(1)).await.unwrap();
     assert_eq!((found.verdict(), found.hours, found.untold.len()), (Verdict::Unknown, 4, 1));
     assert!(found.untold[0].starts_with("2025-03-01T08: failed to read s3://"), "{:?}", found.untold);
     for service in [Service::S3, Service::Glue] {
         opened
             .aws
             .inject(Faults::by(move |_, call| (call.service == service).then_some(Fault::Before(Failure::Internal))));
-        let error = run(&opened, &options(false, false), &given(1)).await.unwrap_err();
+        let error = run(&opened.deployment("verify"), &options(false, false), &given(1)).await.unwrap_err();
         assert!(format!("{error:#}").starts_with("could not tell: "), "{error:#}");
     }
     drop(opened);

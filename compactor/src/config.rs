@@ -45,6 +45,24 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Reads those that are set through `var`; the others are the defaults.
+    ///
+    /// # Errors
+    ///
+    /// Where one is no whole number, or too large.
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Limits, ConfigError> {
+        let bytes = |name, default| set(&var, name).map_or(Ok(default), |value| bounded(name, value, u64::MAX));
+        let time = |name, default| set(&var, name).map_or(Ok(default), |value| bounded(name, value, HOURS_MAX));
+        let standard = Limits::default();
+        Ok(Limits {
+            settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
+            look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
+            cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
+            input_bytes_max: bytes("INPUT_BYTES_MAX", standard.input_bytes_max)?,
+            decoded_bytes_max: bytes("DECODED_BYTES_MAX", standard.decoded_bytes_max)?,
+        })
+    }
+
     /// How long after its end an hour is closed.
     pub fn settle(&self) -> TimeDelta {
         TimeDelta::minutes(self.settle_minutes.into())
@@ -87,23 +105,17 @@ const HOURS_MAX: u32 = 876_600;
 impl Config {
     /// Reads the configuration through `var`, so that tests need no environment.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
-        let set = |name: &'static str| var(name).filter(|value| !value.is_empty());
-        let required = |name| set(name).ok_or(ConfigError::Missing(name));
-        let bytes = |name, default| set(name).map_or(Ok(default), |value| bounded(name, value, u64::MAX));
-        let time = |name, default| set(name).map_or(Ok(default), |value| bounded(name, value, HOURS_MAX));
-        let standard = Limits::default();
+        let required = |name| set(&var, name).ok_or(ConfigError::Missing(name));
         Ok(Config {
             database: required("GLUE_DATABASE")?,
             bucket: required("LOG_BUCKET")?,
-            limits: Limits {
-                settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
-                look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
-                cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
-                input_bytes_max: bytes("INPUT_BYTES_MAX", standard.input_bytes_max)?,
-                decoded_bytes_max: bytes("DECODED_BYTES_MAX", standard.decoded_bytes_max)?,
-            },
+            limits: Limits::from_vars(&var)?,
         })
     }
+}
+
+fn set(var: &impl Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    var(name).filter(|value| !value.is_empty())
 }
 
 fn bounded<N: FromStr + PartialOrd + Copy + Into<u64>>(

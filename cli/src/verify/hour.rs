@@ -25,6 +25,8 @@ use super::{PENDING_HOURS, deep};
 pub(super) struct Checker {
     pub(super) bucket: Bucket,
     pub(super) now: DateTime<Utc>,
+    /// The compactor's.
+    pub(super) limits: Limits,
     pub(super) cut: Option<Hour>,
     /// True where the rows are compared with the lines too.
     pub(super) deep: bool,
@@ -94,7 +96,7 @@ impl Checker {
 
     /// Behind the cut the view reads Parquet alone, so nothing is pending there.
     fn is_pending(&self, hour: Hour) -> bool {
-        let young = !closed(hour, self.now - TimeDelta::hours(PENDING_HOURS), &Limits::default());
+        let young = !closed(hour, self.now - TimeDelta::hours(PENDING_HOURS), &self.limits);
         young && self.cut.is_none_or(|cut| hour > cut)
     }
 }

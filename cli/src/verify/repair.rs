@@ -16,8 +16,8 @@ use telemetry::error_chain;
 use tokio::time::Duration;
 
 use super::finding::{Difference, Finding, Remedy};
+use crate::deployment::Deployment;
 use crate::given::Given;
-use crate::stack::Stack;
 
 /// What was done about one hour, or about what is in none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,16 +37,16 @@ struct Damage {
 }
 
 /// Mends what can be mended. That it worked is for the next look to say.
-pub(super) async fn repair(stack: &Stack, findings: &[Finding], given: &Given) -> Vec<Repair> {
+pub(super) async fn repair(deployment: &Deployment, findings: &[Finding], given: &Given) -> Vec<Repair> {
     let mut repairs = Vec::new();
     let remedies: Vec<Remedy> = findings.iter().map(|finding| finding.difference.remedy()).collect();
     if remedies.contains(&Remedy::Tables) {
-        let made = stack.catalog.ensure_tables(stack.bucket()).await;
+        let made = deployment.catalog.ensure_tables(deployment.bucket.name()).await;
         repairs.push(told(None, made.map(|()| "the tables were made anew".to_string())));
     }
     for (number, (hour, damage)) in by_hour(findings).into_iter().enumerate() {
         let run = run(given, &number.to_string(), Scope::Range(hour, hour.next()));
-        let compactor = Arc::clone(&stack.compactor);
+        let compactor = Arc::clone(&deployment.compactor);
         let mended = tokio::spawn(async move { mend(&compactor, hour, &damage, run).await }).await;
         repairs.push(match mended {
             Ok(mended) => told(Some(hour), mended),
@@ -54,7 +54,7 @@ pub(super) async fn repair(stack: &Stack, findings: &[Finding], given: &Given) -
         });
     }
     if remedies.iter().any(|remedy| !matches!(remedy, Remedy::ByHand(_))) {
-        repairs.push(told(None, mend_cut(&stack.compactor, given).await));
+        repairs.push(told(None, mend_cut(&deployment.compactor, given).await));
     }
     repairs
 }

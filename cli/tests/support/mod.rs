@@ -19,12 +19,12 @@ pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
 
 pub(crate) fn place(data: &Path) -> Place {
     let (bucket, database) = ("auth0-logs".to_string(), "auth0_event_logs".to_string());
-    Place { data: data.to_path_buf(), bucket, database, json: true }
+    Place { data: data.to_path_buf(), bucket, database, aws: false, json: true }
 }
 
 /// `start` stands for what is drawn anew at every start of the command.
 pub(crate) fn given(start: u128) -> Given {
-    Given { now: NOW.parse().unwrap(), nonce: Uuid::from_u128(start), terminal: false }
+    Given::new(NOW.parse().unwrap(), Uuid::from_u128(start))
 }
 
 /// The rows of a table or view, each as its seventeen columns, without the partition keys.

@@ -1,0 +1,113 @@
+//! `--aws`: the commands over a real socket find what they find over the folder itself.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_auth0-s3-logs"))
+}
+
+/// The folder's AWS on a port, ended when the test is.
+struct Server {
+    child: Child,
+    endpoint: String,
+}
+
+impl Server {
+    fn start(data: &Path) -> Server {
+        let mut command = command();
+        let command = command.args(["serve", "--port", "0", "--json", "--data"]).arg(data).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.into_iter().find(|line| line.contains("endpoint")).unwrap();
+        Server { child, endpoint: line.split('"').nth(3).unwrap().to_string() }
+    }
+
+    /// Runs the command against this AWS, with no folder of its own.
+    fn command(&self, arguments: &[&str]) -> Output {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let mut command = command();
+        command.args(arguments).arg("--aws").current_dir(elsewhere.path()).env("AWS_ENDPOINT_URL", &self.endpoint);
+        let credentials =
+            [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "thing"), ("AWS_REGION", "eu-west-1")];
+        let output = command.envs(credentials).output().unwrap();
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "{arguments:?}");
+        output
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// The command over the folder, which nobody else has open.
+fn over_folder(data: &Path, arguments: &[&str]) -> Output {
+    command().args(arguments).arg("--data").arg(data).output().unwrap()
+}
+
+fn shown(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn check(data: &Path, arguments: &[&str], code: i32) {
+    let over_folder = shown(&over_folder(data, arguments));
+    let over_aws = shown(&Server::start(data).command(arguments));
+    assert_eq!(over_aws, over_folder, "{arguments:?}");
+    assert_eq!(over_aws.0, Some(code), "{over_aws:?}");
+}
+
+#[test]
+fn the_same_is_found_as_over_the_folder() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(shown(&over_folder(data.path(), &["demo", "--events", "1000", "--hours", "4"])).0, Some(0));
+    check(data.path(), &["status"], 0);
+    check(data.path(), &["compact", "--json"], 0);
+    check(data.path(), &["verify", "--deep"], 1);
+    let new = data.path().join("auth0-logs/logs/2025/03/01/07/new");
+    std::fs::create_dir_all(new.parent().unwrap()).unwrap();
+    std::fs::write(new, "{\"type\":\"s\"}\n").unwrap();
+    let (code, printed, _) = shown(&Server::start(data.path()).command(&["compact"]));
+    assert!(code == Some(0) && printed.contains("1 hours compacted"), "{printed}");
+}
+
+#[test]
+fn nothing_is_made_on_aws() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let (code, _, errors) = shown(&server.command(&["compact", "--bucket", "acme-logs"]));
+    assert!(code == Some(2) && errors.contains("failed to list s3://acme-logs/"), "{errors}");
+    assert!(!data.path().join("acme-logs").exists());
+}
+
+#[test]
+fn what_needs_a_folder_says_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    for (arguments, expected) in [
+        (&["query", "SELECT 1"][..], "in Athena"),
+        (&["demo"], "leave out --aws"),
+        (&["run", "--events", "-"], "on the event bus"),
+        (&["serve", "--port", "0"], "reach AWS without it"),
+        (&["--data", "x", "status"], "give one of them"),
+        (&["status", "--data", "x"], "cannot be used with"),
+    ] {
+        let (code, printed, errors) = shown(&server.command(arguments));
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+fn a_limit_it_cannot_have_is_named() {
+    let mut command = command();
+    let output =
+        command.args(["status", "--aws"]).env("AWS_REGION", "eu-west-1").env("SETTLE_MINUTES", "soon").output();
+    let (code, _, errors) = shown(&output.unwrap());
+    assert!(code == Some(2) && errors.contains("environment variable SETTLE_MINUTES is \"soon\""), "{errors}");
+}
