@@ -1,4 +1,4 @@
-//! The one door: every request to either service, however it came in, goes through [`LocalAws::dispatch`].
+//! The one door: every request to any service, however it came in, goes through [`LocalAws::dispatch`].
 
 use std::sync::Arc;
 
@@ -8,19 +8,32 @@ use http::{Request, Response};
 use s3s::{Body, HttpError};
 
 use crate::firehose::Function;
-use crate::seam::{self, Call, FailEntry};
-use crate::{LocalAws, glue, s3, signature};
+use crate::seam::{self, Call, FailEntry, Service};
+use crate::{LocalAws, s3, signature};
 
 /// More than a thousand keys of 1,024 bytes take, each escaped.
 const DELETE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Neither Glue nor SQS takes a longer request.
+const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The input of a call of Glue or SQS, whole.
+async fn input(mut body: Body) -> Result<Bytes, HttpError> {
+    body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)
+}
 
 impl LocalAws {
     /// Answers one request. An error means that there is no answer: the connection is lost.
     pub(crate) async fn dispatch(&self, mut request: Request<Body>) -> Result<Response<Body>, HttpError> {
         let aws = self.clone();
-        match seam::glue_name(&request).map(str::to_owned) {
-            Some(name) => {
-                let input = glue::input(request.into_body()).await?;
+        match seam::by_target(&request).map(|(service, name)| (service, name.to_owned())) {
+            Some((Service::Sqs, name)) => {
+                let input = input(request.into_body()).await?;
+                let call = self.is_watched().then(|| seam::of_sqs(&self.caller, &name, &input));
+                self.pass(call, move |_| async move { aws.services.sqs.answer(&name, &input) }.boxed()).await
+            }
+            Some((_, name)) => {
+                let input = input(request.into_body()).await?;
                 let call = self.is_watched().then(|| seam::of_glue(&self.caller, &name, &input));
                 self.pass(call, move |entry| async move { aws.services.glue.answer(&name, &input, entry) }.boxed())
                     .await

@@ -32,9 +32,6 @@ use crate::seam::FailEntry;
 /// Of every answer.
 pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// Glue takes no longer request.
-const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 /// The Glue service.
 pub(crate) struct Glue {
     /// One call at a time, never across an await.
@@ -65,11 +62,6 @@ impl Glue {
         let response = Response::builder().status(status).header(header::CONTENT_TYPE, CONTENT_TYPE);
         response.body(Body::from(text)).map_err(|error| HttpError::new(error.into()))
     }
-}
-
-/// The input of a call, whole.
-pub(crate) async fn input(mut body: Body) -> Result<Bytes, HttpError> {
-    body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)
 }
 
 /// The calls there are.

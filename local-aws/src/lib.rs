@@ -1,7 +1,7 @@
-//! S3, Glue and Firehose in the process.
+//! S3, Glue, SQS and Firehose in the process.
 //!
-//! An AWS for one machine, kept in one folder. The real SDK clients talk to it: [`LocalAws::s3`] and [`LocalAws::glue`]
-//! in the process, where the SDK would open a connection; any other client over a port, by [`LocalAws::serve`]. Either
+//! An AWS for one machine, kept in one folder. The real SDK clients talk to it: [`LocalAws::s3`], [`LocalAws::glue`] and
+//! any other made from [`LocalAws::sdk_config`] in the process, where the SDK would open a connection; any other client over a port, by [`LocalAws::serve`]. Either
 //! way each request goes through one door, and what it finds there is the same.
 //!
 //! `DIR/<bucket>/<key>` is an object, whoever put it there; `DIR/catalog.ndjson` is the journal of the Glue catalog;
@@ -10,7 +10,8 @@
 //! Its invariants A1 to A5 stand in docs/architecture.md.
 //!
 //! Absent by design: access control (any credentials will do, or none) and the verification of signatures, versions of
-//! objects, tags, ACLs, encryption; in Glue all but databases, tables and their versions, partitions and column statistics.
+//! objects, tags, ACLs, encryption; in Glue all but databases, tables and their versions, partitions and column statistics;
+//! in SQS all but standard queues, and messages that are sent, received and deleted.
 //! A folder belongs to one process at a time.
 
 mod chunked;
@@ -24,6 +25,7 @@ mod s3;
 pub mod seam;
 mod server;
 mod signature;
+mod sqs;
 
 use std::error::Error;
 use std::fs::{self, File, TryLockError};
@@ -41,6 +43,7 @@ use crate::connector::Connector;
 use crate::glue::Glue;
 use crate::s3::{Places, STATE, Store, StoreError};
 use crate::seam::{Call, FailEntry, Faults, Gates, Record, Reply, Seam, Traced};
+use crate::sqs::Sqs;
 
 pub use crate::journal::JournalError;
 
@@ -50,7 +53,7 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 /// Where this AWS says it is. Clients that name another region are answered all the same.
 pub const REGION: &str = "us-east-1";
 
-/// S3 and Glue over one folder. Clones are the same AWS.
+/// S3, Glue and SQS over one folder. Clones are the same AWS.
 #[derive(Clone)]
 pub struct LocalAws {
     services: Arc<Services>,
@@ -64,6 +67,7 @@ struct Services {
     store: Arc<Store>,
     s3: S3Service,
     glue: Glue,
+    sqs: Sqs,
     seam: Arc<Seam>,
     /// Held for as long as this AWS lives.
     _lock: File,
@@ -115,9 +119,10 @@ impl LocalAws {
         // What a crash left unfinished.
         make(&state.join("tmp"), |path| fs::remove_dir_all(path).and_then(|()| fs::create_dir(path)))?;
         let store = Arc::new(Store::open(Places::new(data), Arc::clone(&clock))?);
-        let glue = Glue::open(&data.join("catalog.ndjson"), clock)?;
-        let seam = Arc::new(Seam::new(Record::asked_for()));
-        let services = Services { s3: s3::service(Arc::clone(&store)), store, glue, seam, _lock: lock };
+        let glue = Glue::open(&data.join("catalog.ndjson"), Arc::clone(&clock))?;
+        let sqs = Sqs::open(&state.join("queues.ndjson"), clock)?;
+        let (s3, seam) = (s3::service(Arc::clone(&store)), Arc::new(Seam::new(Record::asked_for())));
+        let services = Services { s3, store, glue, sqs, seam, _lock: lock };
         Ok(LocalAws { services: Arc::new(services), caller: "local".into(), observes: false })
     }
 

@@ -11,6 +11,7 @@ mod glue_call;
 mod record;
 mod reply;
 mod s3_call;
+mod sqs_call;
 mod trace;
 
 use std::collections::HashSet;
@@ -25,10 +26,12 @@ pub use self::fault::{Failure, Fault, Faults};
 pub use self::gates::{Gates, Held};
 pub use self::trace::Traced;
 
-pub(crate) use self::glue_call::{glue_name, of_glue};
+pub(crate) use self::call::by_target;
+pub(crate) use self::glue_call::of_glue;
 pub(crate) use self::record::Record;
 pub(crate) use self::reply::Reply;
 pub(crate) use self::s3_call::{is_batch_delete, of_s3};
+pub(crate) use self::sqs_call::of_sqs;
 
 use self::gates::Waiting;
 

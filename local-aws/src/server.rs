@@ -1,4 +1,4 @@
-//! Both services on one TCP port.
+//! All services on one TCP port.
 
 use std::io;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ use crate::LocalAws;
 const SHUTDOWN_SECONDS_MAX: u64 = 5;
 
 impl LocalAws {
-    /// Serves S3 and Glue on `listener` until `shutdown` is ready and the requests under way have ended.
+    /// Serves S3, Glue and SQS on `listener` until `shutdown` is ready and the requests under way have ended.
     ///
     /// # Errors
     ///

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use http::{Method, Request};
+
 use crate::REGION;
 use crate::glue::CATALOG_ID;
 
@@ -14,6 +16,8 @@ pub enum Service {
     S3,
     /// The Glue Data Catalog.
     Glue,
+    /// Amazon SQS.
+    Sqs,
     /// Lambda, for the functions that Firehose and S3's notifications invoke.
     Lambda,
 }
@@ -29,7 +33,7 @@ pub struct Call {
     pub service: Service,
     /// The call's name, as the service's reference has it: `PutObject`, `GetPartitions`.
     pub name: Cow<'static, str>,
-    /// ARNs of what it is about: an object, a bucket, a table, a database, a function; `*` if it is about all. Of a
+    /// ARNs of what it is about: an object, a bucket, a table, a database, a queue, a function; `*` if it is about all. Of a
     /// batch there may be many.
     pub resources: Vec<String>,
     /// What else tells it from others: `if-none-match=*`, `prefix=logs/`, partition values.
@@ -42,9 +46,21 @@ impl Service {
         match self {
             Service::S3 => "s3",
             Service::Glue => "glue",
+            Service::Sqs => "sqs",
             Service::Lambda => "lambda",
         }
     }
+}
+
+const TARGET: &str = "x-amz-target";
+/// How the header begins, by the service that it names.
+const TARGETS: [(&str, Service); 2] = [("AWSGlue.", Service::Glue), ("AmazonSQS.", Service::Sqs)];
+
+/// The service and the call that `request` names in its header; S3 is asked by method and path.
+pub(crate) fn by_target<B>(request: &Request<B>) -> Option<(Service, &str)> {
+    let target = request.headers().get(TARGET)?.to_str().ok()?;
+    let named = || TARGETS.iter().find_map(|(begin, service)| Some((*service, target.strip_prefix(begin)?)));
+    (request.method() == Method::POST).then(named).flatten()
 }
 
 impl Call {

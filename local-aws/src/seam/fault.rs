@@ -31,15 +31,16 @@ pub enum Fault {
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// 503: S3's `SlowDown`; of Glue, that it is unavailable.
+    /// 503: S3's `SlowDown`; of Glue and SQS, that it is unavailable.
     SlowDown,
-    /// S3's 503 `ServiceUnavailable`, Glue's 400 `ThrottlingException`, Lambda's 429 `TooManyRequestsException`.
+    /// S3's 503 `ServiceUnavailable`, Glue's 400 `ThrottlingException`, SQS's 403 `RequestThrottled`, Lambda's 429 `TooManyRequestsException`.
     Throttled,
-    /// 500: `InternalError`, `InternalServiceException`.
+    /// 500: `InternalError`, `InternalServiceException`, `InternalFailure`.
     Internal,
-    /// S3's 409 `ConditionalRequestConflict`; Glue's `ConcurrentModificationException`.
+    /// S3's 409 `ConditionalRequestConflict`; Glue's `ConcurrentModificationException`; SQS, which has none, fails by a 500.
     Conflict,
-    /// The request was signed too long ago: S3's 403 `RequestTimeTooSkewed`, Glue's 400 `InvalidSignatureException`. So
+    /// The request was signed too long ago: S3's 403 `RequestTimeTooSkewed`, Glue's 400 `InvalidSignatureException`, SQS's
+    /// 400 `RequestExpired`. So
     /// ends a call whose process slept between signing and sending.
     Expired,
     /// The connection is reset.

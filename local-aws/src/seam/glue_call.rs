@@ -1,22 +1,12 @@
-//! Which Glue call a request makes.
+//! What a Glue call is about.
 
 use std::sync::Arc;
 
-use http::{Method, Request};
 use serde_json::Value;
 
 use super::{Call, Service};
 use crate::REGION;
 use crate::glue::CATALOG_ID;
-
-const TARGET: &str = "x-amz-target";
-const GLUE: &str = "AWSGlue.";
-
-/// The name of the Glue call, if `request` is one.
-pub(crate) fn glue_name<B>(request: &Request<B>) -> Option<&str> {
-    let target = request.headers().get(TARGET)?.to_str().ok()?;
-    (request.method() == Method::POST).then(|| target.strip_prefix(GLUE)).flatten()
-}
 
 /// The Glue call `name` with this input.
 pub(crate) fn of_glue(caller: &Arc<str>, name: &str, input: &[u8]) -> Call {

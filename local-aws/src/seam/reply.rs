@@ -10,7 +10,7 @@ use s3s::{Body, HttpError, StdError};
 
 use super::{Failure, Service};
 use crate::firehose::FunctionError;
-use crate::glue;
+use crate::{glue, sqs};
 
 /// An answer that can be replaced by a failure.
 pub(crate) trait Reply: Sized + Send + 'static {
@@ -38,6 +38,11 @@ impl Reply for Result<Response<Body>, HttpError> {
             (Service::S3 | Service::Lambda, Failure::Internal) => (500, "InternalError"),
             (Service::S3 | Service::Lambda, Failure::Conflict) => (409, "ConditionalRequestConflict"),
             (Service::S3 | Service::Lambda, Failure::Expired) => (403, "RequestTimeTooSkewed"),
+            (Service::Sqs, Failure::SlowDown) => (503, "ServiceUnavailable"),
+            (Service::Sqs, Failure::Throttled) => (403, "RequestThrottled"),
+            // SQS knows no conflict.
+            (Service::Sqs, Failure::Internal | Failure::Conflict) => (500, "InternalFailure"),
+            (Service::Sqs, Failure::Expired) => (400, "RequestExpired"),
             (Service::Glue, Failure::Expired) => (400, "InvalidSignatureException"),
             (Service::Glue, Failure::SlowDown) => (503, "ServiceUnavailableException"),
             (Service::Glue, Failure::Throttled) => (400, "ThrottlingException"),
@@ -46,6 +51,7 @@ impl Reply for Result<Response<Body>, HttpError> {
         };
         let (content_type, body) = match service {
             Service::Glue => (glue::CONTENT_TYPE, glue::error_body(code, INJECTED)),
+            Service::Sqs => (sqs::CONTENT_TYPE, sqs::error_body(code, INJECTED)),
             Service::S3 | Service::Lambda => ("application/xml", xml(code).into_bytes()),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
