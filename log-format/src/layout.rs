@@ -7,7 +7,9 @@
 //! manifests/cut.json                       up to which hour the view reads Parquet
 //! rejected/YYYY/MM/DD/HH/<attempt>.ndjson.gz   lines that could not be read
 //! error/…                                  records that Firehose could not transform or deliver
-//! replayed/<key of such an object>.json    what became of them when they were replayed
+//! replayed/<key>.json                      what became of an object under error/ when it was replayed
+//! replayed/queue/<id>.json                 the same of a message of a queue
+//! logs/YYYY/MM/DD/HH/replay-<digest>.gz    its lines, part of the record like any other object there
 //! ```
 
 use crate::Hour;
@@ -22,20 +24,10 @@ pub const MANIFESTS: &str = "manifests/";
 pub const REJECTED: &str = "rejected/";
 /// Prefix of the records that Firehose could not transform or deliver.
 pub const ERRORS: &str = "error/";
-/// Prefix of the marks of what was replayed.
+/// Prefix of what became of replayed records, by where they were kept.
 pub const REPLAYED: &str = "replayed/";
 /// Key of the cut.
 pub const CUT: &str = "manifests/cut.json";
-
-/// Key of the mark that what is kept as `source` was replayed: `replayed/<source>.json`.
-pub fn replayed_key(source: &str) -> String {
-    format!("{REPLAYED}{source}.json")
-}
-
-/// What the mark `key` tells of; none where it is no mark.
-pub fn source_of_replayed(key: &str) -> Option<&str> {
-    key.strip_prefix(REPLAYED)?.strip_suffix(".json")
-}
 
 /// Prefix of an hour's JSON objects: `logs/2026/11/20/13/`.
 pub fn json_prefix(hour: Hour) -> String {
@@ -65,6 +57,26 @@ pub fn rejected_key(hour: Hour, attempt: &str) -> String {
 /// Prefix of all of an hour's rejected lines: `rejected/2026/11/20/13/`.
 pub fn rejected_prefix(hour: Hour) -> String {
     format!("{REJECTED}{}/", hour.path())
+}
+
+/// Key of what became of `source`, an object's key or `queue/<message id>`: `replayed/error/a.json`.
+pub fn replayed_key(source: &str) -> String {
+    format!("{REPLAYED}{source}.json")
+}
+
+/// What was replayed where this key says what became of it; none where the key is no such one.
+pub fn source_of_replayed(key: &str) -> Option<&str> {
+    key.strip_prefix(REPLAYED)?.strip_suffix(".json").filter(|source| !source.is_empty())
+}
+
+/// Prefix of the lines that were replayed into an hour: `logs/2026/11/20/13/replay-`.
+pub fn replay_prefix(hour: Hour) -> String {
+    format!("{}replay-", json_prefix(hour))
+}
+
+/// Key of lines that were replayed into an hour: `logs/2026/11/20/13/replay-<digest>.gz`.
+pub fn replay_key(hour: Hour, digest: &str) -> String {
+    format!("{}{digest}.gz", replay_prefix(hour))
 }
 
 /// The hour and the attempt that a Parquet file or a file of rejected lines belongs to, by its key.
@@ -117,6 +129,18 @@ mod tests {
         assert_eq!(rejected_key(hour, "a1"), "rejected/2026/11/20/13/a1.ndjson.gz");
         assert_eq!(hour_of_manifest(&manifest_key(hour)), Some(hour));
         assert_eq!(hour_of_manifest(CUT), None);
+    }
+
+    #[test]
+    fn names_what_was_replayed() {
+        let hour: Hour = "2026-11-20T13".parse().unwrap();
+        assert_eq!(replayed_key("error/a/b"), "replayed/error/a/b.json");
+        assert_eq!(source_of_replayed("replayed/error/a/b.json"), Some("error/a/b"));
+        assert_eq!(source_of_replayed("replayed/.json"), None);
+        assert_eq!(source_of_replayed("replayed/a.gz"), None);
+        assert_eq!(source_of_replayed("error/a.json"), None);
+        assert_eq!(replay_key(hour, "00ff"), "logs/2026/11/20/13/replay-00ff.gz");
+        assert_eq!(hour_of_input(&replay_key(hour, "00ff")), Some(hour));
     }
 
     #[test]

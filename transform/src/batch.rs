@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::record::RecordError;
+use crate::record::{self, RecordError};
 
 /// What Firehose takes back from one invocation: 6 MB, read as the smaller of its two meanings.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html>
@@ -70,10 +70,14 @@ impl Report {
         self.failed.iter().sum()
     }
 
+    /// The reasons that occurred, with their counts.
+    pub fn reasons(&self) -> impl Iterator<Item = (RecordError, u64)> {
+        RecordError::ALL.into_iter().zip(self.failed).filter(|(_, count)| *count > 0)
+    }
+
     /// The reasons that occurred, with their counts: `NoEvent=2 NotJson=1`.
     pub fn failed_by_reason(&self) -> String {
-        let occurred = RecordError::ALL.iter().zip(self.failed).filter(|(_, count)| *count > 0);
-        occurred.map(|(reason, count)| format!("{reason:?}={count}")).collect::<Vec<_>>().join(" ")
+        self.reasons().map(|(reason, count)| format!("{reason:?}={count}")).collect::<Vec<_>>().join(" ")
     }
 
     /// Adds another batch's numbers.
@@ -87,7 +91,8 @@ impl Report {
         }
     }
 
-    fn count(&mut self, data: &[u8], outcome: &Result<Vec<u8>, RecordError>) {
+    /// Counts one record and what became of it.
+    pub fn count(&mut self, data: &[u8], outcome: &Result<Vec<u8>, RecordError>) {
         self.records += 1;
         self.bytes_in += data.len() as u64;
         match outcome {
@@ -125,6 +130,11 @@ fn empty_answer_bytes(id: &str) -> usize {
     let empty = Answer { record_id: id.to_string(), result: Fate::ProcessingFailed, data: String::new() };
     // Strings and an enum always serialise.
     serde_json::to_string(&empty).map_or(0, |json| json.len() + 1)
+}
+
+/// The line of a record that comes in no batch, under the same rules: a panic over it is its own failure.
+pub fn line(data: &[u8]) -> Result<Vec<u8>, RecordError> {
+    caught(&record::line, data)
 }
 
 fn caught(line_of: &impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>, data: &[u8]) -> Result<Vec<u8>, RecordError> {
