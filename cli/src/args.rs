@@ -34,7 +34,8 @@ Examples:
   auth0-s3-logs compact                            adopt a tree of logs/YYYY/MM/DD/HH/*.gz put into DIR/auth0-logs/
   auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
   auth0-s3-logs status                             the hours as a table and as bars
-  auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so compact, status
+  auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so compact, status, replay
+  auth0-s3-logs replay                             put what Firehose kept under error/ back into the event log
   auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
 
 Exit codes:
@@ -86,6 +87,8 @@ pub enum Command {
     Verify(Verify),
     /// Show the hours: what each holds, what became of its lines, and where it stands
     Status(Status),
+    /// Put back what Firehose kept under error/, or a dead-letter queue holds, into the event log
+    Replay(Replay),
     /// Serve the folder's S3 and Glue on one port, until Ctrl-C
     Serve(Serve),
 }
@@ -213,6 +216,34 @@ pub struct Status {
     /// The hour after the last of a range
     #[arg(long, value_name = "HOUR", requires = "from")]
     pub to: Option<Hour>,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "\
+Each record goes through the transform again, as it is in this version. The lines of one object under error/ become one
+object of the hour it is now, in logs/; replayed/ keeps what became of each, so that nothing is replayed twice, however
+often this runs and wherever it was ended. Nothing under error/ or logs/ is ever changed or deleted. A queue's message
+is deleted once its line is in logs/; one that the transform refuses stays in its queue.
+
+The lines show in auth0_logs_json and in the view at once, in Parquet once the hour has closed.
+
+Exit codes:
+  0  everything is replayed, now or before; records that the transform refused again were counted by reason
+  1  something could not be replayed: lines that are not Firehose's, messages refused; each was named
+  2  could not be done; S3, Glue or SQS said no. What was done stays done: run it again
+
+Examples:
+  auth0-s3-logs replay --dry-run
+  auth0-s3-logs replay --aws --bucket acme-logs
+  auth0-s3-logs replay --aws --bucket acme-logs --queue https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered")]
+pub struct Replay {
+    /// Also replay the messages of this queue, whose bodies are EventBridge events; may be given several times
+    #[arg(long = "queue", value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    pub queues: Vec<String>,
+    /// Only say what would be done; messages that were looked at are hidden in their queue for half a minute
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `query`.

@@ -13,6 +13,7 @@ pub mod given;
 pub mod input;
 pub mod pipeline;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod serve;
@@ -72,6 +73,7 @@ pub async fn execute(args: Args, given: &Given) -> anyhow::Result<Verdict> {
         Command::Query(options) => query::query(&place, &options, given).await,
         Command::Verify(options) => verify::verify(&place, &options, given).await,
         Command::Status(options) => status::status(&place, &options, given).await,
+        Command::Replay(options) => replay::replay(&place, &options, given).await,
         Command::Serve(options) => serve::serve(&place, &options, given).await,
     }
 }
@@ -88,7 +90,7 @@ fn ensure_at_hand(place: &Place, command: &Command) -> anyhow::Result<()> {
         "--aws works on AWS and --data {folder} on a folder; give one of them"
     );
     let instead = match command {
-        Command::Compact(_) | Command::Verify(_) | Command::Status(_) => return Ok(()),
+        Command::Compact(_) | Command::Verify(_) | Command::Status(_) | Command::Replay(_) => return Ok(()),
         Command::Demo(_) => {
             "`demo` runs in a folder alone: leave out --aws, or name what to do on AWS, such as `status`"
         }

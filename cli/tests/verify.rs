@@ -11,6 +11,7 @@ use std::sync::Arc;
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::{Place, Verify};
 use auth0_s3_logs::given::Given;
+use auth0_s3_logs::replay::marker::Marker;
 use auth0_s3_logs::stack::Stack;
 use auth0_s3_logs::verify::finding::{Difference, Remedy};
 use auth0_s3_logs::verify::{Verified, run};
@@ -231,7 +232,7 @@ async fn a_young_hour_is_pending() {
 }
 
 /// What is done to the bucket, which differences that makes, and whether `--repair` mends them.
-const DAMAGES: [(&str, &[&str], bool); 30] = [
+const DAMAGES: [(&str, &[&str], bool); 32] = [
     ("file cut short", &["file of another size"], true),
     ("bit flipped", &["file changed"], true),
     ("file missing", &["file missing"], true),
@@ -262,6 +263,8 @@ const DAMAGES: [(&str, &[&str], bool); 30] = [
     ("rejected file emptied", &["rejected lines wrong"], true),
     ("object in no folder", &["stray object"], false),
     ("error objects present", &["records not delivered"], false),
+    ("replayed lines gone", &["replayed object gone"], false),
+    ("marker unreadable", &["stray object"], false),
 ];
 
 async fn damage(stack: &Stack, name: &str) {
@@ -387,6 +390,15 @@ async fn damage_record(stack: &Stack, name: &str) -> bool {
         "JSON input edited" => put(stack, &key, gzip(line)).await,
         "JSON object added" => put_lines(stack, MIXED, "9.gz", line).await,
         "error objects present" => put(stack, "error/processing-failed/2025/03/01/07/1", b"{}".to_vec()).await,
+        "replayed lines gone" => {
+            let (now, failed) = (NOW.parse().unwrap(), BTreeMap::new());
+            let (source, object) = ("queue/1".to_string(), Some(layout::replay_key(hour(MIXED), "0")));
+            let (hour, records, lines, unreadable) = (hour(MIXED), 1, 1, 0);
+            let etag = String::new();
+            let marker = Marker { source, etag, hour, object, records, lines, failed, unreadable, replayed_at: now };
+            put(stack, "replayed/queue/1.json", serde_json::to_vec(&marker).unwrap()).await;
+        }
+        "marker unreadable" => put(stack, "replayed/queue/1.json", b"{}".to_vec()).await,
         "object in no folder" => put(stack, "parquet/2025/03/01/07/stray.parquet", b"PAR1".to_vec()).await,
         _ => return false,
     }

@@ -16,8 +16,6 @@ pub(crate) struct Evidence {
     pub(crate) hours: BTreeMap<Hour, HourEvidence>,
     /// Objects of ours that belong to no attempt.
     pub(crate) stray: Vec<Input>,
-    /// Objects under `error/`.
-    pub(crate) errors: Vec<Input>,
     /// Objects under `logs/` that no reader takes for an hour's.
     pub(crate) unread: Vec<Input>,
     /// Tables that are missing.
@@ -98,7 +96,6 @@ impl Evidence {
                 None => self.unread.push(object),
             }
         }
-        self.errors = bucket.list(layout::ERRORS).await?;
         self.cut = bucket.read(layout::CUT).await?.map(|(bytes, _)| bytes.to_vec());
         Ok(())
     }
@@ -129,6 +126,12 @@ impl Evidence {
             }
         }
         Ok(())
+    }
+
+    /// Is there this object of the event log?
+    pub(crate) fn has_log(&self, key: &str) -> bool {
+        let hour = layout::hour_of_input(key).and_then(|hour| self.hours.get(&hour));
+        hour.is_some_and(|hour| hour.inputs.iter().any(|input| input.key == key))
     }
 
     fn hour(&mut self, hour: Hour) -> &mut HourEvidence {

@@ -50,6 +50,7 @@ pub enum Difference {
     ViewNotOurs,
     ViewOther,
     NotReplayed,
+    ReplayGone,
 }
 
 /// Who can mend a difference.
@@ -109,6 +110,7 @@ impl Difference {
             Difference::ViewNotOurs => ("view not ours", ByHand(RENAME_TABLE)),
             Difference::ViewOther => ("view of another cut", Cut),
             Difference::NotReplayed => ("records not delivered", ByHand(REPLAY)),
+            Difference::ReplayGone => ("replayed object gone", ByHand(REPLAY_AGAIN)),
         }
     }
 
@@ -131,8 +133,10 @@ const MOVE_AWAY: &str = "nothing of ours wrote it and nothing reads it: move it 
 const DROP_PARTITION: &str = "its hour has no live folder: drop the partition, or put the hour's objects back";
 const DROP_JSON_PARTITION: &str = "drop the partition; the next run makes it anew";
 const RENAME_TABLE: &str = "drop or rename that table, or use another database";
-const REPLAY: &str = "these records are in neither table: replay what can be, with `run --events`, and move them out of \
-                      error/";
+const REPLAY: &str = "these records are in neither table: `replay` puts what can be into the event log, and names what it \
+                      leaves; move that out of error/";
+const REPLAY_AGAIN: &str = "`replay` writes it again where its marker says, as long as the object under error/ or the \
+                            message in its queue is there; else put it back from a version or a copy of the bucket";
 
 impl Remedy {
     /// What is done about it, as a sentence without its end.

@@ -1,0 +1,127 @@
+//! What became of replayed records, kept under `replayed/`.
+//!
+//! A marker is written before the lines are, so that whoever comes later knows into which hour they go; and it is never
+//! changed. Together with its object it says that the records are done.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use compactor::bucket::{Bucket, BucketError};
+use compactor::manifest::Input;
+use futures::{StreamExt, TryStreamExt};
+use log_format::{Hour, layout};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::harvest::Harvest;
+
+/// How many markers are read at the same time.
+const READS_AT_ONCE: usize = 16;
+/// Bytes of a digest that are written as digits: 32 of them.
+const DIGEST_BYTES: usize = 16;
+
+/// `replayed/<source>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// Where the records were kept: the key of an object, or `queue/<message id>`.
+    pub source: String,
+    /// The object's ETag, or the MD5 of the message's body.
+    pub etag: String,
+    /// The hour that the lines go into.
+    pub hour: Hour,
+    /// The key of the object with the lines; none where there is no line.
+    pub object: Option<String>,
+    /// Records that were kept.
+    pub records: u64,
+    /// Lines made of them.
+    pub lines: u64,
+    /// Records that the transform refused again, by reason.
+    pub failed: BTreeMap<String, u64>,
+    /// Lines of the source that hold no record.
+    pub unreadable: u64,
+    /// When this was written.
+    pub replayed_at: DateTime<Utc>,
+}
+
+impl Marker {
+    /// Of what was harvested from `source`, at the moment `now`, whose hour the lines go into.
+    pub(super) fn new(source: &str, etag: &str, harvest: &Harvest, now: DateTime<Utc>) -> Marker {
+        let hour = Hour::of(now);
+        let failed = harvest.report.reasons().map(|(reason, count)| (format!("{reason:?}"), count));
+        Marker {
+            source: source.to_string(),
+            etag: etag.to_string(),
+            hour,
+            object: (!harvest.lines.is_empty()).then(|| layout::replay_key(hour, &digest(source, etag))),
+            records: harvest.report.records,
+            lines: harvest.report.ok,
+            failed: failed.collect(),
+            unreadable: harvest.unreadable.len() as u64,
+            replayed_at: now,
+        }
+    }
+
+    pub(super) fn to_json(&self) -> anyhow::Result<Bytes> {
+        Ok(serde_json::to_vec_pretty(self).context("failed to write a marker as JSON")?.into())
+    }
+
+    /// The marker at `key`; none where there is none, or nothing of ours.
+    pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Marker>, BucketError> {
+        let found = bucket.read(key).await?;
+        let marker = found.and_then(|(bytes, _)| serde_json::from_slice::<Marker>(&bytes).ok());
+        Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key))
+    }
+}
+
+/// 32 digits for a source as it was when it was replayed.
+fn digest(source: &str, etag: &str) -> String {
+    let digest = Sha256::new().chain_update(source).chain_update("\n").chain_update(etag).finalize();
+    digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The markers there are.
+#[derive(Debug, Default)]
+pub(crate) struct Markers {
+    /// By their source.
+    pub(crate) by_source: BTreeMap<String, Marker>,
+    /// What lies among them and is none.
+    pub(crate) foreign: Vec<Input>,
+}
+
+impl Markers {
+    /// All whose keys begin with `prefix`.
+    pub(crate) async fn read(bucket: &Bucket, prefix: &str) -> Result<Markers, BucketError> {
+        let listed = bucket.list(prefix).await?.into_iter();
+        let reads = listed.map(|it| async move { Marker::read(bucket, &it.key).await.map(|marker| (it, marker)) });
+        let read: Vec<_> = futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+        let mut markers = Markers::default();
+        for (listed, marker) in read {
+            match marker {
+                Some(marker) => drop(markers.by_source.insert(marker.source.clone(), marker)),
+                None => markers.foreign.push(listed),
+            }
+        }
+        Ok(markers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_source_has_one_object_in_an_hour() {
+        let now = "2026-11-20T13:14:15Z".parse().unwrap();
+        let harvest = Harvest::of_record(br#"{"detail":{"data":{"type":"s"}}}"#).unwrap();
+        let marker = |source, etag| Marker::new(source, etag, &harvest, now);
+        let one = marker("error/a", "\"e\"");
+        let key = "logs/2026/11/20/13/replay-5fc8f65d50024d4f730c9353187083b8.gz";
+        assert_eq!(one.object.as_deref(), Some(key));
+        assert_ne!(marker("error/a", "\"f\"").object, one.object);
+        assert_ne!(marker("error/a\n", "e\"").object, one.object);
+        assert_eq!(serde_json::from_slice::<Marker>(&one.to_json().unwrap()).unwrap(), one);
+        assert_eq!(Marker::new("error/a", "", &Harvest::default(), now).object, None);
+    }
+}

@@ -1,0 +1,61 @@
+//! What Firehose kept, and whether it was replayed.
+
+use anyhow::Context;
+use compactor::bucket::{Bucket, BucketError};
+use compactor::manifest::Input;
+use log_format::layout;
+
+use super::Verified;
+use super::evidence::Evidence;
+use super::finding::{Difference, Finding};
+use crate::replay::marker::{Marker, Markers};
+
+/// Objects under `error/`, and the markers of what was replayed.
+#[derive(Debug, Default)]
+pub(super) struct Replays {
+    errors: Vec<Input>,
+    markers: Markers,
+}
+
+impl Replays {
+    /// Gathers them. To be done before the event log is listed, so that what is replayed meanwhile is there.
+    pub(super) async fn gather(bucket: &Bucket) -> anyhow::Result<Replays> {
+        Replays::read(bucket).await.context("could not tell: the bucket cannot be read")
+    }
+
+    async fn read(bucket: &Bucket) -> Result<Replays, BucketError> {
+        let errors = bucket.list(layout::ERRORS).await?;
+        Ok(Replays { errors, markers: Markers::read(bucket, layout::REPLAYED).await? })
+    }
+
+    /// Was this version of it replayed? Whether the lines are there still is another question.
+    fn is_replayed(&self, error: &Input) -> bool {
+        self.markers.by_source.get(&error.key).is_some_and(|marker| marker.etag == error.etag)
+    }
+}
+
+impl Verified {
+    /// An object under `error/` is done when it has a marker and the object that the marker names is there.
+    pub(super) fn at_replays(&mut self, replays: &Replays, evidence: &Evidence) {
+        for object in &replays.markers.foreign {
+            self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));
+        }
+        let gone = |marker: &&Marker| marker.object.as_ref().is_some_and(|key| !evidence.has_log(key));
+        for marker in replays.markers.by_source.values().filter(gone) {
+            let object = marker.object.as_deref().unwrap_or_default();
+            let what = format!("{object}, by {}", layout::replayed_key(&marker.source));
+            self.findings.push(Finding { hour: Some(marker.hour), difference: Difference::ReplayGone, what });
+        }
+        let waiting: Vec<&Input> = replays.errors.iter().filter(|error| !replays.is_replayed(error)).collect();
+        let (all, left) = (replays.errors.len(), waiting.len());
+        if let Some(first) = waiting.first() {
+            let bytes: u64 = waiting.iter().map(|object| object.size).sum();
+            self.found(
+                Difference::NotReplayed,
+                format!("{left} of {all} objects, {bytes} bytes, the first {}", first.key),
+            );
+        }
+        self.error_objects = all as u64;
+        self.error_objects_replayed = (all - left) as u64;
+    }
+}
