@@ -38,6 +38,12 @@ Examples:
   auth0-s3-logs replay                             put what Firehose kept under error/ back into the event log
   auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
 
+On AWS:
+  `compact`, `verify`, `status` and `replay` work with --aws. Credentials come from the environment, the profile that
+  AWS_PROFILE names, or the machine's role; after `aws sso login` hand them over:
+    eval \"$(aws configure export-credentials --format env)\"
+  Where the compactor's Lambda has SETTLE_MINUTES, CUT_LAG_HOURS or another limit set, set the same here.
+
 Exit codes:
   0  done, and every event is accounted for
   1  done, but an hour failed or a number does not add up; it was printed
@@ -59,12 +65,8 @@ pub struct Place {
     /// The Glue database that holds the tables
     #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs", value_parser = NonEmptyStringValueParser::new())]
     pub database: String,
-    /// Work on AWS itself; --bucket and --database name the deployment
-    ///
-    /// Credentials and region are found as the AWS command line finds them: in the environment, the profile that
-    /// AWS_PROFILE names, or the machine's role. After `aws sso login` hand them over by
-    /// `eval "$(aws configure export-credentials --format env)"`. Where the compactor has SETTLE_MINUTES, CUT_LAG_HOURS
-    /// or another limit of its own, set the same here. `compact`, `verify`, `status` and `replay` can do it.
+    /// Work on AWS itself; --bucket and --database name the deployment, credentials and region are found as the AWS
+    /// command line finds them
     #[arg(long, global = true, conflicts_with = "data")]
     pub aws: bool,
     /// Print one JSON value for machines instead of text for people
@@ -79,7 +81,7 @@ pub enum Command {
     Demo(Demo),
     /// Take events of your own through the pipeline; adds to what the folder holds
     Run(Run),
-    /// Compact the folder as it lies there: closed hours of JSON become Parquet
+    /// Compact what lies there: closed hours of JSON become Parquet
     Compact(Compact),
     /// Ask the two tables and the view in SQL, as Athena would
     Query(Query),
@@ -89,7 +91,7 @@ pub enum Command {
     Status(Status),
     /// Put back what Firehose kept under error/, or a dead-letter queue holds, into the event log
     Replay(Replay),
-    /// Serve the folder's S3 and Glue on one port, until Ctrl-C
+    /// Serve the folder's S3, Glue and SQS on one port, until Ctrl-C
     Serve(Serve),
 }
 

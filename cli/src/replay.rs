@@ -175,18 +175,17 @@ impl Replayed {
         let hours = self.hours.iter().map(Hour::to_string).collect::<Vec<_>>().join(", ");
         let place =
             if self.json_objects > 0 { format!("{} objects, in {hours}", self.json_objects) } else { String::new() };
-        let rows = [
-            (
-                "objects under error/",
-                self.objects,
-                format!("{} replayed, {} were before", self.replayed, self.done_before),
-            ),
-            ("messages", self.messages, format!("{} replayed", self.messages_replayed)),
+        let objects = format!("{} replayed, {} were before", self.replayed, self.done_before);
+        let mut rows = vec![
+            ("objects under error/", self.objects, objects),
             ("records", self.records, String::new()),
             ("lines added to logs/", self.lines, place),
             ("refused again", self.failed, reasons.collect::<Vec<_>>().join(" ")),
             ("lines unreadable", self.unreadable, String::new()),
         ];
+        if self.messages > 0 {
+            rows.insert(1, ("messages", self.messages, format!("{} replayed", self.messages_replayed)));
+        }
         let mut table = report::table(&["", "count", ""]);
         if let Some(column) = table.column_mut(2) {
             column.set_cell_alignment(comfy_table::CellAlignment::Left);
@@ -197,12 +196,16 @@ impl Replayed {
         format!("{table}\n{}{}\n", report::troubles(&self.troubles), self.sentence())
     }
 
-    fn sentence(&self) -> &'static str {
+    fn sentence(&self) -> String {
+        let refused = self.failed;
         match (self.dry_run, self.replayed + self.messages_replayed, self.troubles.is_empty()) {
-            (true, ..) => "This is what would be done; nothing was.",
-            (false, 0, true) => "There was nothing left to replay.",
-            (false, _, true) => "All is replayed.",
-            (false, _, false) => "NOT ALL IS REPLAYED: see above.",
+            (true, ..) => "This is what would be done; nothing was.".to_string(),
+            (false, _, false) => "NOT ALL IS REPLAYED: see above.".to_string(),
+            (false, 0, true) => "There was nothing left to replay.".to_string(),
+            (false, _, true) if refused > 0 => {
+                format!("All that is an event is replayed; {refused} records are none and stay where they are kept.")
+            }
+            (false, _, true) => "All is replayed.".to_string(),
         }
     }
 }

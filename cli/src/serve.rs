@@ -1,4 +1,4 @@
-//! `serve`: the folder's S3 and Glue for any client.
+//! `serve`: the folder's S3, Glue and SQS for any client.
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::given::Given;
 use crate::stack::Stack;
 use crate::{Verdict, report};
 
-/// Serves S3 and Glue on one port of the loopback address until Ctrl-C.
+/// Serves S3, Glue and SQS on one port of the loopback address until Ctrl-C.
 pub async fn serve(place: &Place, options: &Serve, given: &Given) -> anyhow::Result<Verdict> {
     let stack = Stack::open(place, given.clock()).await?;
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await;
@@ -18,7 +18,7 @@ pub async fn serve(place: &Place, options: &Serve, given: &Given) -> anyhow::Res
         report::print_json(&serde_json::json!({ "endpoint": format!("http://{address}") }))?;
     } else {
         report::print(&format!(
-            "S3 and Glue of {} on http://{address}, any credentials, region us-east-1. Ctrl-C ends it.",
+            "S3, Glue and SQS of {} on http://{address}, any credentials, region us-east-1. Ctrl-C ends it.",
             place.data.display()
         ))?;
     }

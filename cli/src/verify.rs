@@ -56,6 +56,8 @@ pub struct Verified {
     pub error_objects: u64,
     /// Those whose records were replayed into the event log, or refused again.
     pub error_objects_replayed: u64,
+    /// Records of those that were refused again: they are under `error/` alone.
+    pub records_refused: u64,
     /// Objects under `logs/` that no reader takes for an hour's.
     pub unread_objects: u64,
     /// Everything that is wrong, in order of its hour.
@@ -290,7 +292,7 @@ impl Verified {
             ("rows", totals.rows, format!("{}, {percent} % of the JSON", report::bytes(totals.parquet_bytes))),
             ("duplicates left out", totals.duplicates, String::new()),
             ("lines rejected", totals.rejected, "kept under rejected/".to_string()),
-            ("objects under error/", self.error_objects, format!("{} replayed", self.error_objects_replayed)),
+            ("objects under error/", self.error_objects, self.replays()),
             ("unread", self.unread_objects, "objects under logs/ that no reader takes for an hour's".to_string()),
             ("differences", self.findings.len() as u64, String::new()),
         ];
@@ -302,6 +304,12 @@ impl Verified {
             table.add_row([name.to_string(), count.to_string(), note]);
         }
         table.to_string()
+    }
+
+    fn replays(&self) -> String {
+        let refused = self.records_refused;
+        let refused = if refused > 0 { format!(", {refused} records refused again") } else { String::new() };
+        format!("{} replayed{refused}", self.error_objects_replayed)
     }
 
     fn sentence(&self) -> String {

@@ -312,6 +312,33 @@ async fn a_run_may_end_at_every_call() {
     println!("{points} points, {} calls: every record once in the log", trace.len());
 }
 
+/// Two at once, in two hours: whoever writes the marker first says where the lines go.
+#[tokio::test]
+async fn two_runs_at_once_agree() {
+    for held in ["replayed/", "logs/"] {
+        let (data, url) = prepared().await;
+        let stack = stack(data.path(), NOW).await;
+        let options = Replay { queues: vec![url], dry_run: false };
+        // The first run is held at its writes of that kind until the second has come to its end.
+        let begin = format!("arn:aws:s3:::{BUCKET}/{held}");
+        let gates = stack.aws.hold_if(move |call| {
+            &*call.caller == "first" && &*call.name == "PutObject" && call.resources[0].starts_with(&begin)
+        });
+        let (first, second) = (stack.deployment("first"), stack.deployment("second"));
+        let [early, late] = [NOW, LATER].map(given);
+        let second = async {
+            let found = run(&second, &options, &late).await.unwrap();
+            drop(gates);
+            found
+        };
+        let (first, second) = tokio::join!(run(&first, &options, &early), second);
+        let first = first.unwrap();
+        assert_eq!(first.lines + second.lines, 6, "{held}: {first:?} {second:?}");
+        assert_eq!(ids(&logs(&stack).await), ["1", "2", "3", "3", "4", "5"], "{held}");
+        assert_eq!(not_delivered(&stack).await, [""; 0], "{held}");
+    }
+}
+
 #[test]
 fn the_demo_is_proven_after_it() {
     let data = tempfile::tempdir().unwrap();
@@ -329,6 +356,7 @@ fn the_demo_is_proven_after_it() {
     let (code, printed) = command(&["verify", "--deep"]);
     assert_eq!(code, Some(0), "{printed}");
     assert_eq!(printed["error_objects"], printed["error_objects_replayed"]);
+    assert!(printed["records_refused"].as_u64() > Some(0), "{printed}");
     let (code, printed) = command(&["replay"]);
     assert_eq!((code, printed["objects"] == printed["done_before"]), (Some(0), true), "{printed}");
     assert_eq!(format!("{:?}", Verdict::Well.exit_code()), format!("{:?}", std::process::ExitCode::from(0)));

@@ -74,7 +74,7 @@ impl Limits {
     }
 }
 
-/// How long a call may take, for the clients of S3 and Glue. A write to Glue has to follow its manifest's reading within
+/// How long a call may take, for the clients of S3, Glue and SQS. A write to Glue has to follow its manifest's reading within
 /// ten minutes, so no call may hang.
 pub fn timeouts() -> TimeoutConfig {
     let (attempt, operation) = (Duration::from_secs(60), Duration::from_secs(150));

@@ -28,9 +28,9 @@ impl Replays {
         Ok(Replays { errors, markers: Markers::read(bucket, layout::REPLAYED).await? })
     }
 
-    /// Was this version of it replayed? Whether the lines are there still is another question.
-    fn is_replayed(&self, error: &Input) -> bool {
-        self.markers.by_source.get(&error.key).is_some_and(|marker| marker.etag == error.etag)
+    /// The marker of this version of an object. Whether the lines are there still is another question.
+    fn marker(&self, error: &Input) -> Option<&Marker> {
+        self.markers.by_source.get(&error.key).filter(|marker| marker.etag == error.etag)
     }
 }
 
@@ -46,7 +46,7 @@ impl Verified {
             let what = format!("{object}, by {}", layout::replayed_key(&marker.source));
             self.findings.push(Finding { hour: Some(marker.hour), difference: Difference::ReplayGone, what });
         }
-        let waiting: Vec<&Input> = replays.errors.iter().filter(|error| !replays.is_replayed(error)).collect();
+        let waiting: Vec<&Input> = replays.errors.iter().filter(|error| replays.marker(error).is_none()).collect();
         let (all, left) = (replays.errors.len(), waiting.len());
         if let Some(first) = waiting.first() {
             let bytes: u64 = waiting.iter().map(|object| object.size).sum();
@@ -55,6 +55,8 @@ impl Verified {
                 format!("{left} of {all} objects, {bytes} bytes, the first {}", first.key),
             );
         }
+        let replayed = replays.errors.iter().filter_map(|error| replays.marker(error));
+        self.records_refused = replayed.flat_map(|marker| marker.failed.values()).sum();
         self.error_objects = all as u64;
         self.error_objects_replayed = (all - left) as u64;
     }
