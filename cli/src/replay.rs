@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use compactor::bucket::Bucket;
 use compactor::clock::WallClock;
-use log_format::Hour;
+use log_format::{Hour, layout};
 use serde::Serialize;
 use transform::batch::Report;
 
@@ -123,10 +123,15 @@ impl<'a> Replayer<'a> {
         Marker::new(source, etag, harvest, (self.clock)())
     }
 
-    async fn place(&self, marker: Marker, harvest: &Harvest) -> anyhow::Result<Placed> {
+    async fn place(&mut self, marker: Marker, harvest: &Harvest) -> anyhow::Result<Placed> {
         if self.dry_run {
-            let written = marker.object.is_some();
-            return Ok(Placed::There { marker, written });
+            // A message may have been replayed by a run that was ended before it deleted it.
+            let first = Marker::read(self.bucket(), &layout::replayed_key(&marker.source)).await?;
+            let written = match &first {
+                Some(first) => !self.is_done(first).await?,
+                None => marker.object.is_some(),
+            };
+            return Ok(Placed::There { marker: first.unwrap_or(marker), written });
         }
         place(self.bucket(), marker, &harvest.lines).await
     }

@@ -202,7 +202,11 @@ async fn what_others_changed_is_left_alone() {
     let written = logs(&stack).await;
     put(&stack, &edited, kept(&event(9)).into_bytes()).await;
     put(&stack, &foreign, kept(&event(3)).into_bytes()).await;
-    put(&stack, &layout::replayed_key(&foreign), b"{}".to_vec()).await;
+    // It would have us write anywhere.
+    let lie = Marker { source: foreign.clone(), object: Some(layout::CUT.to_string()), ..marker(&stack, &gone).await };
+    let lie = serde_json::to_vec(&lie).unwrap();
+    let bytes = lie.len();
+    put(&stack, &layout::replayed_key(&foreign), lie).await;
     let object = marker(&stack, &gone).await.object.unwrap();
     stack.aws.s3().delete_object().bucket(BUCKET).key(&object).send().await.unwrap();
     let mut told = not_delivered(&stack).await;
@@ -210,7 +214,7 @@ async fn what_others_changed_is_left_alone() {
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].starts_with("records not delivered: 2 of 3 objects, "), "{told:?}");
     assert_eq!(told[1], format!("replayed object gone: {object}, by {}", layout::replayed_key(&gone)));
-    assert_eq!(told[2], format!("stray object: {}, 2 bytes", layout::replayed_key(&foreign)));
+    assert_eq!(told[2], format!("stray object: {}, {bytes} bytes", layout::replayed_key(&foreign)));
     let found = replay(&stack, &Replay::default(), LATER).await;
     assert_eq!((found.replayed, found.lines), (1, 1));
     assert_eq!(found.troubles.len(), 2, "{:?}", found.troubles);
@@ -293,6 +297,10 @@ async fn a_run_may_end_at_every_call() {
             let seen = logs(&stack).await;
             drop(stack);
             let stack = self::stack(data.path(), LATER).await;
+            let objects = Replay::default();
+            let dry = replay(&stack, &Replay { dry_run: true, ..objects.clone() }, LATER).await;
+            let rest = replay(&stack, &objects, LATER).await;
+            assert_eq!(dry, Replayed { dry_run: true, ..rest.clone() }, "{when}");
             for _ in 0..2 {
                 let found = replay(&stack, &options, LATER).await;
                 assert_eq!(found.troubles, [""; 0], "{when}");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::{Place, Verify};
 use auth0_s3_logs::given::Given;
-use auth0_s3_logs::replay::marker::Marker;
+use auth0_s3_logs::replay::marker::{Marker, object_key};
 use auth0_s3_logs::stack::Stack;
 use auth0_s3_logs::verify::finding::{Difference, Remedy};
 use auth0_s3_logs::verify::{Verified, run};
@@ -392,9 +392,9 @@ async fn damage_record(stack: &Stack, name: &str) -> bool {
         "error objects present" => put(stack, "error/processing-failed/2025/03/01/07/1", b"{}".to_vec()).await,
         "replayed lines gone" => {
             let (now, failed) = (NOW.parse().unwrap(), BTreeMap::new());
-            let (source, object) = ("queue/1".to_string(), Some(layout::replay_key(hour(MIXED), "0")));
             let (hour, records, lines, unreadable) = (hour(MIXED), 1, 1, 0);
-            let etag = String::new();
+            let (source, etag) = ("queue/1".to_string(), "0".to_string());
+            let object = Some(object_key(&source, &etag, hour));
             let marker = Marker { source, etag, hour, object, records, lines, failed, unreadable, replayed_at: now };
             put(stack, "replayed/queue/1.json", serde_json::to_vec(&marker).unwrap()).await;
         }

@@ -54,7 +54,7 @@ impl Marker {
             source: source.to_string(),
             etag: etag.to_string(),
             hour,
-            object: (!harvest.lines.is_empty()).then(|| layout::replay_key(hour, &digest(source, etag))),
+            object: (!harvest.lines.is_empty()).then(|| object_key(source, etag, hour)),
             records: harvest.report.records,
             lines: harvest.report.ok,
             failed: failed.collect(),
@@ -71,14 +71,21 @@ impl Marker {
     pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Marker>, BucketError> {
         let found = bucket.read(key).await?;
         let marker = found.and_then(|(bytes, _)| serde_json::from_slice::<Marker>(&bytes).ok());
-        Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key))
+        Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key && marker.names_its_object()))
+    }
+
+    /// Nothing is written where only a marker of somebody else's says so.
+    fn names_its_object(&self) -> bool {
+        let ours = object_key(&self.source, &self.etag, self.hour);
+        self.object.as_ref().is_none_or(|object| *object == ours)
     }
 }
 
-/// 32 digits for a source as it was when it was replayed.
-fn digest(source: &str, etag: &str) -> String {
+/// The key of the lines of `source`, as it was when it had this ETag, in `hour`.
+pub fn object_key(source: &str, etag: &str, hour: Hour) -> String {
     let digest = Sha256::new().chain_update(source).chain_update("\n").chain_update(etag).finalize();
-    digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let digits: String = digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    layout::replay_key(hour, &digits)
 }
 
 /// The markers there are.

@@ -68,7 +68,7 @@ impl Replayer<'_> {
     }
 
     /// Its lines are where the marker says, if there are any.
-    async fn is_done(&mut self, marker: &Marker) -> anyhow::Result<bool> {
+    pub(super) async fn is_done(&mut self, marker: &Marker) -> anyhow::Result<bool> {
         let Some(key) = &marker.object else { return Ok(true) };
         if !self.there.contains_key(&marker.hour) {
             let listed = self.bucket().list(&layout::replay_prefix(marker.hour)).await?;
