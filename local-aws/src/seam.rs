@@ -51,7 +51,7 @@ impl FailEntry {
 pub(crate) struct Seam {
     waiting: Mutex<Waiting>,
     plan: Mutex<Option<Plan>>,
-    record: Option<Record>,
+    record: Option<&'static Record>,
     /// The callers whose process has ended.
     ended: watch::Sender<HashSet<Arc<str>>>,
 }
@@ -66,7 +66,7 @@ struct Plan {
 
 impl Seam {
     /// A seam that adds every call to `record`, if there is one.
-    pub(crate) fn new(record: Option<Record>) -> Seam {
+    pub(crate) fn new(record: Option<&'static Record>) -> Seam {
         Seam { record, ..Seam::default() }
     }
 
@@ -100,9 +100,7 @@ impl Seam {
         call: Call,
         serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>,
     ) -> R {
-        if let Some(record) = &self.record {
-            record.add(&call);
-        }
+        self.record.inspect(|record| record.add(&call));
         let gate = self.waiting().arrive(&call);
         if let Some(gate) = gate {
             // Gates are opened, never dropped while shut.

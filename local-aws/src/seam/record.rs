@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Call;
 
@@ -21,8 +21,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The record that the environment asks for: it is asked of whoever runs the tests, not of what they test.
-    pub(crate) fn asked_for() -> Option<Record> {
+    /// The process's record, where the environment asks for one: of whoever runs the tests, not of what they test.
+    pub(crate) fn asked_for() -> Option<&'static Record> {
+        static RECORD: OnceLock<Option<Record>> = OnceLock::new();
+        RECORD.get_or_init(Record::open).as_ref()
+    }
+
+    fn open() -> Option<Record> {
         let folder = env::var_os(FOLDER)?;
         let path = Path::new(&folder).join(process::id().to_string());
         match OpenOptions::new().create(true).append(true).open(&path) {
@@ -54,6 +59,7 @@ fn line(call: &Call, resource: &str) -> String {
         _ => resource.to_owned(),
     };
     let conditional = if call.detail.contains("match=") { "conditional" } else { "-" };
+    let resource = resource.escape_debug();
     format!("{role} {}:{} {resource} {conditional}\n", call.service.prefix(), call.name)
 }
 
@@ -76,6 +82,7 @@ mod tests {
             line(&put, "arn:aws:s3:::b/manifests/2026/11/20/13.json"),
             "compactor s3:PutObject arn:aws:s3:::b/manifests/* conditional\n"
         );
+        assert_eq!(line(&put, "arn:aws:s3:::b/a\nb"), "compactor s3:PutObject arn:aws:s3:::b/a\\nb/* conditional\n");
         let list = call("firehose", "ListObjectsV2", "prefix=logs/");
         assert_eq!(line(&list, "arn:aws:s3:::b"), "firehose s3:ListObjectsV2 arn:aws:s3:::b -\n");
     }
