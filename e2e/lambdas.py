@@ -51,6 +51,7 @@ def run_all(folder: pathlib.Path, data: pathlib.Path) -> None:
         key = put(clients["s3"], lines)
         check_partitioner(api, clients["glue"], key)
         check_compactor(api, clients, key)
+        check_many_hours(api, aws, clients, lines)
 
 
 def check_transform(api: str) -> bytes:
@@ -96,6 +97,23 @@ def check_compactor(api: str, clients: dict[str, Any], key: str) -> None:
     assert folder.rstrip("/").endswith(live["attempt"]) and live["counts"]["rows"] > 0
     clients["glue"].get_table(DatabaseName=DATABASE, Name="auth0_logs")
     print(f"compactor: {live['counts']['lines']} lines, {live['counts']['rows']} rows, and the view")
+
+
+def check_many_hours(api: str, aws: str, clients: dict[str, Any], lines: bytes) -> None:
+    """`compact --invoke` has the function do hours of several days, and then finds nothing left to do."""
+    hours = [f"2026/01/{day:02}/{hour:02}" for day in (1, 2, 5) for hour in (0, 7, 23)]
+    for hour in hours:
+        clients["s3"].put_object(Bucket=BUCKET, Key=f"logs/{hour}/1.gz", Body=gzip.compress(lines))
+    fan_out = ["compact", "--aws", "--from", "2026-01-01T00", "--to", "2026-02-01T00", "--invoke", "compactor", "--json"]
+    given = os.environ | environment(aws, "", "") | {"AWS_ENDPOINT_URL_LAMBDA": f"http://{api}"}
+    for due, invocations in ((len(hours), 3), (0, 0)):
+        arguments = [*servers.command(), *fan_out, "--bucket", BUCKET, "--database", DATABASE, "--at-once", "2"]
+        told = json.loads(subprocess.run(arguments, env=given, check=True, stdout=subprocess.PIPE).stdout)
+        assert told == {"hours": due, "invocations": invocations, "failures": [], "left": []}, told
+    for hour in hours:
+        manifest = clients["s3"].get_object(Bucket=BUCKET, Key=f"manifests/{hour}.json")
+        assert json.load(manifest["Body"])["live"]["counts"]["rows"] > 0
+    print(f"compact --invoke: {len(hours)} hours by 3 invocations, and nothing left")
 
 
 def stops_without(function: pathlib.Path, missing: str) -> None:

@@ -150,7 +150,8 @@ Without --hour or --from every closed hour that holds anything is looked at.
 Examples:
   auth0-s3-logs compact
   auth0-s3-logs compact --hour 2026-11-20T13
-  auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite")]
+  auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite
+  auth0-s3-logs compact --aws --bucket B --from 2025-01-01T00 --to 2026-01-01T00 --invoke auth0-s3-logs-compactor")]
 pub struct Compact {
     /// One hour, written like 2026-11-20T13
     #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to"])]
@@ -161,9 +162,15 @@ pub struct Compact {
     /// The hour after the last of a range
     #[arg(long, value_name = "HOUR", requires = "from")]
     pub to: Option<Hour>,
-    /// Also rewrite what an older writer wrote, and carry through that objects were deleted
+    /// Also rewrite what an older writer wrote, and, of one --hour, carry through that objects were deleted
     #[arg(long)]
     pub rewrite: bool,
+    /// How many hours at once, each in memory; with --invoke how many invocations [default: the cores, and 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub at_once: Option<u16>,
+    /// Have this deployed function do the hours, a day an invocation; with --aws
+    #[arg(long, value_name = "FUNCTION", requires = "from")]
+    pub invoke: Option<String>,
 }
 
 /// Options of `verify`.

@@ -1,10 +1,13 @@
 //! `compact`: the compactor's own run over the folder as it lies there, or over a bucket on AWS.
 
+pub mod invoke;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::ensure;
 use compactor::clock::{Clock, RUN_MINUTES_MAX};
+use compactor::config::Limits;
 use compactor::cut::Moved;
 use compactor::hour::{Outcome, Run};
 use compactor::hours::{self, Request, Scope};
@@ -20,10 +23,27 @@ use crate::deployment::Deployment;
 use crate::given::Given;
 use crate::{Verdict, progress, report};
 
+/// How many invocations there are at once; a new account allows ten, and the transform needs some.
+const INVOCATIONS_AT_ONCE: usize = 8;
+
 /// Compacts the hours asked for, and tells what became of each.
 pub async fn compact(place: &Place, options: &Compact, given: &Given) -> anyhow::Result<Verdict> {
+    let at_once = options.at_once.map(usize::from);
+    let limits = Limits { hours_at_once: at_once.unwrap_or(given.cores), ..given.limits.clone() };
+    let given = &Given { limits, ..given.clone() };
     let deployment = Deployment::open_or_make(place, "compactor", given).await?;
-    let request = Request { scope: scope(&deployment, options, given).await?, rewrite: options.rewrite };
+    let scope = scope(&deployment, options, given).await?;
+    if let (Some(function), Scope::Range(from, to)) = (&options.invoke, scope) {
+        ensure!(place.aws, "--invoke {function} has a function on AWS do the work; give --aws too");
+        let at_once = at_once.unwrap_or(INVOCATIONS_AT_ONCE);
+        let done = invoke::fan_out(&deployment, function, (from, to), options.rewrite, at_once, given).await?;
+        match place.json {
+            true => report::print_json(&done)?,
+            false => report::print(&done.to_text(function))?,
+        }
+        return Ok(Verdict::of(done.is_done()));
+    }
+    let request = Request { scope, rewrite: options.rewrite };
     let tick = run_to_end(&deployment, request, given).await?;
     if place.json {
         report::print_json(&to_json(&tick))?;

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use catalog::Catalog;
 use compactor::bucket::Bucket;
 use compactor::config::Limits;
 use compactor::hour::Compactor;
+use tokio::time::Duration;
 
 use crate::args::Place;
 use crate::given::Given;
@@ -27,6 +30,8 @@ pub struct Deployment {
     pub limits: Limits,
     /// The account's queues.
     pub queues: aws_sdk_sqs::Client,
+    /// The account's functions.
+    pub functions: aws_sdk_lambda::Client,
 }
 
 impl Deployment {
@@ -35,7 +40,8 @@ impl Deployment {
         let bucket = Bucket::new(aws_sdk_s3::Client::new(clients), place.bucket.as_str());
         let catalog = || Catalog::new(aws_sdk_glue::Client::new(clients), place.database.as_str());
         let compactor = Arc::new(Compactor::new(bucket.clone(), catalog(), limits.clone()));
-        Deployment { bucket, catalog: catalog(), compactor, limits, queues: aws_sdk_sqs::Client::new(clients) }
+        let queues = aws_sdk_sqs::Client::new(clients);
+        Deployment { bucket, catalog: catalog(), compactor, limits, queues, functions: functions(clients) }
     }
 
     /// The one on AWS where `given` has a way there, else the one in the folder, as it lies there. `caller` is whose
@@ -47,7 +53,7 @@ impl Deployment {
     pub fn open(place: &Place, caller: &str, given: &Given) -> anyhow::Result<Deployment> {
         match &given.aws {
             Some(clients) => Deployment::on_aws(place, clients, given),
-            None => Ok(Stack::open_as_it_is(place, given.clock())?.deployment(caller)),
+            None => Ok(Stack::open_as_it_is(place, given.clock())?.deployment_within(caller, &given.limits)),
         }
     }
 
@@ -59,7 +65,7 @@ impl Deployment {
     pub async fn open_or_make(place: &Place, caller: &str, given: &Given) -> anyhow::Result<Deployment> {
         match &given.aws {
             Some(clients) => Deployment::on_aws(place, clients, given),
-            None => Ok(Stack::open(place, given.clock()).await?.deployment(caller)),
+            None => Ok(Stack::open(place, given.clock()).await?.deployment_within(caller, &given.limits)),
         }
     }
 
@@ -70,4 +76,12 @@ impl Deployment {
         );
         Ok(Deployment::new(place, clients, given.limits.clone()))
     }
+}
+
+/// An answer comes when the function ends, a quarter of an hour later at most. Where too many functions run at once, asking
+/// again later is all there is to do.
+fn functions(clients: &SdkConfig) -> aws_sdk_lambda::Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(16 * 60)).build();
+    let config = aws_sdk_lambda::config::Builder::from(clients).timeout_config(timeouts);
+    aws_sdk_lambda::Client::from_conf(config.retry_config(RetryConfig::standard().with_max_attempts(10)).build())
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 
 use std::io::{IsTerminal, Write, stderr};
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use auth0_s3_logs::Verdict;
@@ -27,7 +28,8 @@ async fn main() -> ExitCode {
 
 async fn execute(args: Args) -> anyhow::Result<Verdict> {
     let terminal = stderr().is_terminal();
-    let mut given = Given { terminal, ..Given::new(Utc::now(), Uuid::new_v4()) };
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut given = Given { terminal, cores, ..Given::new(Utc::now(), Uuid::new_v4()) };
     if args.place.aws {
         given.limits = Limits::from_vars(|name| std::env::var(name).ok())?;
         given.aws = Some(aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await);

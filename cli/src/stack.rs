@@ -51,13 +51,18 @@ impl Stack {
         let aws =
             LocalAws::open(&place.data, clock).with_context(|| format!("failed to open {}", place.data.display()))?;
         let catalog = Catalog::new(aws.glue(), place.database.as_str());
-        let compactor = deployment(&aws, "compactor", place).compactor;
+        let compactor = deployment(&aws, "compactor", place, &Limits::default()).compactor;
         Ok(Stack { aws, catalog, compactor, place: place.clone() })
     }
 
     /// What is deployed, as the process `caller` calls it.
     pub fn deployment(&self, caller: &str) -> Deployment {
-        deployment(&self.aws, caller, &self.place)
+        self.deployment_within(caller, &Limits::default())
+    }
+
+    /// The same with other limits than the compactor's own.
+    pub fn deployment_within(&self, caller: &str, limits: &Limits) -> Deployment {
+        deployment(&self.aws, caller, &self.place, limits)
     }
 
     /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
@@ -73,8 +78,8 @@ impl Stack {
     }
 }
 
-fn deployment(aws: &LocalAws, caller: &str, place: &Place) -> Deployment {
-    Deployment::new(place, &aws.as_caller(caller).sdk_config(), Limits::default())
+fn deployment(aws: &LocalAws, caller: &str, place: &Place, limits: &Limits) -> Deployment {
+    Deployment::new(place, &aws.as_caller(caller).sdk_config(), limits.clone())
 }
 
 /// What the transform reported, summed over its invocations. Clones are the same sum.

@@ -26,6 +26,8 @@ pub struct Limits {
     pub look_back_hours: u32,
     /// `CUT_LAG_HOURS`: how far the view's cut stays behind the clock.
     pub cut_lag_hours: u32,
+    /// How many hours a run is at work on at once, each in memory. One, but for a command on a machine that has it.
+    pub hours_at_once: usize,
     /// `INPUT_BYTES_MAX`: compressed JSON of one hour; an hour beyond it is left alone and reported.
     pub input_bytes_max: u64,
     /// `DECODED_BYTES_MAX`: JSON of one hour, decompressed; an hour is held in memory twice over.
@@ -38,6 +40,7 @@ impl Default for Limits {
             settle_minutes: 20,
             look_back_hours: 48,
             cut_lag_hours: 3,
+            hours_at_once: 1,
             input_bytes_max: 128 << 20,
             decoded_bytes_max: 1 << 30,
         }
@@ -58,6 +61,7 @@ impl Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
             cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
+            hours_at_once: standard.hours_at_once,
             input_bytes_max: bytes("INPUT_BYTES_MAX", standard.input_bytes_max)?,
             decoded_bytes_max: bytes("DECODED_BYTES_MAX", standard.decoded_bytes_max)?,
         })

@@ -44,6 +44,7 @@ pub mod manifest;
 pub mod members;
 pub mod plan;
 mod publish;
+mod range;
 pub mod rejected;
 pub mod repair;
 mod rewrite;

@@ -17,6 +17,8 @@ use crate::manifest::Input;
 pub(crate) struct Survey {
     /// The hours to visit, in this order.
     pub(crate) hours: Vec<Hour>,
+    /// Hours that a visit would change nothing about. Only of a range.
+    pub(crate) settled: BTreeSet<Hour>,
     /// The hours whose Parquet partition doesn't follow their manifest. Only of a tick.
     pub(crate) astray: Vec<Hour>,
     /// The hours that have a partition of the JSON table.
@@ -48,15 +50,8 @@ impl Compactor {
         let (from, to) = hours::range(&run.request, run.clock.now(), &self.limits);
         match run.request.scope {
             Scope::Tick => self.survey_all(from, to, run).await,
-            Scope::Range(..) | Scope::Damaged(_) => self.survey_range(from, to).await,
+            Scope::Range(..) | Scope::Damaged(_) => self.survey_range(from, to, run).await,
         }
-    }
-
-    async fn survey_range(&self, from: Hour, to: Hour) -> Result<Survey, SurveyError> {
-        let with_objects = self.inputs_by_hour(from, to).await?.into_keys();
-        let hours: BTreeSet<Hour> = with_objects.chain(self.hours_with_manifest(from, to).await?).collect();
-        let registered = self.catalog.json_hours(from).await?.into_iter().collect();
-        Ok(Survey { hours: hours.into_iter().collect(), registered, ..Survey::default() })
     }
 
     /// `from` and `to` bound the look-back window.
@@ -65,11 +60,11 @@ impl Compactor {
             run.clock.may_write()?;
             self.catalog.ensure_tables(self.bucket.name()).await?;
         }
-        let manifests = self.manifest_etags().await?;
+        let end = Hour::of(run.clock.now()).next();
+        let manifests = self.manifest_etags(Hour::EPOCH, end).await?;
         let pointers = self.catalog.parquet_pointers(Hour::EPOCH).await?;
         let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH).await?.into_iter().collect();
         let cut = self.cut_or_epoch().await?;
-        let end = Hour::of(run.clock.now()).next();
         let mut with_objects: BTreeSet<Hour> =
             self.inputs_by_hour(cut.next().min(from), end).await?.into_keys().collect();
         let unregistered = with_objects.iter().filter(|hour| !registered.contains(hour)).copied().collect();
@@ -83,7 +78,8 @@ impl Compactor {
         let backlog = with_objects.iter().filter(uncommitted).copied();
         let mut known = HashSet::new();
         let hours = window.into_iter().chain(rota).chain(backlog).filter(|hour| known.insert(*hour)).collect();
-        Ok(Survey { hours, astray: astray.into_iter().collect(), registered, unregistered })
+        let astray = astray.into_iter().collect();
+        Ok(Survey { hours, astray, registered, unregistered, ..Survey::default() })
     }
 
     /// The hours before `end` whose turn it is and that have objects or a manifest. One call for each of the former, and
@@ -137,9 +133,11 @@ impl Compactor {
         Ok(kept.iter().filter(|object| !replayed.contains(object.key.as_str())).count() as u64)
     }
 
-    /// The ETag of every hour's manifest.
-    async fn manifest_etags(&self) -> Result<BTreeMap<Hour, String>, BucketError> {
-        let listed = self.bucket.list(layout::MANIFESTS).await?.into_iter();
+    /// The ETags of the manifests of the hours from `from` up to, not including, `to`.
+    pub(crate) async fn manifest_etags(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, String>, BucketError> {
+        let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
+        let end = bound(to);
+        let listed = self.bucket.list_between(layout::MANIFESTS, &bound(from), |key| *key < *end).await?.into_iter();
         Ok(listed.filter_map(|object| Some((layout::hour_of_manifest(&object.key)?, object.etag))).collect())
     }
 
@@ -158,15 +156,12 @@ impl Compactor {
 
     /// The hours from `from` up to, not including, `to` that have a manifest, in order.
     pub async fn hours_with_manifest(&self, from: Hour, to: Hour) -> Result<Vec<Hour>, BucketError> {
-        let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
-        let end = bound(to);
-        let manifests = self.bucket.list_between(layout::MANIFESTS, &bound(from), |key| *key < *end).await?;
-        Ok(manifests.iter().filter_map(|object| layout::hour_of_manifest(&object.key)).collect())
+        Ok(self.manifest_etags(from, to).await?.into_keys().collect())
     }
 }
 
 /// The hours whose partition is missing or follows another version of the manifest than the one there is.
-fn astray(manifests: &BTreeMap<Hour, String>, pointers: &HashMap<Hour, Pointer>) -> BTreeSet<Hour> {
+pub(crate) fn astray(manifests: &BTreeMap<Hour, String>, pointers: &HashMap<Hour, Pointer>) -> BTreeSet<Hour> {
     let follows = |hour: &Hour, etag: &String| pointers.get(hour).is_some_and(|it| it.manifest_etag == *etag);
     manifests.iter().filter(|(hour, etag)| !follows(hour, etag)).map(|(hour, _)| *hour).collect()
 }

@@ -2,8 +2,10 @@
 //! runs have died over.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use log_format::Hour;
 use telemetry::error_chain;
 use tokio::task::JoinSet;
@@ -107,25 +109,28 @@ impl Compactor {
     pub async fn tick(self: &Arc<Self>, run: &Arc<Run>, progress: impl Fn(usize, usize)) -> Result<Tick, SurveyError> {
         let mut survey = self.survey(run).await?;
         let mut outcomes = self.sweep(&mut survey, run).await;
+        outcomes.extend(survey.settled.iter().map(|hour| (*hour, Outcome::Nothing(Rest::UpToDate))));
         let mut put_off = Vec::new();
-        for (done, hour) in survey.hours.iter().enumerate() {
-            progress(done, survey.hours.len());
-            let outcome = self.look_in(&survey, *hour, Turn::First, run).await;
+        let all = survey.hours.len();
+        progress(0, all);
+        let looks = survey.hours.iter().copied().map(|hour| self.look_in(&survey, hour, Turn::First, run));
+        let mut looks = pin!(stream::iter(looks).buffer_unordered(self.limits.hours_at_once).enumerate());
+        while let Some((done, (hour, outcome))) = looks.next().await {
+            progress(done + 1, all);
             if let Outcome::Left(Refusal::Unfinished { attempts }) = outcome {
-                put_off.push((attempts, *hour));
+                put_off.push((attempts, hour));
             }
             // Most of the rota's hours have never held anything.
             if outcome != Outcome::Nothing(Rest::NoObjects) {
-                outcomes.insert(*hour, outcome);
+                outcomes.insert(hour, outcome);
             }
         }
-        progress(survey.hours.len(), survey.hours.len());
         let mut cut = self.cut_of_tick(run).await;
         // Last, and after the cut: one of these may end the process. Those that did so least often come first.
         put_off.sort_unstable();
         let turn = if run.request.scope == Scope::Tick { Turn::Last } else { Turn::Asked };
         for (_, hour) in put_off {
-            let outcome = self.look_in(&survey, hour, turn, run).await;
+            let (_, outcome) = self.look_in(&survey, hour, turn, run).await;
             if matches!(outcome, Outcome::Compacted { .. }) {
                 cut = self.cut_of_tick(run).await.or(cut);
             }
@@ -173,12 +178,12 @@ impl Compactor {
         Ok(if pointer.is_some() { Outcome::Righted } else { Outcome::Nothing(Rest::NoObjects) })
     }
 
-    async fn look_in(self: &Arc<Self>, survey: &Survey, hour: Hour, turn: Turn, run: &Arc<Run>) -> Outcome {
+    async fn look_in(self: &Arc<Self>, survey: &Survey, hour: Hour, turn: Turn, run: &Arc<Run>) -> (Hour, Outcome) {
         if run.clock.left() < HOUR_TIME_MIN {
-            return Outcome::Left(Refusal::NoTime);
+            return (hour, Outcome::Left(Refusal::NoTime));
         }
         let visit = Visit { hour, registered: survey.registered.contains(&hour), turn };
-        self.apart(run, move |it, run| async move { it.visit(visit, &run).await }).await
+        (hour, self.apart(run, move |it, run| async move { it.visit(visit, &run).await }).await)
     }
 
     /// One hour in a task of its own: an error or a panic in it is that hour's. The task is over when this returns, for
