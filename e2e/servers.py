@@ -47,9 +47,11 @@ def client(service: str, endpoint: str, **config: Any) -> Any:
 
 
 @contextlib.contextmanager
-def local_aws(data: pathlib.Path, port: int = 0) -> Iterator[str]:
+def local_aws(data: pathlib.Path, port: int = 0, access_log: pathlib.Path | None = None) -> Iterator[str]:
     """Runs `serve` over the folder `data` and yields its endpoint."""
     arguments = [*command(), "serve", "--data", str(data), "--port", str(port), "--json"]
+    if access_log:
+        arguments += ["--access-log", str(access_log)]
     with running(arguments, stdout=subprocess.PIPE) as process:
         yield first_value(process)["endpoint"]
 

@@ -283,6 +283,9 @@ pub struct Serve {
     /// The port, on 127.0.0.1; 0 takes a free one, which is printed
     #[arg(long, value_name = "N")]
     pub port: u16,
+    /// Write every request to S3 to this file, a JSON object a line: call, resource, range, status and bytes given
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
 }
 
 #[cfg(test)]

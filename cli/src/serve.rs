@@ -1,6 +1,13 @@
 //! `serve`: the folder's S3, Glue and SQS for any client.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
 use anyhow::Context;
+use local_aws::LocalAws;
+use local_aws::access::Access;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::args::{Place, Serve};
@@ -15,15 +22,36 @@ pub async fn serve(place: &Place, options: &Serve, given: &Given) -> anyhow::Res
     let listener = listener.with_context(|| format!("failed to listen on port {}", options.port))?;
     let address = listener.local_addr()?;
     if place.json {
-        report::print_json(&serde_json::json!({ "endpoint": format!("http://{address}") }))?;
+        report::print_json(&json!({ "endpoint": format!("http://{address}") }))?;
     } else {
         report::print(&format!(
             "S3, Glue and SQS of {} on http://{address}, any credentials, region us-east-1. Ctrl-C ends it.",
             place.data.display()
         ))?;
     }
-    stack.aws.serve(listener, interrupted()).await?;
+    let aws = match &options.access_log {
+        Some(path) => logged(&stack.aws, path)?,
+        None => stack.aws.clone(),
+    };
+    aws.serve(listener, interrupted()).await?;
     Ok(Verdict::Well)
+}
+
+/// The same AWS, writing every request to S3 to the file at `path`. A line that cannot be written is lost; what was asked
+/// for is answered all the same.
+fn logged(aws: &LocalAws, path: &Path) -> anyhow::Result<LocalAws> {
+    let file = File::create(path).with_context(|| format!("failed to make {}", path.display()))?;
+    Ok(aws.with_access_log(move |access| {
+        let _ = (&file).write_all(line(access).as_bytes());
+    }))
+}
+
+fn line(access: &Access) -> String {
+    let Access { call, status, bytes } = access;
+    let line = json!({
+        "call": call.name, "resource": call.resources.join(" "), "detail": call.detail, "status": status, "bytes": bytes,
+    });
+    format!("{line}\n")
 }
 
 async fn interrupted() {

@@ -1,48 +1,22 @@
 //! `--aws`: the commands over a real socket find what they find over the folder itself.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::io::{BufRead, BufReader};
+mod server;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
-fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_auth0-s3-logs"))
-}
+use server::{Server, command};
 
-/// The folder's AWS on a port, ended when the test is.
-struct Server {
-    child: Child,
-    endpoint: String,
-}
-
-impl Server {
-    fn start(data: &Path) -> Server {
-        let mut command = command();
-        let command = command.args(["serve", "--port", "0", "--json", "--data"]).arg(data).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let line = lines.into_iter().find(|line| line.contains("endpoint")).unwrap();
-        Server { child, endpoint: line.split('"').nth(3).unwrap().to_string() }
-    }
-
-    /// Runs the command against this AWS, with no folder of its own.
-    fn command(&self, arguments: &[&str]) -> Output {
-        let elsewhere = tempfile::tempdir().unwrap();
-        let mut command = command();
-        command.args(arguments).arg("--aws").current_dir(elsewhere.path()).env("AWS_ENDPOINT_URL", &self.endpoint);
-        let credentials =
-            [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "thing"), ("AWS_REGION", "eu-west-1")];
-        let output = command.envs(credentials).output().unwrap();
-        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "{arguments:?}");
-        output
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+/// Runs the command against this AWS, with no folder of its own.
+fn over_aws(server: &Server, arguments: &[&str]) -> Output {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = command();
+    command.args(arguments).arg("--aws").current_dir(elsewhere.path()).env("AWS_ENDPOINT_URL", &server.endpoint);
+    let credentials = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "thing"), ("AWS_REGION", "eu-west-1")];
+    let output = command.envs(credentials).output().unwrap();
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "{arguments:?}");
+    output
 }
 
 /// The command over the folder, which nobody else has open.
@@ -57,7 +31,7 @@ fn shown(output: &Output) -> (Option<i32>, String, String) {
 
 fn check(data: &Path, arguments: &[&str], code: i32) {
     let over_folder = shown(&over_folder(data, arguments));
-    let over_aws = shown(&Server::start(data).command(arguments));
+    let over_aws = shown(&over_aws(&Server::start(data, &[]), arguments));
     assert_eq!(over_aws, over_folder, "{arguments:?}");
     assert_eq!(over_aws.0, Some(code), "{over_aws:?}");
 }
@@ -70,22 +44,22 @@ fn the_same_is_found_as_over_the_folder() {
     check(data.path(), &["compact", "--json"], 0);
     check(data.path(), &["verify", "--deep"], 1);
     check(data.path(), &["replay", "--dry-run"], 0);
-    let (code, printed, _) = shown(&Server::start(data.path()).command(&["replay"]));
+    let (code, printed, _) = shown(&over_aws(&Server::start(data.path(), &[]), &["replay"]));
     assert!(code == Some(0) && printed.contains("All that is an event is replayed; "), "{printed}");
     check(data.path(), &["replay"], 0);
     check(data.path(), &["verify"], 0);
     let new = data.path().join("auth0-logs/logs/2025/03/01/07/new");
     std::fs::create_dir_all(new.parent().unwrap()).unwrap();
     std::fs::write(new, "{\"type\":\"s\"}\n").unwrap();
-    let (code, printed, _) = shown(&Server::start(data.path()).command(&["compact"]));
+    let (code, printed, _) = shown(&over_aws(&Server::start(data.path(), &[]), &["compact"]));
     assert!(code == Some(0) && printed.contains("1 hours compacted"), "{printed}");
 }
 
 #[test]
 fn nothing_is_made_on_aws() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path());
-    let (code, _, errors) = shown(&server.command(&["compact", "--bucket", "acme-logs"]));
+    let server = Server::start(data.path(), &[]);
+    let (code, _, errors) = shown(&over_aws(&server, &["compact", "--bucket", "acme-logs"]));
     assert!(code == Some(2) && errors.contains("failed to list s3://acme-logs/"), "{errors}");
     assert!(!data.path().join("acme-logs").exists());
 }
@@ -93,7 +67,7 @@ fn nothing_is_made_on_aws() {
 #[test]
 fn what_needs_a_folder_says_what_to_do() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path());
+    let server = Server::start(data.path(), &[]);
     for (arguments, expected) in [
         (&["query", "SELECT 1"][..], "in Athena"),
         (&["demo"], "leave out --aws"),
@@ -102,7 +76,7 @@ fn what_needs_a_folder_says_what_to_do() {
         (&["--data", "x", "status"], "give one of them"),
         (&["status", "--data", "x"], "cannot be used with"),
     ] {
-        let (code, printed, errors) = shown(&server.command(arguments));
+        let (code, printed, errors) = shown(&over_aws(&server, arguments));
         assert_eq!((code, printed.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(errors.contains(expected), "{arguments:?}: {errors}");
     }

@@ -1,54 +1,18 @@
 //! A server that is killed while it writes leaves of every object the old one or the new one, whole.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod server;
+
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
 use md5::{Digest, Md5};
+use server::Server;
 
 const KILLS: u64 = 25;
 const BUCKET: &str = "auth0-logs";
 const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
-
-/// The command, serving a folder until it is killed.
-struct Server {
-    child: Child,
-    s3: Client,
-}
-
-impl Server {
-    fn start(data: &Path) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-s3-logs"));
-        let command = command.args(["serve", "--port", "0", "--data"]).arg(data).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let endpoint = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("any", "thing", None, None, "test"))
-            .endpoint_url(endpoint.trim_end_matches(','))
-            .retry_config(RetryConfig::disabled())
-            .force_path_style(true)
-            .build();
-        Server { child, s3: Client::from_conf(config) }
-    }
-}
-
-impl Drop for Server {
-    /// The process is ended at once: SIGKILL, where there is such a thing.
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
 
 /// A key that is written over and over, and what is known of it.
 #[derive(Debug, Clone)]
@@ -140,8 +104,8 @@ async fn a_killed_server_leaves_old_or_new() {
     let mut keys: Vec<Key> = (0..5).map(key).collect();
     let (mut old, mut new) = (0, 0);
     for kill in 0..KILLS {
-        let server = Server::start(data.path());
-        let writers: Vec<_> = keys.iter().map(|key| tokio::spawn(key.clone().write_on(server.s3.clone()))).collect();
+        let server = Server::start(data.path(), &[]);
+        let writers: Vec<_> = keys.iter().map(|key| tokio::spawn(key.clone().write_on(server.s3()))).collect();
         // At another moment each time.
         tokio::time::sleep(Duration::from_millis(40 + kill * 13 % 160)).await;
         drop(server);
@@ -149,16 +113,16 @@ async fn a_killed_server_leaves_old_or_new() {
         for writer in writers {
             keys.push(writer.await.unwrap());
         }
-        let server = Server::start(data.path());
+        let server = Server::start(data.path(), &[]);
         for key in &mut keys {
-            let found = key.found(&server.s3).await;
+            let found = key.found(&server.s3()).await;
             assert!(found == key.written || found == key.sent, "{key:?} holds {found} after kill {kill}");
             if key.sent > key.written {
                 *(if found == key.sent { &mut new } else { &mut old }) += 1;
             }
             (key.written, key.sent) = (found, found);
         }
-        check_listing(&server.s3, &keys).await;
+        check_listing(&server.s3(), &keys).await;
     }
     let written: u32 = keys.iter().map(|key| key.written).sum();
     println!("{KILLS} kills, {written} versions written; of {} under way, {old} old and {new} new", old + new);

@@ -14,6 +14,7 @@
 //! in SQS all but standard queues, and messages that are sent, received and deleted.
 //! A folder belongs to one process at a time.
 
+pub mod access;
 mod chunked;
 mod connector;
 mod dispatch;
@@ -39,6 +40,7 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use s3s::service::S3Service;
 
+use crate::access::AccessLog;
 use crate::connector::Connector;
 use crate::glue::Glue;
 use crate::s3::{Places, STATE, Store, StoreError};
@@ -61,6 +63,8 @@ pub struct LocalAws {
     caller: Arc<str>,
     /// Whether these go past the seam.
     observes: bool,
+    /// Who is told of what comes over the port.
+    access_log: Option<AccessLog>,
 }
 
 struct Services {
@@ -123,12 +127,12 @@ impl LocalAws {
         let sqs = Sqs::open(&state.join("queues.ndjson"), clock)?;
         let (s3, seam) = (s3::service(Arc::clone(&store)), Arc::new(Seam::new(Record::asked_for())));
         let services = Services { s3, store, glue, sqs, seam, _lock: lock };
-        Ok(LocalAws { services: Arc::new(services), caller: "local".into(), observes: false })
+        Ok(LocalAws { services: Arc::new(services), caller: "local".into(), observes: false, access_log: None })
     }
 
     /// The same AWS as the process `name` calls it: its calls carry that name, and it can end on its own.
     pub fn as_caller(&self, name: &str) -> LocalAws {
-        LocalAws { services: Arc::clone(&self.services), caller: name.into(), observes: false }
+        LocalAws { caller: name.into(), observes: false, ..self.clone() }
     }
 
     /// The same AWS as one who only watches sees it: these calls pass no gate, meet no fault, and are neither counted

@@ -69,7 +69,11 @@ impl LocalAws {
 async fn answer(aws: &LocalAws, request: http::Request<Incoming>) -> Result<http::Response<Body>, HttpError> {
     let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
     let request = request.map(|body| Body::http_body(Watched { body, is_read: Arc::clone(&is_read) }));
+    let told = aws.to_be_told(&request);
     let mut response = aws.dispatch(request).await?;
+    if let Some((log, call)) = told {
+        log.tell(call, &response);
+    }
     if !is_read.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
