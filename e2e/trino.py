@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cfnlint.decode.cfn_yaml
+import duckdb
 
 import odd_lines
 import servers
@@ -30,6 +31,8 @@ import trino_server
 
 BUCKET, DATABASE = "auth0-logs", "auth0_event_logs"
 JSON, PARQUET, VIEW = "auth0_logs_json", "auth0_logs_parquet", "auth0_logs"
+# The same rows in Parquet as one writes it who thinks of nothing: in the order of their arrival.
+UNSORTED = "unsorted"
 KEYS = ("date", "hour")
 
 # Hours of the odd lines. One was closed before any event of the demo arrived, the other is not for years to come.
@@ -49,6 +52,7 @@ class World:
     glue: Any
     manifests: dict[tuple[str, str], dict[str, Any]]
     answers: dict[str, list[dict[str, Any]]]
+    access_log: pathlib.Path
 
     def number(self, sql: str) -> int:
         """The one number that answers a query."""
@@ -59,6 +63,20 @@ class World:
         """The number of rows of each partition."""
         sql = f'SELECT "date", "hour", count(*) FROM {source} WHERE {where} GROUP BY 1, 2'
         return {(date, hour): count for date, hour, count in self.trino.query(sql)}
+
+    def reads(self, sql: str) -> tuple[list[Row], dict[str, int]]:
+        """The answer to a query, and how many bytes of which object the server gave for it."""
+        before = self.access_log.stat().st_size
+        answer = self.trino.query(sql)
+        with self.access_log.open("rb") as log:
+            log.seek(before)
+            accesses = [json.loads(line) for line in log]
+        objects: dict[str, int] = {}
+        for access in accesses:
+            if access["call"] == "GetObject":
+                key = access["resource"].split("/", 1)[1]
+                objects[key] = objects.get(key, 0) + access["bytes"]
+        return answer, objects
 
     def keys(self, prefix: str) -> list[str]:
         """The keys of the objects under a prefix of the bucket."""
@@ -121,7 +139,7 @@ PREDICATES: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
 def check_shows_the_tables(world: World) -> str:
     """SHOW and DESCRIBE say what Glue holds."""
     tables = [name for (name,) in world.trino.query("SHOW TABLES")]
-    same(tables, [VIEW, JSON, PARQUET], "the tables")
+    same(tables, [VIEW, JSON, PARQUET, UNSORTED], "the tables")
     columns = [world.trino.query(f"SELECT * FROM {table} WHERE false") for table in (JSON, PARQUET, VIEW)]
     same(columns, [[], [], []], "the rows of nothing")
     described = [[row[:2] for row in world.trino.query(f"DESCRIBE {table}")] for table in (JSON, PARQUET, VIEW)]
@@ -157,6 +175,54 @@ def check_answers_what_our_own_engine_answers(world: World) -> str:
     for sql, expected in world.answers.items():
         same(world.trino.records(sql), expected, sql)
     return f"{len(world.answers)} queries, {sum(map(len, world.answers.values()))} rows"
+
+
+def check_an_hour_is_read_and_nothing_else(world: World) -> str:
+    """A query of one hour touches that hour's objects alone, as the server sees it, in either table and in the view."""
+    told = []
+    date, hour = sorted(set(world.manifests) - {CLOSED})[3]
+    for source, prefix in ((JSON, "logs"), (PARQUET, "parquet"), (VIEW, "parquet")):
+        folder = f"{prefix}/{date.replace('-', '/')}/{hour}/"
+        condition = f"\"date\" = DATE '{date}' AND \"hour\" = '{hour}'"
+        answer, objects = world.reads(f"SELECT count(DISTINCT log_id) FROM {source} WHERE {condition}")
+        same([key for key in objects if not key.startswith(folder)], [], f"what {source} reads besides")
+        same(answer == [(0,)] or not objects, False, f"whether {source} finds nothing")
+        told.append(f"{source} {len(objects)} objects, {sum(objects.values())} bytes")
+    return "; ".join(told)
+
+
+# What an audit asks of a day. `{user}` and `{event}` are those of the demo.
+AUDIT = {
+    "a user's timeline": """SELECT DISTINCT "timestamp", type, ip, description, log_id FROM {source}
+        WHERE {demo} AND user_id = '{user}' ORDER BY 1, 5""",
+    "failed logins by ip": """SELECT ip, count(DISTINCT log_id) FROM {source}
+        WHERE {demo} AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY 2 DESC, 1 LIMIT 50""",
+    "counts by type": "SELECT type, count(DISTINCT log_id) FROM {source} WHERE {demo} GROUP BY type ORDER BY 2 DESC, 1",
+    "one log_id": "SELECT DISTINCT * FROM {source} WHERE {demo} AND log_id = '{event}'",
+    "last login of each user": """SELECT user_id, max("timestamp") FROM {source}
+        WHERE {demo} AND type IN ('s', 'ssa') GROUP BY user_id ORDER BY 2, 1""",
+}
+
+
+def check_an_audit_reads_little(world: World) -> str:
+    """Five audit queries over a day: bytes that the server gave, of JSON, of Parquet as DuckDB writes it, and of ours."""
+    [(user, event)] = world.trino.query(
+        f"SELECT user_id, log_id FROM {PARQUET} WHERE {DEMO} AND type = 'fp' AND user_id IS NOT NULL ORDER BY 2 LIMIT 1"
+    )
+    lines, ratios = [], {UNSORTED: 1.0, PARQUET: 1.0}
+    for name, question in AUDIT.items():
+        answers, read = {}, {}
+        for source in (JSON, UNSORTED, PARQUET):
+            sql = question.format(source=source, demo=DEMO, user=user, event=event)
+            answers[source], objects = world.reads(sql)
+            read[source] = sum(objects.values())
+        same(answers[PARQUET], answers[JSON], f"{name}, of Parquet and JSON")
+        same(answers[UNSORTED], answers[JSON], f"{name}, of DuckDB's Parquet and JSON")
+        for source in ratios:
+            ratios[source] *= (read[JSON] / read[source]) ** (1 / len(AUDIT))
+        lines.append(f"  {name:<24} {read[JSON]:>12} {read[UNSORTED]:>12} {read[PARQUET]:>12}  1/{read[JSON] / read[PARQUET]:.1f}")
+    print(f"  {'bytes read':<24} {'gz JSON':>12} {'DuckDB':>12} {'ours':>12}", *lines, sep="\n")
+    return f"geometric mean 1/{ratios[PARQUET]:.1f} of gz JSON, DuckDB's 1/{ratios[UNSORTED]:.1f}"
 
 
 def check_partition_predicates(world: World) -> str:
@@ -256,6 +322,8 @@ CHECKS: tuple[Callable[[World], str], ...] = (
     check_counts_what_the_manifests_count,
     check_both_formats_hold_the_same_rows,
     check_answers_what_our_own_engine_answers,
+    check_an_hour_is_read_and_nothing_else,
+    check_an_audit_reads_little,
     check_partition_predicates,
     check_partitions_are_listed,
     check_odd_lines,
@@ -341,15 +409,48 @@ def world_of(data: pathlib.Path) -> Iterator[World]:
     manifests = {
         hour_of(path): json.loads(path.read_text()) for path in (data / BUCKET / "manifests").glob("*/*/*/*.json")
     }
+    write_unsorted(data, manifests)
     started = time.monotonic()
-    with servers.local_aws(data) as endpoint:
+    access_log = data.parent / "access.ndjson"
+    with servers.local_aws(data, access_log=access_log) as endpoint:
         probe = f"SELECT 1 FROM {PARQUET} LIMIT 1"
         with trino_server.trino(DATABASE, probe, glue=endpoint, s3=endpoint) as trino:
             print(f"Trino {trino_server.VERSION} is ready ({time.monotonic() - started:.1f} s)", flush=True)
-            world = World(trino, servers.client("s3", endpoint), servers.client("glue", endpoint), manifests, answers)
+            clients = servers.client("s3", endpoint), servers.client("glue", endpoint)
+            world = World(trino, *clients, manifests, answers, access_log)
+            register_unsorted(world)
             put_odd_lines(world.s3, OPEN)
             register(world.glue, OPEN)
             yield world
+
+
+def write_unsorted(data: pathlib.Path, manifests: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Has DuckDB write each hour of the demo as Parquet, its own way but with the same compression."""
+    for (date, hour), manifest in manifests.items():
+        if (date, hour) == CLOSED:
+            continue
+        inputs = [str(data / BUCKET / it["key"]) for it in manifest["live"]["inputs"]]
+        folder = data / BUCKET / UNSORTED / date.replace("-", "/") / hour
+        folder.mkdir(parents=True)
+        ours = str(data / BUCKET / manifest["live"]["files"][0]["key"])
+        names = duckdb.execute(f"SELECT * FROM '{ours}' LIMIT 0").description
+        columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name, *_ in names) + "}"
+        duckdb.execute(
+            f"COPY (SELECT * FROM read_json({inputs}, format='newline_delimited', columns={columns})) "
+            f"TO '{folder / 'data.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+
+def register_unsorted(world: World) -> None:
+    """The table over what DuckDB wrote, made from ours."""
+    table = world.glue.get_table(DatabaseName=DATABASE, Name=PARQUET)["Table"]
+    kept = ("StorageDescriptor", "PartitionKeys", "TableType", "Parameters")
+    storage = table["StorageDescriptor"]
+    world.glue.create_table(DatabaseName=DATABASE, TableInput={"Name": UNSORTED} | {key: table[key] for key in kept})
+    for date, hour in world.manifests:
+        location = f"s3://{BUCKET}/{UNSORTED}/{date.replace('-', '/')}/{hour}/"
+        partition = {"Values": [date, hour], "StorageDescriptor": storage | {"Location": location}}
+        world.glue.create_partition(DatabaseName=DATABASE, TableName=UNSORTED, PartitionInput=partition)
 
 
 def answered(data: pathlib.Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
