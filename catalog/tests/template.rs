@@ -30,3 +30,18 @@ fn the_columns_are_those_of_the_log_format() {
         assert_eq!(columns, fresh(), "run UPDATE_EXPECT=1 cargo test -p catalog");
     }
 }
+
+/// The docs show the view as the code writes it.
+#[test]
+fn the_view_in_the_docs_is_that_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/architecture.md");
+    let docs = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = docs.split_once("<!-- view -->\n").unwrap();
+    let (found, after) = rest.split_once("<!-- /view -->").unwrap();
+    let sql = catalog::view::sql("2026-11-20T13".parse().unwrap());
+    let fresh = format!("```sql\nCREATE OR REPLACE VIEW {} AS\n{sql}\n```\n", catalog::VIEW);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        return std::fs::write(path, format!("{before}<!-- view -->\n{fresh}<!-- /view -->{after}")).unwrap();
+    }
+    assert_eq!(found, fresh, "run UPDATE_EXPECT=1 cargo test -p catalog");
+}
