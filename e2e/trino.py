@@ -8,16 +8,20 @@ printed with its result and seconds. Exits with 1 if one fails.
 
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import dataclasses
+import datetime
 import gzip
 import json
+import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,6 +38,7 @@ JSON, PARQUET, VIEW = "auth0_logs_json", "auth0_logs_parquet", "auth0_logs"
 # The same rows in Parquet as one writes it who thinks of nothing: in the order of their arrival.
 UNSORTED = "unsorted"
 KEYS = ("date", "hour")
+ROWS_DELIVERED = 200
 
 # Hours of the odd lines. One was closed before any event of the demo arrived, the other is not for years to come.
 CLOSED, OPEN = ("2020-01-01", "05"), ("2120-01-01", "05")
@@ -53,6 +58,7 @@ class World:
     manifests: dict[tuple[str, str], dict[str, Any]]
     answers: dict[str, list[dict[str, Any]]]
     access_log: pathlib.Path
+    endpoint: str
 
     def number(self, sql: str) -> int:
         """The one number that answers a query."""
@@ -191,6 +197,68 @@ def check_an_hour_is_read_and_nothing_else(world: World) -> str:
     return "; ".join(told)
 
 
+def check_counts_on_the_view_never_fall(world: World) -> str:
+    """While hours are compacted, late objects come and the cut moves, each hour's count only grows, up to what was delivered."""
+    now = datetime.datetime.now(datetime.UTC)
+    moments = [now - datetime.timedelta(hours=ago) for ago in range(30, 21, -1)]
+    hours = [(f"{moment:%Y-%m-%d}", f"{moment:%H}") for moment in moments]
+    delivered: collections.Counter[tuple[str, str]] = collections.Counter()
+    readings: list[tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]] = []
+    done = threading.Event()
+
+    def read_on() -> None:
+        while not done.is_set():
+            counts = world.counts(VIEW, f"\"date\" >= DATE '{hours[0][0]}'")
+            readings.append((counts, dict(delivered)))
+
+    for hour in hours:
+        deliver(world, hour, delivered)
+        register(world.glue, hour)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        reader = pool.submit(read_on)
+        try:
+            # The cut comes to lie behind all of these hours, then passes them a few at a time, and late objects come
+            # before and behind it.
+            for lag, late in ((40, 0), (29, 1), (27, 3), (25, 4), (25, 0), (23, 6), (20, 8), (20, 2)):
+                deliver(world, hours[late], delivered)
+                compact(world, now, lag)
+        finally:
+            done.set()
+        reader.result()
+    last = world.counts(VIEW, f"\"date\" >= DATE '{hours[0][0]}'")
+    same({hour: last[hour] for hour in hours}, dict(delivered), "what the view shows in the end")
+    seen: dict[tuple[str, str], int] = {}
+    for counts, most in readings:
+        for hour in hours:
+            count = counts.get(hour, 0)
+            same(seen.get(hour, 0) <= count <= most[hour], True, f"{hour}: {count} after {seen.get(hour, 0)}, of {most[hour]}")
+            seen[hour] = count
+    return f"{len(readings)} readings of {len(hours)} hours during 8 compactions, {sum(delivered.values())} rows delivered"
+
+
+def deliver(world: World, hour: tuple[str, str], delivered: collections.Counter[tuple[str, str]]) -> None:
+    """A new object of lines that nobody has seen, some of them twice. It is counted before it can be seen."""
+    first = delivered[hour]
+    delivered[hour] += ROWS_DELIVERED
+    lines = [json.dumps({"log_id": f"{hour} {first + number}", "type": "s"}) for number in range(ROWS_DELIVERED)]
+    body = gzip.compress("\n".join(lines + lines[:20]).encode())
+    world.s3.put_object(Bucket=BUCKET, Key=f"{logs_of(hour)}view-{first}.gz", Body=body)
+
+
+def compact(world: World, now: datetime.datetime, cut_lag: int) -> None:
+    """The command on the very server that Trino reads from, with the cut so many hours behind."""
+    given = {
+        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY,
+        "AWS_REGION": servers.REGION,
+        "CUT_LAG_HOURS": str(cut_lag),
+    }
+    span = [f"{now - datetime.timedelta(hours=ago):%Y-%m-%dT%H}" for ago in (31, 20)]
+    arguments = [*servers.command(), "compact", "--aws", "--bucket", BUCKET, "--from", span[0], "--to", span[1]]
+    subprocess.run(arguments, env=os.environ | given, check=True, stdout=subprocess.DEVNULL)
+
+
 # What an audit asks of a day. `{user}` and `{event}` are those of the demo.
 AUDIT = {
     "a user's timeline": """SELECT DISTINCT "timestamp", type, ip, description, log_id FROM {source}
@@ -324,6 +392,7 @@ CHECKS: tuple[Callable[[World], str], ...] = (
     check_answers_what_our_own_engine_answers,
     check_an_hour_is_read_and_nothing_else,
     check_an_audit_reads_little,
+    check_counts_on_the_view_never_fall,
     check_partition_predicates,
     check_partitions_are_listed,
     check_odd_lines,
@@ -417,7 +486,7 @@ def world_of(data: pathlib.Path) -> Iterator[World]:
         with trino_server.trino(DATABASE, probe, glue=endpoint, s3=endpoint) as trino:
             print(f"Trino {trino_server.VERSION} is ready ({time.monotonic() - started:.1f} s)", flush=True)
             clients = servers.client("s3", endpoint), servers.client("glue", endpoint)
-            world = World(trino, *clients, manifests, answers, access_log)
+            world = World(trino, *clients, manifests, answers, access_log, endpoint)
             register_unsorted(world)
             put_odd_lines(world.s3, OPEN)
             register(world.glue, OPEN)
