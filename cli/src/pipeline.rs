@@ -10,7 +10,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::{Clock, RUN_MINUTES_MAX};
-use compactor::hour::Run;
+use compactor::config::Limits;
+use compactor::hour::{Compactor, Run};
 use compactor::hours::{Request, Scope};
 use compactor::manifest::{Counts, Manifest};
 use indicatif::ProgressBar;
@@ -37,6 +38,8 @@ pub struct Pipeline {
     firehose: Firehose,
     transformed: Transformed,
     nonce: Uuid,
+    /// The moment it is outside.
+    now: DateTime<Utc>,
     ticks: u64,
     /// No tick is due before this moment; none where nothing has arrived yet.
     cursor: Option<DateTime<Utc>>,
@@ -83,6 +86,7 @@ impl Pipeline {
             firehose,
             transformed,
             nonce: given.nonce,
+            now: given.now,
             ticks: 0,
             cursor: None,
             last_arrival: None,
@@ -163,11 +167,23 @@ impl Pipeline {
     async fn tick(&mut self, scope: Scope) -> anyhow::Result<()> {
         self.ticks += 1;
         let run = Arc::new(self.run(format!("{}{:05}", self.nonce.simple(), self.ticks), scope));
-        let tick = self.stack.compactor.tick(&run, |_, _| {}).await?;
+        let tick = self.compactor().tick(&run, |_, _| {}).await?;
         self.troubles.extend(tick.failures());
         self.troubles.extend(tick.left_alone());
         self.carried.cut = tick.cut.and_then(Result::ok).map(|moved| moved.cut).or(self.carried.cut);
         Ok(())
+    }
+
+    /// The clock runs ahead of the real one where events are fresh, and the cut must not: what comes into an hour that is
+    /// open still would be unseen.
+    fn compactor(&self) -> Arc<Compactor> {
+        let ahead = u32::try_from((self.clock.now() - self.now).num_hours()).unwrap_or(0);
+        if ahead == 0 {
+            return Arc::clone(&self.stack.compactor);
+        }
+        let standard = Limits::default();
+        let limits = Limits { cut_lag_hours: standard.cut_lag_hours + ahead + 1, ..standard };
+        self.stack.deployment_within("compactor", &limits).compactor
     }
 
     fn run(&self, nonce: String, scope: Scope) -> Run {

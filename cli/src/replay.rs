@@ -41,6 +41,8 @@ pub struct Replayed {
     pub done_before: u64,
     /// Those that this run replayed.
     pub replayed: u64,
+    /// Queues that were asked.
+    pub queues: u64,
     /// Messages received.
     pub messages: u64,
     /// Those that were replayed, and deleted from their queue.
@@ -81,7 +83,8 @@ pub async fn replay(place: &Place, options: &Replay, given: &Given) -> anyhow::R
 ///
 /// Where S3, Glue or SQS says no. What was done until then stays done.
 pub async fn run(deployment: &Deployment, options: &Replay, given: &Given) -> anyhow::Result<Replayed> {
-    let found = Replayed { dry_run: options.dry_run, ..Replayed::default() };
+    let queues = options.queues.len() as u64;
+    let found = Replayed { dry_run: options.dry_run, queues, ..Replayed::default() };
     let mut replayer = Replayer {
         deployment,
         clock: given.clock(),
@@ -188,7 +191,7 @@ impl Replayed {
             ("refused again", self.failed, reasons.collect::<Vec<_>>().join(" ")),
             ("lines unreadable", self.unreadable, String::new()),
         ];
-        if self.messages > 0 {
+        if self.queues > 0 {
             rows.insert(1, ("messages", self.messages, format!("{} replayed", self.messages_replayed)));
         }
         let mut table = report::table(&["", "count", ""]);
@@ -204,6 +207,9 @@ impl Replayed {
     fn sentence(&self) -> String {
         let refused = self.failed;
         match (self.dry_run, self.replayed + self.messages_replayed, self.troubles.is_empty()) {
+            (true, ..) if self.messages > 0 => {
+                "This is what would be done; nothing was. The messages are hidden for half a minute.".to_string()
+            }
             (true, ..) => "This is what would be done; nothing was.".to_string(),
             (false, _, false) => "NOT ALL IS REPLAYED: see above.".to_string(),
             (false, 0, true) => "There was nothing left to replay.".to_string(),

@@ -314,6 +314,10 @@ impl Verified {
 
     fn sentence(&self) -> String {
         match self.verdict() {
+            Verdict::Well if self.hours == 0 => {
+                "There is nothing to prove: no hour under logs/ of this bucket, or of this range, holds anything."
+                    .to_string()
+            }
             Verdict::Well => "Proven: every delivered event is in exactly one place, and nothing else is.".to_string(),
             Verdict::Trouble => format!("NOT PROVEN: {} differences.", self.findings.len()),
             Verdict::Unknown => {

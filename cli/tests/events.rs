@@ -7,7 +7,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use log_format::Object;
+use log_format::{Hour, Object};
 use support::{command, given, number, place, rows};
 
 /// Takes `events`, one a line, through the pipeline, and finds each in a row of its own.
@@ -87,4 +87,16 @@ fn what_is_no_event_is_counted_and_kept() {
     assert_eq!((number(&found, "events"), number(&found, "lines"), number(&found, "failed")), (4, 1, 3));
     assert_eq!(found["failed_by_reason"], "NotJson=2 Empty=1");
     assert_eq!(number(&found, "error_objects"), 1);
+}
+
+/// The simulated clock goes on for two days after the last event. What comes into an hour that is open outside must be
+/// seen on the view all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cut_stays_behind_the_clock_outside() {
+    let data = tempfile::tempdir().unwrap();
+    let input = [br#"{"log_id":"1","type":"s","date":"2026-11-22T11:30:00.000Z"}"#.to_vec()];
+    let carried = auth0_s3_logs::run::carry(&place(data.path()), &input, &given(1)).await.unwrap();
+    assert_eq!((carried.new_rows, carried.troubles.len()), (1, 0));
+    assert!(carried.cut.unwrap() < Hour::of(support::NOW.parse().unwrap()).back(2), "{:?}", carried.cut);
+    assert_eq!(rows(data.path(), "auth0_logs").await.len(), 1);
 }

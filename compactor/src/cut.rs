@@ -30,6 +30,10 @@ pub struct Moved {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Cut {
     cut: Hour,
+    /// The cut that the view had when this was written: what it shows now is between the two. It matters where the view is
+    /// gone, for objects may have come since into hours that it showed from JSON.
+    #[serde(default)]
+    shown: Option<Hour>,
 }
 
 /// How far the cut could go.
@@ -70,14 +74,15 @@ impl Compactor {
     /// The view is read before the cut is, so that Glue refuses the write of a run that slept with an older cut.
     pub(crate) async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
         let view = self.catalog.view().await?;
-        let (stored, condition) = self.read_cut().await?;
+        let (found, condition) = self.find_cut().await?;
         let limit = self.limit(run);
         // A run may have moved the cut and not the view. Objects that came since into hours between the two are shown
         // from JSON; the view follows only as far as Parquet has them.
-        let shown = match condition {
-            Condition::Absent => self.shown(view.as_ref(), run),
-            _ => view.as_ref().and_then(view::cut_of).map_or(stored, |shown| shown.min(stored)),
+        let shown = match &found {
+            None => self.shown(view.as_ref(), run),
+            Some(Cut { cut, shown }) => view.as_ref().and_then(view::cut_of).or(*shown).unwrap_or(*cut).min(*cut),
         };
+        let stored = found.map_or(Hour::EPOCH, |found| found.cut);
         let reach = match limit > shown {
             true => self.reachable(shown, limit, run).await?,
             false => Reach { hour: shown, waits_for: None, seen_at: run.clock.now() },
@@ -85,7 +90,7 @@ impl Compactor {
         let fresh = || run.clock.now() - reach.seen_at < TimeDelta::seconds(SEEN_SECONDS_MAX);
         let stored = match reach.hour > stored {
             true if !fresh() => return Err(CutError::Stale),
-            true => self.write_cut(reach.hour, &condition, run).await?,
+            true => self.write_cut(reach.hour, shown, &condition, run).await?,
             false => stored,
         };
         let cut = stored.min(reach.hour).max(shown);
@@ -109,25 +114,36 @@ impl Compactor {
         view.and_then(view::cut_of).map_or(Hour::EPOCH, |cut| cut.min(self.limit(run)))
     }
 
-    pub(crate) async fn read_cut(&self) -> Result<(Hour, Condition), CutError> {
+    /// The stored cut; before all hours where there is none.
+    pub(crate) async fn read_cut(&self) -> Result<Hour, CutError> {
+        Ok(self.find_cut().await?.0.map_or(Hour::EPOCH, |found| found.cut))
+    }
+
+    async fn find_cut(&self) -> Result<(Option<Cut>, Condition), CutError> {
         match self.bucket.read(layout::CUT).await.map_err(HourError::from)? {
-            None => Ok((Hour::EPOCH, Condition::Absent)),
+            None => Ok((None, Condition::Absent)),
             Some((bytes, etag)) => {
                 let stored: Cut = serde_json::from_slice(&bytes).map_err(CutError::NotACut)?;
-                Ok((stored.cut, Condition::Matches(etag)))
+                Ok((Some(stored), Condition::Matches(etag)))
             }
         }
     }
 
-    /// Another run may have moved the cut meanwhile; whatever is stored then is the cut.
-    pub(crate) async fn write_cut(&self, cut: Hour, condition: &Condition, run: &Run) -> Result<Hour, CutError> {
-        let body = serde_json::to_vec(&Cut { cut }).map_err(CutError::NotACut)?;
+    /// Another run may have moved the cut meanwhile; whatever is stored then is the cut. `shown` is the view's.
+    pub(crate) async fn write_cut(
+        &self,
+        cut: Hour,
+        shown: Hour,
+        condition: &Condition,
+        run: &Run,
+    ) -> Result<Hour, CutError> {
+        let body = serde_json::to_vec(&Cut { cut, shown: Some(shown) }).map_err(CutError::NotACut)?;
         run.clock.may_write().map_err(HourError::from)?;
         let written = self.bucket.write_if(layout::CUT, body.into(), condition).await;
         if let Ok(Put::Written(_)) = written {
             return Ok(cut);
         }
-        let (stored, _) = self.read_cut().await?;
+        let stored = self.read_cut().await?;
         match written {
             Err(error) if stored < cut => Err(HourError::from(error).into()),
             _ => Ok(stored),

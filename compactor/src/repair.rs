@@ -70,7 +70,7 @@ impl Compactor {
         };
         let aside = self.copy_aside(layout::CUT, bytes, run).await?;
         let shown = self.shown(self.catalog.view().await?.as_ref(), run);
-        let written = self.write_cut(shown, &Condition::Matches(etag), run).await?;
+        let written = self.write_cut(shown, shown, &Condition::Matches(etag), run).await?;
         Ok((written == shown).then_some(aside))
     }
 

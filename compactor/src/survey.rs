@@ -118,7 +118,7 @@ impl Compactor {
     /// The cut; where it is not readable every hour is beyond it, and whoever moves it says what is wrong.
     async fn cut_or_epoch(&self) -> Result<Hour, CutError> {
         match self.read_cut().await {
-            Ok((cut, _)) => Ok(cut),
+            Ok(cut) => Ok(cut),
             Err(CutError::NotACut(_)) => Ok(Hour::EPOCH),
             Err(error) => Err(error),
         }

@@ -268,7 +268,9 @@ impl Schedule {
             let gone = rows.iter().find(|row| !found.get(hour).is_some_and(|now| now.contains(row)));
             assert!(gone.is_none(), "{}: {hour} lost {gone:?}", self.told(when));
         }
-        self.seen = found;
+        // Where the view is gone nobody sees anything.
+        let view = self.world.catalog.view().await.unwrap();
+        self.seen = view.map(|_| found).unwrap_or_default();
         self.world.check_folders(&self.told(when));
         self.read_what_was_planned().await;
     }
