@@ -449,9 +449,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="trino-checks-") as folder:
         data = pathlib.Path(folder) / "data"
         timed("the folder is filled", lambda: fill(data, arguments.data, arguments.events))
-        with world_of(data, arguments.metastore) as world:
-            left_out = NOT_ON_MOTO if arguments.metastore == "moto" else ()
-            checks = [check for check in CHECKS if arguments.only in check.__name__ and check not in left_out]
+        left_out = NOT_ON_MOTO if arguments.metastore == "moto" else ()
+        checks = [check for check in CHECKS if arguments.only in check.__name__ and check not in left_out]
+        # Our own engine has the folder to itself, before anybody serves it.
+        answers = dict(answered(data)) if check_answers_what_our_own_engine_answers in checks else {}
+        with world_of(data, arguments.metastore, answers) as world:
             failed = [check for check in checks if not passes(check, world)]
     print(f"{len(checks) - len(failed)} of {len(checks)} checks passed")
     return 1 if failed or not checks else 0
@@ -507,9 +509,10 @@ def run(*arguments: str, accepts: tuple[int, ...] = (0,)) -> Any:
 
 
 @contextlib.contextmanager
-def world_of(data: pathlib.Path, metastore: str) -> Iterator[World]:
+def world_of(
+    data: pathlib.Path, metastore: str, answers: dict[str, list[dict[str, Any]]]
+) -> Iterator[World]:
     """Runs our S3 over the folder, Glue as `metastore` has it, and Trino over these."""
-    answers = dict(answered(data))
     manifests = {
         hour_of(path): json.loads(path.read_text()) for path in (data / BUCKET / "manifests").glob("*/*/*/*.json")
     }
