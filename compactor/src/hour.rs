@@ -165,19 +165,16 @@ impl Compactor {
             // A run may come to an hour twice, and no folder's name is used again.
             let number = if turn == Turn::First { beginning } else { BEGINNINGS_MAX + beginning };
             let attempt = format!("{}-{number}", run.nonce);
-            let ended = match self.compact(hour, &attempt, inputs, stored, run).await {
-                Ok(ended) => ended,
+            last = match self.compact(hour, &attempt, inputs, stored, run).await {
+                Ok(Ended::Committed(stored, outcome)) => return self.settle(*stored, run).await.map(|()| outcome),
+                Ok(Ended::With(outcome)) => return self.settle_anew(hour, run).await.map(|()| outcome),
+                Ok(Ended::Again(reason)) => Ok(Outcome::Left(reason)),
+                Ok(Ended::Unclaimed(error)) => Err(error),
                 Err(error) => {
                     // What is no longer wanted is collected all the same; the error is what is told.
                     let _ = self.settle_anew(hour, run).await;
                     return Err(error);
                 }
-            };
-            last = match ended {
-                Ended::Committed(stored, outcome) => return self.settle(*stored, run).await.map(|()| outcome),
-                Ended::With(outcome) => return self.settle_anew(hour, run).await.map(|()| outcome),
-                Ended::Again(reason) => Ok(Outcome::Left(reason)),
-                Ended::Unclaimed(error) => Err(error),
             };
         }
         last

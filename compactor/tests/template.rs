@@ -1,22 +1,19 @@
 //! The template gives the function the variables that it reads, under their names.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "../../telemetry/tests/support/variables.rs"]
+mod variables;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use compactor::config::Config;
+use variables::given;
 
 const TEMPLATE: &str = include_str!("../../templates/compactor.yaml");
 
 /// Read, but with a default that is right for the memory that the template allows.
 const WITHOUT_PARAMETER: [&str; 2] = ["DECODED_BYTES_MAX", "INPUT_BYTES_MAX"];
-
-/// The names under `Variables:`.
-fn given() -> BTreeSet<String> {
-    let variables = TEMPLATE.split_once("        Variables:\n").unwrap().1;
-    let variables = variables.lines().take_while(|line| line.starts_with("          "));
-    variables.map(|line| line.trim().split(':').next().unwrap().to_owned()).collect()
-}
 
 #[test]
 fn names_are_the_same_in_code_and_template() {
@@ -26,14 +23,14 @@ fn names_are_the_same_in_code_and_template() {
         Some("1".to_owned())
     });
     assert!(config.is_ok(), "{config:?}");
-    let mut expected = given();
+    let mut expected = given(TEMPLATE);
     expected.extend(WITHOUT_PARAMETER.map(str::to_owned));
     assert_eq!(asked.into_inner(), expected);
 }
 
 #[test]
 fn what_the_template_gives_is_enough() {
-    let given = given();
+    let given = given(TEMPLATE);
     let config = Config::from_vars(|name| given.contains(name).then(|| "1".to_owned()));
     assert!(config.is_ok(), "{config:?}");
 }

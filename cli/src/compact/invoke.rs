@@ -1,7 +1,6 @@
 //! `compact --invoke`: the deployed function does the hours, a day an invocation, many at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Context;
 use aws_sdk_lambda::primitives::Blob;
@@ -9,7 +8,6 @@ use compactor::clock::{Clock, RUN_MINUTES_MAX};
 use compactor::hour::Run;
 use compactor::hours::{self, Request, Scope};
 use futures::{StreamExt, stream};
-use indicatif::ProgressBar;
 use log_format::Hour;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -55,7 +53,7 @@ pub(super) async fn fan_out(
         done.invocations += spans.len() as u64;
         let asked = spans.into_iter().map(|(span, hours)| {
             let bar = bar.clone();
-            async move { ask(deployment, function, span, rewrite).await.inspect(|()| advance(&bar, hours)) }
+            async move { ask(deployment, function, span, rewrite).await.inspect(|()| bar.inc(hours as u64)) }
         });
         let answers: Vec<_> = stream::iter(asked).buffer_unordered(at_once).collect().await;
         done.failures.extend(answers.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")));
@@ -71,17 +69,13 @@ pub(super) async fn fan_out(
     Ok(done)
 }
 
-fn advance(bar: &ProgressBar, hours: usize) {
-    bar.inc(hours as u64);
-}
-
 /// The closed hours of the range that a visit could change.
 async fn due(deployment: &Deployment, from: Hour, to: Hour, rewrite: bool, given: &Given) -> anyhow::Result<Vec<Hour>> {
     let clock = Clock::start(given.clock(), Duration::from_secs(RUN_MINUTES_MAX * 60));
     let now = clock.now();
     let request = Request { scope: Scope::Range(from, to), rewrite };
     // Only looked at: no folder is ever named after it.
-    let run = Arc::new(Run { clock, nonce: given.nonce.simple().to_string(), request });
+    let run = Run { clock, nonce: given.nonce.simple().to_string(), request };
     let hours = deployment.compactor.unsettled(from, to, &run).await?;
     Ok(hours.into_iter().filter(|hour| hours::closed(*hour, now, &deployment.limits)).collect())
 }

@@ -1,0 +1,10 @@
+//! The environment variables of a function, as its template gives them.
+
+use std::collections::BTreeSet;
+
+/// The names under `Variables:`.
+pub(crate) fn given(template: &str) -> BTreeSet<String> {
+    let variables = template.split_once("        Variables:\n").unwrap().1;
+    let variables = variables.lines().take_while(|line| line.starts_with("          "));
+    variables.map(|line| line.trim().split(':').next().unwrap().to_owned()).collect()
+}
