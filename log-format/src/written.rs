@@ -1,0 +1,208 @@
+//! The quick way from a line to a row: lines as we write them are read without a tree, straight into a buffer.
+
+use crate::LINE_BYTES_MAX;
+use crate::column::{COLUMNS, EXTRA};
+use crate::compact::is_compact_object;
+use crate::object::Object;
+use crate::scan::{BLOCK_BYTES, block, plain_bytes};
+
+/// How long each column's value is, in bytes, in the order of [`COLUMNS`]; [`NULL`] where there is none.
+pub type Lengths = [u32; COLUMNS.len()];
+
+/// The length of no value.
+pub const NULL: u32 = u32::MAX;
+
+/// How many bytes more than the line's the buffer of [`read_written`] has: values are copied by whole blocks.
+pub const ROOM_BYTES: usize = BLOCK_BYTES;
+
+/// Reads a line that looks as [`write_line`](crate::write_line) writes it: every value a string, keys in the order of the
+/// columns, no white space between. Its values are put into `text`, one behind the other in the order of the columns.
+///
+/// None of any other line, and where `text` is not longer than the line by [`ROOM_BYTES`]: [`read_line`](crate::read_line)
+/// knows what it holds. Where both give a row, it is the same.
+pub fn read_written(line: &[u8], text: &mut [u8]) -> Option<Lengths> {
+    if line.len() > LINE_BYTES_MAX || text.len() < line.len() + ROOM_BYTES {
+        return None;
+    }
+    let mut values = Values { line, at: 0, text, end: 0, bits: 0 };
+    let mut lengths = [NULL; COLUMNS.len()];
+    for (column, length) in COLUMNS.iter().zip(&mut lengths) {
+        if values.pass_key(column.name) {
+            *length = values.copy()?;
+        }
+    }
+    let ended = values.at > 0 && &line[values.at..] == b"}";
+    let (end, is_text) = (values.end, values.bits & NOT_ASCII == 0 || std::str::from_utf8(line).is_ok());
+    (ended && is_text && extra_is_ours(&text[..end], lengths[EXTRA])).then_some(lengths)
+}
+
+/// The bits of a block that no byte of ASCII has. Few lines have any, and only they are looked at for UTF-8.
+const NOT_ASCII: u128 = u128::from_ne_bytes([0x80; BLOCK_BYTES]);
+
+/// What is no object in `extra` is the predecessor's, and not taken as it stands.
+fn extra_is_ours(text: &[u8], length: u32) -> bool {
+    if length == NULL {
+        return true;
+    }
+    let extra = &text[text.len() - length as usize..];
+    is_compact_object(extra) || Object::parse(extra).is_ok()
+}
+
+/// A line on its way into a buffer.
+struct Values<'a> {
+    line: &'a [u8],
+    /// Up to where the line has been read.
+    at: usize,
+    text: &'a mut [u8],
+    /// Up to where the buffer has been filled: no further than the line has been read.
+    end: usize,
+    /// The bits of all blocks together.
+    bits: u128,
+}
+
+impl Values<'_> {
+    /// Passes over `{"name":"`, or with a comma for the brace behind the first; false where that is not what comes next.
+    fn pass_key(&mut self, name: &str) -> bool {
+        let opening = if self.at == 0 { b'{' } else { b',' };
+        let Some(rest) = self.line[self.at..].strip_prefix(&[opening, b'"']) else { return false };
+        let Some(rest) = rest.strip_prefix(name.as_bytes()) else { return false };
+        let Some(rest) = rest.strip_prefix(b"\":\"") else { return false };
+        self.at = self.line.len() - rest.len();
+        true
+    }
+
+    /// Copies a string, decoded, up to its closing quote. None where it is not valid, or holds a lone surrogate.
+    fn copy(&mut self) -> Option<u32> {
+        let begin = self.end;
+        loop {
+            let bytes = block(self.line, self.at);
+            self.text[self.end..self.end + BLOCK_BYTES].copy_from_slice(&bytes);
+            self.bits |= u128::from_ne_bytes(bytes);
+            let plain = plain_bytes(bytes);
+            self.at += plain;
+            self.end += plain;
+            if plain == BLOCK_BYTES {
+                continue;
+            }
+            match self.line.get(self.at)? {
+                b'"' => break,
+                b'\\' => self.decode()?,
+                _ => return None,
+            }
+        }
+        self.at += 1;
+        Some((self.end - begin) as u32)
+    }
+
+    /// Decodes the escape that begins here. It is never shorter than what it stands for.
+    fn decode(&mut self) -> Option<()> {
+        let byte = match self.line.get(self.at + 1)? {
+            byte @ (b'"' | b'\\' | b'/') => *byte,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'u' => return self.decode_unicode(),
+            _ => return None,
+        };
+        self.text[self.end] = byte;
+        self.at += 2;
+        self.end += 1;
+        Some(())
+    }
+
+    fn decode_unicode(&mut self) -> Option<()> {
+        let mut code = self.unit()?;
+        if (0xd800..0xdc00).contains(&code) {
+            let low = self.unit()?;
+            if !(0xdc00..0xe000).contains(&low) {
+                return None;
+            }
+            code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        }
+        let length = char::from_u32(code)?.encode_utf8(&mut self.text[self.end..]).len();
+        self.end += length;
+        Some(())
+    }
+
+    /// Passes over `\uXXXX`.
+    fn unit(&mut self) -> Option<u32> {
+        let digits = self.line[self.at..].strip_prefix(b"\\u")?.get(..4)?;
+        let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?));
+        self.at += 6;
+        code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read_line;
+
+    /// The row, if it is read the quick way; and it is the one that is read otherwise.
+    fn check(line: &str, quick: bool) {
+        let mut text = vec![b'#'; line.len() + ROOM_BYTES];
+        let lengths = read_written(line.as_bytes(), &mut text);
+        assert_eq!(lengths.is_some(), quick, "{line}");
+        let Some(lengths) = lengths else { return };
+        let row = read_line(line.as_bytes()).unwrap();
+        let mut rest = text.as_slice();
+        for (value, length) in row.iter().zip(lengths) {
+            let found = (length != NULL).then(|| rest.split_off(..length as usize).unwrap());
+            assert_eq!(found, value.as_deref().map(str::as_bytes), "{line}");
+        }
+    }
+
+    #[test]
+    fn reads_the_lines_that_we_write() {
+        check(r#"{"log_id":"1"}"#, true);
+        check(r#"{"type":""}"#, true);
+        check(r#"{"log_id":"90020261120130000","ip":"203.0.113.123","type":"s","extra":"{}"}"#, true);
+        check(r#"{"details":"{\"a\":[1.50,\"\\\"é\\n\"]}","extra":"{\"tenant_name\":\"acme\"}"}"#, true);
+        check(r#"{"ip":"\"\\\/\b\f\n\r\t\u0000\u001f\u00e9\u20AC\ud83d\ude00"}"#, true);
+        for length in 0..40 {
+            let plain = "x".repeat(length);
+            check(&format!(r#"{{"ip":"{plain}","type":"{plain}\n{plain}","extra":"{{\"{plain}\":1}}"}}"#), true);
+        }
+    }
+
+    #[test]
+    fn leaves_every_other_line_alone() {
+        for line in [
+            "",
+            "{",
+            "{}",
+            r#"{"type":"s"} "#,
+            r#"{"type":"s"}}"#,
+            r#" {"type":"s"}"#,
+            r#"{ "type":"s"}"#,
+            r#"{"type": "s"}"#,
+            r#"{"type":null}"#,
+            r#"{"type":1}"#,
+            r#"{"type":"a","type":"b"}"#,
+            r#"{"type":"s","ip":"::1"}"#,
+            r#"{"type":"s","tenant_name":"acme"}"#,
+            r#"{"type":"s","extra":"word"}"#,
+            r#"{"type":"s","extra":"{word}"}"#,
+            r#"{"type":"\ud800"}"#,
+            r#"{"type":"\ud800\u0041"}"#,
+            r#"{"type":"\udc00"}"#,
+            r#"{"type":"\u00"}"#,
+            r#"{"type":"\x"}"#,
+            r#"{"type":"\"}"#,
+            r#"{"type":"s"#,
+            r#"{"type":"s""#,
+            "{\"type\":\"a\tb\"}",
+            "{\"type\":\"a\0b\"}",
+        ] {
+            check(line, false);
+        }
+        for bytes in [b"\xff".as_slice(), b"0123456789abcdef\xe2\x82", b"\\n\xc3"] {
+            let line = [b"{\"type\":\"", bytes, b"\"}"].concat();
+            assert_eq!(read_written(&line, &mut [0; 99]), None);
+        }
+        assert_eq!(read_written(br#"{"type":"s"}"#, &mut [0; 27]), None);
+        assert!(read_written(br#"{"type":"s"}"#, &mut [0; 28]).is_some());
+    }
+}
