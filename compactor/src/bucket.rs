@@ -3,6 +3,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use tokio::time::{Duration, sleep};
@@ -174,6 +175,11 @@ impl Bucket {
         }
     }
 
+    /// Begins an object that is written as its bytes come. Its key is drawn anew every time, so that no condition is needed.
+    pub fn upload(&self, key: impl Into<String>, part_bytes: usize) -> Upload<'_> {
+        Upload { bucket: self, key: key.into(), part_bytes, begun: None, pending: Vec::new() }
+    }
+
     fn failed(&self, verb: &'static str, key: &str, error: impl Into<aws_sdk_s3::Error>) -> BucketError {
         BucketError { verb, bucket: self.name.clone(), key: key.to_string(), source: Box::new(error.into()) }
     }
@@ -181,6 +187,87 @@ impl Bucket {
     fn broken(&self, key: &str, error: aws_sdk_s3::primitives::ByteStreamError) -> BucketError {
         let error: SdkError<aws_sdk_s3::operation::get_object::GetObjectError> = SdkError::construction_failure(error);
         self.failed("read the whole of", key, error)
+    }
+}
+
+/// An object under way: in parts where it is long, at once where it is not. Nobody sees any of it before it is finished.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    bucket: &'a Bucket,
+    key: String,
+    part_bytes: usize,
+    begun: Option<Begun>,
+    pending: Vec<u8>,
+}
+
+/// What S3 knows of an upload.
+#[derive(Debug)]
+struct Begun {
+    id: String,
+    parts: Vec<CompletedPart>,
+}
+
+impl Upload<'_> {
+    /// Takes the next bytes, and sends what makes a whole part.
+    ///
+    /// # Errors
+    ///
+    /// Where S3 takes none. The upload is to be aborted then.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<(), BucketError> {
+        self.pending.extend_from_slice(bytes);
+        while self.pending.len() > self.part_bytes {
+            let rest = self.pending.split_off(self.part_bytes);
+            let part = std::mem::replace(&mut self.pending, rest);
+            self.send(part).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the object.
+    ///
+    /// # Errors
+    ///
+    /// Where S3 does not; it may have done so all the same. The upload is to be aborted then.
+    pub async fn finish(&mut self) -> Result<(), BucketError> {
+        let last = std::mem::take(&mut self.pending);
+        if self.begun.is_none() {
+            return self.bucket.write(&self.key, last.into()).await;
+        }
+        self.send(last).await?;
+        let Some(Begun { id, parts }) = &self.begun else { return Ok(()) };
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.clone())).build();
+        let call = self.bucket.s3.complete_multipart_upload().bucket(&self.bucket.name).key(&self.key).upload_id(id);
+        let completed = call.multipart_upload(parts).send().await;
+        completed.map(|_| ()).map_err(|error| self.bucket.failed("complete", &self.key, error))
+    }
+
+    /// Has S3 forget what it holds of an object that is not to be finished. Where that fails, the bucket's lifecycle does.
+    pub async fn abort(self) {
+        if let Some(Begun { id, .. }) = &self.begun {
+            let call = self.bucket.s3.abort_multipart_upload().bucket(&self.bucket.name).key(&self.key).upload_id(id);
+            let _ = call.send().await;
+        }
+    }
+
+    async fn send(&mut self, part: Vec<u8>) -> Result<(), BucketError> {
+        let Bucket { s3, name } = self.bucket;
+        let begun = match &mut self.begun {
+            Some(begun) => begun,
+            None => {
+                let created = s3.create_multipart_upload().bucket(name).key(&self.key).send().await;
+                let created = created.map_err(|error| self.bucket.failed("begin", &self.key, error))?;
+                let id = created.upload_id.unwrap_or_default();
+                self.begun.insert(Begun { id, parts: Vec::new() })
+            }
+        };
+        let number = begun.parts.len() as i32 + 1;
+        let call = s3.upload_part().bucket(name).key(&self.key).upload_id(&begun.id).part_number(number);
+        let sent = call.body(ByteStream::from(part)).send().await;
+        let sent = sent.map_err(|error| self.bucket.failed("write a part of", &self.key, error))?;
+        let part =
+            CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).set_checksum_crc32(sent.checksum_crc32);
+        begun.parts.push(part.build());
+        Ok(())
     }
 }
 

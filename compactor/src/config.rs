@@ -28,10 +28,15 @@ pub struct Limits {
     pub cut_lag_hours: u32,
     /// How many hours a run is at work on at once, each in memory. One, but for a command on a machine that has it.
     pub hours_at_once: usize,
-    /// `INPUT_BYTES_MAX`: compressed JSON of one hour; an hour beyond it is left alone and reported.
-    pub input_bytes_max: u64,
-    /// `DECODED_BYTES_MAX`: JSON of one hour, decompressed; an hour is held in memory twice over.
-    pub decoded_bytes_max: u64,
+    /// `MEMORY_BYTES_MAX`: rows, texts and objects held at once, of all hours at work. What does not fit goes into
+    /// temporary files.
+    pub memory_bytes_max: u64,
+    /// How many threads an hour keeps busy.
+    pub threads: usize,
+    /// How many objects of an hour are read at once, where memory allows.
+    pub reads_at_once: usize,
+    /// Parquet is written in parts of so many bytes; S3 takes 5 MB or more.
+    pub part_bytes: usize,
 }
 
 impl Default for Limits {
@@ -41,8 +46,10 @@ impl Default for Limits {
             look_back_hours: 48,
             cut_lag_hours: 3,
             hours_at_once: 1,
-            input_bytes_max: 128 << 20,
-            decoded_bytes_max: 1 << 30,
+            memory_bytes_max: 128 << 20,
+            threads: 1,
+            reads_at_once: 1,
+            part_bytes: 8 << 20,
         }
     }
 }
@@ -54,17 +61,31 @@ impl Limits {
     ///
     /// Where one is no whole number, or too large.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Limits, ConfigError> {
-        let bytes = |name, default| set(&var, name).map_or(Ok(default), |value| bounded(name, value, u64::MAX));
+        let number = |name| set(&var, name).map(|value| bounded(name, value, u64::MAX)).transpose();
         let time = |name, default| set(&var, name).map_or(Ok(default), |value| bounded(name, value, HOURS_MAX));
         let standard = Limits::default();
         Ok(Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
             cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
-            hours_at_once: standard.hours_at_once,
-            input_bytes_max: bytes("INPUT_BYTES_MAX", standard.input_bytes_max)?,
-            decoded_bytes_max: bytes("DECODED_BYTES_MAX", standard.decoded_bytes_max)?,
+            memory_bytes_max: match number("MEMORY_BYTES_MAX")? {
+                Some(bytes) => bytes,
+                None => {
+                    number(FUNCTION_MEGABYTES)?.map_or(standard.memory_bytes_max, |megabytes| (megabytes << 20) / 2)
+                }
+            },
+            ..standard
         })
+    }
+
+    /// The same, for a machine of so many processors.
+    pub fn on(self, processors: usize) -> Limits {
+        Limits { threads: processors.max(1), reads_at_once: READS_AT_ONCE, ..self }
+    }
+
+    /// What one hour of those at work may hold, in bytes.
+    pub fn hour_bytes_max(&self) -> u64 {
+        self.memory_bytes_max / self.hours_at_once.max(1) as u64
     }
 
     /// How long after its end an hour is closed.
@@ -77,6 +98,11 @@ impl Limits {
         TimeDelta::hours(self.cut_lag_hours.into())
     }
 }
+
+/// What Lambda tells a function of its memory, in MB. Half of it is for rows, the rest for what they become.
+const FUNCTION_MEGABYTES: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+/// Reading an object from S3 is mostly waiting.
+const READS_AT_ONCE: usize = 4;
 
 /// How long a call may take, for the clients of S3, Glue and SQS. A write to Glue has to follow its manifest's reading within
 /// ten minutes, so no call may hang.
@@ -162,6 +188,19 @@ mod tests {
             &format!("environment variable LOOK_BACK_HOURS is \"4000000000\"; {range}"),
         );
         let range = "it must be a whole number from 0 to 18446744073709551615";
-        check("INPUT_BYTES_MAX", "1e9", &format!("environment variable INPUT_BYTES_MAX is \"1e9\"; {range}"));
+        check("MEMORY_BYTES_MAX", "1e9", &format!("environment variable MEMORY_BYTES_MAX is \"1e9\"; {range}"));
+    }
+
+    #[test]
+    fn takes_half_of_a_function_s_memory() {
+        let limits = |set: &[(&str, &str)]| {
+            let var = |asked: &str| Some(set.iter().find(|(name, _)| *name == asked)?.1.to_string());
+            Limits::from_vars(var).unwrap()
+        };
+        assert_eq!(limits(&[]).memory_bytes_max, 128 << 20);
+        assert_eq!(limits(&[(FUNCTION_MEGABYTES, "3008")]).memory_bytes_max, 1504 << 20);
+        let both = [(FUNCTION_MEGABYTES, "3008"), ("MEMORY_BYTES_MAX", "1000")];
+        assert_eq!(limits(&both).memory_bytes_max, 1000);
+        assert_eq!(Limits { hours_at_once: 4, ..limits(&both) }.hour_bytes_max(), 250);
     }
 }

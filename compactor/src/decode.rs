@@ -2,61 +2,64 @@
 
 use std::io;
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
-use log_format::read_line;
-
 use crate::lines::{End, Lines, Piece, Text};
 use crate::rejected::{Place, Rejected};
-use crate::rows::{Builder, ROW_BYTES};
+use crate::sort::{Sorted, Sorter};
+use crate::whole::Inflater;
 
-/// Takes the objects of an hour, one after the other.
+/// Takes objects of an hour, one after the other, as others of its kind may take other ones.
 #[derive(Debug)]
 pub struct Decoder {
-    rows: Builder,
-    rejected: Rejected,
-    lines: u64,
-    bytes: u64,
-    bytes_max: u64,
+    inflater: Inflater,
+    rows: Sorter,
+    rejected_bytes_max: u64,
 }
 
-/// Everything that was in the objects of an hour.
-#[derive(Debug)]
+/// Memory that a decoder takes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Rows that wait to be sorted.
+    pub rows_bytes: usize,
+    /// The text of an object, if it is to be had at one go.
+    pub text_bytes: usize,
+    /// The file of rejected lines, compressed.
+    pub rejected_bytes_max: u64,
+}
+
+/// What became of an object's lines. Its rows are with the decoder.
+#[derive(Debug, Default)]
 pub struct Decoded {
-    /// The rows that could be read.
-    pub chunks: Vec<RecordBatch>,
-    /// How many lines could not.
-    pub rejected: u64,
-    /// The file that keeps these; none where there are none.
-    pub rejected_file: Option<Vec<u8>>,
     /// How many lines there were, with one for each object of which something could not be had at all.
     pub lines: u64,
+    /// How many of them could not be read.
+    pub rejected: u64,
+    /// The file that keeps these, a gzip member; none where there are none.
+    pub rejected_file: Option<Vec<u8>>,
 }
 
 /// Why an hour cannot be decoded at all. What is wrong with a line or an object is no such error.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The hour would take more memory than it may.
-    #[error("hour holds {bytes} bytes of JSON or more, which is over the limit")]
-    TooLarge {
-        /// Bytes decoded when it was given up.
-        bytes: u64,
-    },
-    /// Arrow would not take a row.
-    #[error("failed to gather the rows of {key}")]
-    Arrow {
-        /// The object.
-        key: String,
-        /// Why.
-        #[source]
-        source: ArrowError,
-    },
-    /// The rows could not be gathered at the end.
-    #[error("failed to gather the last rows")]
-    Finish(#[from] ArrowError),
+    /// More is rejected than may be.
+    #[error("hour holds more that is rejected than the limits allow")]
+    TooMuchRejected,
     /// The rejected lines could not be compressed.
     #[error("failed to write the rejected lines")]
-    Rejected(#[from] io::Error),
+    Rejected(#[source] io::Error),
+    /// The rows could not be put into a file, or not be read from there.
+    #[error("failed to keep rows in a temporary file")]
+    Spill(#[source] io::Error),
+}
+
+impl DecodeError {
+    /// Is it that the hour does not fit, into memory or onto the disk?
+    pub fn is_too_large(&self) -> bool {
+        match self {
+            DecodeError::TooMuchRejected => true,
+            DecodeError::Spill(error) => error.kind() == io::ErrorKind::StorageFull,
+            DecodeError::Rejected(_) => false,
+        }
+    }
 }
 
 /// The reason of a rejected line that is too long to be held.
@@ -66,94 +69,119 @@ const BROKEN_GZIP: &str = "BrokenGzip";
 /// The reason where an object was given up because it goes on for far longer than a log of its size.
 const ZIP_BOMB: &str = "ZipBomb";
 
-/// The part of the hour's limit that the file of rejected lines may take, compressed.
-const REJECTED_SHARE: u64 = 4;
-
 impl Decoder {
-    /// A decoder that takes up to `bytes_max` bytes of JSON, what rows take besides their values included.
-    pub fn new(bytes_max: u64) -> Decoder {
-        Decoder { rows: Builder::new(), rejected: Rejected::new(), lines: 0, bytes: 0, bytes_max }
+    /// A decoder that takes so much memory.
+    pub fn new(room: Room) -> Decoder {
+        let Room { rows_bytes, text_bytes, rejected_bytes_max } = room;
+        Decoder { inflater: Inflater::new(text_bytes), rows: Sorter::new(rows_bytes), rejected_bytes_max }
     }
 
-    /// Takes one object, decompressed as it is read.
+    /// Takes one object.
     ///
     /// Of an object that cannot be read, or not to its end, what there is is taken, and a rejected line says so.
-    pub fn push(&mut self, key: &str, object: &[u8]) -> Result<(), DecodeError> {
-        match Text::open(key, object) {
-            Ok(text) => self.push_lines(key, Lines::new(text)),
-            Err(unread) => self.reject(Place { key, line: 1, offset: 0 }, unread.reason(), b""),
+    ///
+    /// # Errors
+    ///
+    /// Where the hour does not fit.
+    pub fn push(&mut self, key: &str, object: &[u8]) -> Result<Decoded, DecodeError> {
+        let rejected_bytes_max = self.rejected_bytes_max;
+        let mut lines = LinesOf { key, rows: &mut self.rows, rejected: Rejected::new(), lines: 0, rejected_bytes_max };
+        match Text::open(key, object, &mut self.inflater) {
+            Ok(text) => lines.push_all(Lines::new(text))?,
+            Err(unread) => lines.reject(1, 0, unread.reason(), b"")?,
         }
+        lines.finish()
     }
 
-    /// What has been taken.
-    pub fn finish(self) -> Result<Decoded, DecodeError> {
-        let (chunks, rejected) = (self.rows.finish()?, self.rejected.lines());
-        Ok(Decoded { chunks, rejected, rejected_file: self.rejected.finish()?, lines: self.lines })
+    /// Has memory been too short for the rows?
+    pub fn uses_a_file(&self) -> bool {
+        self.rows.uses_a_file()
     }
 
-    fn push_lines(&mut self, key: &str, mut lines: Lines<'_>) -> Result<(), DecodeError> {
-        let mut before = 0;
+    /// The rows of all objects; all of them in a file if they are not to stay in memory.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be put into a file.
+    pub fn finish(self, into_file: bool) -> Result<Sorted, DecodeError> {
+        self.rows.finish(into_file).map_err(DecodeError::Spill)
+    }
+}
+
+/// The lines of one object.
+struct LinesOf<'a> {
+    key: &'a str,
+    rows: &'a mut Sorter,
+    rejected: Rejected,
+    lines: u64,
+    rejected_bytes_max: u64,
+}
+
+impl<'a> LinesOf<'a> {
+    fn push_all(&mut self, mut lines: Lines<'_>) -> Result<(), DecodeError> {
         while let Some(piece) = lines.next_piece() {
             let more_of_it = piece.end == End::Room;
-            self.push_piece(key, &piece)?;
-            self.charge(lines.offset() - before)?;
-            before = lines.offset();
+            self.push_piece(&piece)?;
             if lines.is_bomb() {
                 if more_of_it {
-                    self.rejected.end()?;
+                    self.rejected.end().map_err(DecodeError::Rejected)?;
                 }
-                return self.reject(Place { key, line: lines.line(), offset: before }, ZIP_BOMB, b"");
+                return self.reject(lines.line(), lines.offset(), ZIP_BOMB, b"");
             }
         }
         Ok(())
     }
 
-    fn push_piece(&mut self, key: &str, piece: &Piece<'_>) -> Result<(), DecodeError> {
-        let place = Place { key, line: piece.line, offset: piece.offset };
+    fn push_piece(&mut self, piece: &Piece<'_>) -> Result<(), DecodeError> {
+        let (line, offset) = (piece.line, piece.offset);
         match (piece.begins, piece.end) {
-            (true, End::Line) => return self.push_line(place, piece.bytes),
-            (true, End::Broken) => return self.reject(place, BROKEN_GZIP, piece.bytes),
+            (true, End::Line) => return self.push_line(line, offset, piece.bytes),
+            (true, End::Broken) => return self.reject(line, offset, BROKEN_GZIP, piece.bytes),
             (true, End::Room) => {
                 self.lines += 1;
-                self.rejected.begin(place, TOO_LONG)?;
+                self.rejected.begin(self.place(line, offset), TOO_LONG).map_err(DecodeError::Rejected)?;
             }
             (false, _) => {}
         }
-        self.rejected.append(piece.bytes)?;
+        self.rejected.append(piece.bytes).map_err(DecodeError::Rejected)?;
         if piece.end != End::Room {
-            self.rejected.end()?;
+            self.rejected.end().map_err(DecodeError::Rejected)?;
         }
         if piece.end == End::Broken {
-            let offset = piece.offset + piece.bytes.len() as u64;
-            self.reject(Place { offset, ..place }, BROKEN_GZIP, b"")?;
+            self.reject(line, offset + piece.bytes.len() as u64, BROKEN_GZIP, b"")?;
+        }
+        self.check_rejected()
+    }
+
+    /// A line of nothing but white space is no line.
+    fn push_line(&mut self, number: u64, offset: u64, line: &[u8]) -> Result<(), DecodeError> {
+        if line.trim_ascii_start().is_empty() {
+            return Ok(());
+        }
+        match self.rows.push_line(line).map_err(DecodeError::Spill)? {
+            Ok(()) => self.lines += 1,
+            Err(error) => self.reject(number, offset, error.reason(), line)?,
         }
         Ok(())
     }
 
-    /// A line of nothing but white space is no line.
-    fn push_line(&mut self, place: Place<'_>, line: &[u8]) -> Result<(), DecodeError> {
-        if line.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        match read_line(line) {
-            Ok(row) => {
-                self.lines += 1;
-                self.rows.push(&row).map_err(|source| DecodeError::Arrow { key: place.key.to_string(), source })?;
-                self.charge(ROW_BYTES)
-            }
-            Err(error) => self.reject(place, error.reason(), line),
-        }
-    }
-
-    fn reject(&mut self, place: Place<'_>, reason: &str, bytes: &[u8]) -> Result<(), DecodeError> {
+    fn reject(&mut self, line: u64, offset: u64, reason: &str, bytes: &[u8]) -> Result<(), DecodeError> {
         self.lines += 1;
-        Ok(self.rejected.push(place, reason, bytes)?)
+        self.rejected.push(self.place(line, offset), reason, bytes).map_err(DecodeError::Rejected)?;
+        self.check_rejected()
     }
 
-    fn charge(&mut self, bytes: u64) -> Result<(), DecodeError> {
-        self.bytes += bytes;
-        let over = self.bytes > self.bytes_max || self.rejected.file_bytes() > self.bytes_max / REJECTED_SHARE;
-        if over { Err(DecodeError::TooLarge { bytes: self.bytes }) } else { Ok(()) }
+    fn place(&self, line: u64, offset: u64) -> Place<'a> {
+        Place { key: self.key, line, offset }
+    }
+
+    fn check_rejected(&self) -> Result<(), DecodeError> {
+        if self.rejected.file_bytes() > self.rejected_bytes_max { Err(DecodeError::TooMuchRejected) } else { Ok(()) }
+    }
+
+    fn finish(self) -> Result<Decoded, DecodeError> {
+        let (lines, rejected) = (self.lines, self.rejected.lines());
+        Ok(Decoded { lines, rejected, rejected_file: self.rejected.finish().map_err(DecodeError::Rejected)? })
     }
 }
 
@@ -169,7 +197,8 @@ mod tests {
     use log_format::LINE_BYTES_MAX;
 
     use super::*;
-    use crate::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN};
+    use crate::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
+    use crate::sort::Run;
 
     fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
         let mut file = GzEncoder::new(Vec::new(), Compression::default());
@@ -190,16 +219,28 @@ mod tests {
         lines.collect()
     }
 
-    /// `rows/lines` and each rejected line.
+    const ROOM: Room = Room { rows_bytes: 1 << 20, text_bytes: 1 << 20, rejected_bytes_max: 64 << 20 };
+
+    /// How many rows a decoder has taken.
+    fn rows(decoder: Decoder) -> u64 {
+        let sorted = decoder.finish(false).unwrap();
+        let distinct = |run: &Run| match run {
+            Run::Memory { order, .. } => order.len() as u64,
+            Run::File { .. } => panic!("memory was short"),
+        };
+        sorted.runs.iter().map(distinct).sum::<u64>() + sorted.duplicates
+    }
+
+    /// `rows/lines` and each rejected line; the same whether texts are decompressed at one go or not.
     fn check(key: &str, object: &[u8], expected: &str) {
-        let mut decoder = Decoder::new(1 << 30);
-        decoder.push(key, object).unwrap();
-        let decoded = decoder.finish().unwrap();
-        let rows: usize = decoded.chunks.iter().map(RecordBatch::num_rows).sum();
-        let rejected = shown(decoded.rejected_file);
-        assert_eq!(rejected.len() as u64, decoded.rejected);
-        assert_eq!([vec![format!("{rows}/{}", decoded.lines)], rejected].concat().join(" "), expected);
-        assert_eq!(rows as u64 + decoded.rejected, decoded.lines);
+        for text_bytes in [0, 1 << 20] {
+            let mut decoder = Decoder::new(Room { text_bytes, rows_bytes: 32 << 20, ..ROOM });
+            let decoded = decoder.push(key, object).unwrap();
+            let (rows, rejected) = (rows(decoder), shown(decoded.rejected_file));
+            assert_eq!(rejected.len() as u64, decoded.rejected);
+            assert_eq!([vec![format!("{rows}/{}", decoded.lines)], rejected].concat().join(" "), expected);
+            assert_eq!(rows + decoded.rejected, decoded.lines);
+        }
     }
 
     const TWO: &str = "{\"type\":\"s\"}\n{\"type\":\"f\"}\n";
@@ -265,30 +306,29 @@ mod tests {
     #[test]
     fn a_bomb_is_given_up_and_the_next_object_is_read() {
         let bomb = gzip(vec![b'x'; 10 * RATIO_BYTES_MIN as usize]);
-        let stopped = 2 * PIECE_BYTES_MAX;
+        let stopped = (RATIO_MAX as usize * bomb.len()).next_multiple_of(PIECE_BYTES_MAX);
         check("a.gz", &bomb, &format!("0/2 1@0:TooLong:{stopped} 1@{stopped}:ZipBomb:"));
-        let mut decoder = Decoder::new(1 << 30);
+        let mut decoder = Decoder::new(ROOM);
         decoder.push("a.gz", &bomb).unwrap();
-        decoder.push("b.gz", &gzip(TWO)).unwrap();
-        assert_eq!(decoder.finish().unwrap().lines, 4);
+        assert_eq!(decoder.push("b.gz", &gzip(TWO)).unwrap().lines, 2);
+        assert_eq!(rows(decoder), 2);
         check("a.gz", &gzip(vec![b'\n'; 2 * RATIO_BYTES_MIN as usize]), "0/1 8388610@8388609:ZipBomb:");
         // It ends where it would be given up.
         check("a.gz", &gzip(vec![b'\n'; RATIO_BYTES_MIN as usize + 1]), "0/0");
         check("a", &vec![b'\n'; 2 * RATIO_BYTES_MIN as usize], "0/0");
     }
 
-    #[test]
-    fn an_hour_over_the_limit_is_too_large() {
-        let taken = TWO.len() as u64 + 2 * ROW_BYTES;
-        assert!(Decoder::new(taken).push("a", TWO.as_bytes()).is_ok());
-        let error = Decoder::new(taken - 1).push("a", TWO.as_bytes()).unwrap_err();
-        assert!(matches!(error, DecodeError::TooLarge { bytes } if bytes == taken), "{error}");
-    }
-
     /// Short lines make a file of rejected ones that is far longer than they are.
     #[test]
     fn an_hour_of_too_much_that_is_rejected_is_too_large() {
-        let error = Decoder::new(1 << 20).push("a", "x\n".repeat(200_000).as_bytes()).unwrap_err();
-        assert!(matches!(error, DecodeError::TooLarge { .. }), "{error}");
+        let mut decoder = Decoder::new(Room { rejected_bytes_max: 1 << 10, ..ROOM });
+        let error = decoder.push("a", "x\n".repeat(200_000).as_bytes()).unwrap_err();
+        assert!(error.is_too_large(), "{error}");
+    }
+
+    #[test]
+    fn an_hour_that_the_disk_has_no_room_for_is_too_large() {
+        assert!(DecodeError::Spill(io::ErrorKind::StorageFull.into()).is_too_large());
+        assert!(!DecodeError::Spill(io::ErrorKind::PermissionDenied.into()).is_too_large());
     }
 }

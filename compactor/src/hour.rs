@@ -248,10 +248,11 @@ impl Compactor {
         from: Option<&str>,
         run: &Run,
     ) -> Result<Ended, HourError> {
+        let bytes = inputs.iter().map(|input| input.size).sum();
         let live = match self.rewrite(claimed.manifest.hour, attempt, inputs, run).await {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(Ended::Again(Refusal::InputChanging)),
-            Err(HourError::Decode(DecodeError::TooLarge { bytes })) => {
+            Err(HourError::Decode(error)) if error.is_too_large() => {
                 return Ok(Ended::With(Outcome::Left(Refusal::TooLarge { bytes })));
             }
             Err(error) => return Err(error),

@@ -7,8 +7,10 @@
 //! ```text
 //! look ── list the inputs, read the manifest        plan    a pure decision, which prints
 //! claim ─ conditional write of the manifest         lines   object → lines, in bounded memory
-//! rewrite, read back                                decode  lines → rows, and what is rejected
-//!                                                   encode  rows → Parquet
+//! rewrite, read back                                decode  lines → records, and what is rejected
+//!                                                   sort    records → sorted runs, in files where memory is short
+//!                                                   merge   runs → the distinct rows, a row group at a time
+//!                                                   encode  row groups → Parquet
 //! commit ─ conditional write of the manifest        manifest  claimed → live → retired
 //! publish ─ the partition names the live folder     cut     how far the view reads Parquet
 //! collect ─ delete what was retired long ago        survey  what is known before any hour is looked at
@@ -31,6 +33,8 @@
 pub mod bucket;
 pub mod clock;
 mod collect;
+pub mod collisions;
+pub mod columns;
 mod commit;
 pub mod config;
 pub mod cut;
@@ -42,15 +46,19 @@ pub mod hours;
 pub mod lines;
 pub mod manifest;
 pub mod members;
+pub mod merge;
 pub mod plan;
 mod publish;
 mod range;
+pub mod record;
 pub mod rejected;
 pub mod repair;
 mod rewrite;
-pub mod rows;
+pub mod sort;
 mod survey;
 pub mod tick;
+pub mod whole;
+pub mod work;
 
 /// The version of what this writer writes, raised whenever it would write the same rows differently.
-pub const WRITER_VERSION: u32 = 1;
+pub const WRITER_VERSION: u32 = 2;

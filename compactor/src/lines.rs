@@ -4,6 +4,7 @@ use log_format::LINE_BYTES_MAX;
 use memchr::memchr2;
 
 use crate::members::{Broken, Members};
+use crate::whole::Inflater;
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -14,11 +15,11 @@ const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
 /// so that the pieces of a line can be written in base64 one after the other.
 pub const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len() + 1).next_multiple_of(3);
 
-/// Deflate copies at most 258 bytes at a time, and from 1 KB back or further at a cost of 11 bits or more: lines that
-/// repeat each other stay under 190:1, whatever they hold, and real ones come to 10 or 20.
+/// Bytes of text for each byte of the object, at most. Deflate copies at most 258 bytes at a time, and from 1 KB back or
+/// further at a cost of 11 bits or more: lines that repeat each other stay under 190:1, whatever they hold, and real ones
+/// come to 10 or 20.
 pub const RATIO_MAX: u64 = 200;
-/// Decompressed bytes below which the ratio tells nothing: one line or another may hold nothing but blanks. The shortest rows
-/// that these can be take 130 MB.
+/// Bytes of text below which the ratio tells nothing: one line or another may hold nothing but blanks.
 pub const RATIO_BYTES_MIN: u64 = 2 * LINE_BYTES_MAX as u64;
 
 /// The endings of names by which Athena's reader tells codecs other than gzip.
@@ -47,55 +48,69 @@ impl Unread {
     }
 }
 
-/// The text of an object, decompressed as it is asked for.
+/// The text of an object.
 #[derive(Debug)]
-pub struct Text<'a>(Inner<'a>);
+pub struct Text<'a> {
+    inner: Inner<'a>,
+    /// More than this the object cannot honestly hold.
+    bytes_max: u64,
+}
 
 #[derive(Debug)]
 enum Inner<'a> {
-    Plain(&'a [u8]),
+    /// All of it is there.
+    Whole(&'a [u8]),
+    /// It is decompressed as it is asked for.
     Gzip(Box<Members<'a>>),
 }
 
 impl<'a> Text<'a> {
-    /// Opens an object as Trino does, by the ending of its key, and passes over an empty one.
+    /// Opens an object as Trino does, by the ending of its key, and passes over an empty one. `inflater` holds its text if
+    /// it can.
     ///
     /// Lines that lie under `.gz` as they are fail a query there; here they are read.
-    pub fn open(key: &str, object: &'a [u8]) -> Result<Text<'a>, Unread> {
+    pub fn open(key: &str, object: &'a [u8], inflater: &'a mut Inflater) -> Result<Text<'a>, Unread> {
         let gzip = key.ends_with(".gz");
         if object.is_empty() || (gzip && begins_an_object(object)) {
-            return Ok(Text(Inner::Plain(object)));
+            return Ok(Text::whole(object));
         }
         if gzip {
-            return Ok(Text(Inner::Gzip(Box::new(Members::new(object)))));
+            return Ok(Text::inflated(object, inflater));
         }
         if OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) || object.starts_with(XZ_MAGIC) {
             return Err(Unread::UnsupportedCodec);
         }
         match object.starts_with(GZIP_MAGIC) {
             true => Err(Unread::UnnamedGzip),
-            false => Ok(Text(Inner::Plain(object))),
+            false => Ok(Text::whole(object)),
         }
     }
 
+    fn whole(text: &'a [u8]) -> Text<'a> {
+        Text { inner: Inner::Whole(text), bytes_max: u64::MAX }
+    }
+
+    fn inflated(object: &'a [u8], inflater: &'a mut Inflater) -> Text<'a> {
+        let bytes_max = RATIO_BYTES_MIN.max(RATIO_MAX * object.len() as u64);
+        let inner = match inflater.inflate(object) {
+            Some(text) => Inner::Whole(text),
+            None => Inner::Gzip(Box::new(Members::new(object))),
+        };
+        Text { inner, bytes_max }
+    }
+
     fn fill(&mut self) -> Result<&[u8], Broken> {
-        match &mut self.0 {
-            Inner::Plain(rest) => Ok(rest),
+        match &mut self.inner {
+            Inner::Whole(rest) => Ok(rest),
             Inner::Gzip(members) => members.fill(),
         }
     }
 
     fn consume(&mut self, bytes: usize) {
-        match &mut self.0 {
-            Inner::Plain(rest) => *rest = rest.get(bytes..).unwrap_or_default(),
+        match &mut self.inner {
+            Inner::Whole(rest) => *rest = rest.get(bytes..).unwrap_or_default(),
             Inner::Gzip(members) => members.consume(bytes),
         }
-    }
-
-    /// Is `text_bytes`, the length of the text up to here, more than the object can honestly hold?
-    fn is_inflated(&self, text_bytes: u64) -> bool {
-        let Inner::Gzip(members) = &self.0 else { return false };
-        text_bytes > RATIO_BYTES_MIN && text_bytes / RATIO_MAX > members.compressed_bytes()
     }
 }
 
@@ -114,6 +129,8 @@ pub struct Lines<'a> {
     held: Vec<u8>,
     line: u64,
     offset: u64,
+    /// Bytes of the text that the piece before is made of where it lies: they are passed over with the next.
+    lent: usize,
     within: bool,
     broken: bool,
 }
@@ -147,18 +164,24 @@ pub enum End {
 impl<'a> Lines<'a> {
     /// The lines of a text.
     pub fn new(text: Text<'a>) -> Lines<'a> {
-        Lines { text, held: Vec::with_capacity(4096), line: 1, offset: 0, within: false, broken: false }
+        Lines { text, held: Vec::with_capacity(4096), line: 1, offset: 0, lent: 0, within: false, broken: false }
     }
 
     /// The next piece; none at the end, and after a break.
     pub fn next_piece(&mut self) -> Option<Piece<'_>> {
+        self.pass_lent();
         let (line, start, begins) = (self.line, self.offset, !self.within);
         self.held.clear();
-        let end = self.gather(begins)?;
+        let end = if begins { self.lend() } else { None };
+        let end = end.or_else(|| self.gather(begins))?;
         (self.within, self.broken) = (end == End::Room, end == End::Broken);
-        let marked = start == 0 && self.held.starts_with(BYTE_ORDER_MARK);
-        let mark = if marked { BYTE_ORDER_MARK.len() } else { 0 };
-        Some(Piece { bytes: &self.held[mark..], line, offset: start + mark as u64, begins, end })
+        let bytes = match self.lent {
+            0 => self.held.as_slice(),
+            // The line's end is passed over with it.
+            lent => &self.text.fill().unwrap_or_default()[..lent - 1],
+        };
+        let mark = if start == 0 && bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        Some(Piece { bytes: &bytes[mark..], line, offset: start + mark as u64, begins, end })
     }
 
     /// The number of the line that the next piece is of.
@@ -173,7 +196,23 @@ impl<'a> Lines<'a> {
 
     /// Is there more, out of so few compressed bytes that it is no log?
     pub fn is_bomb(&mut self) -> bool {
-        self.text.is_inflated(self.offset) && !self.broken && self.text.fill().is_ok_and(|text| !text.is_empty())
+        self.pass_lent();
+        self.offset > self.text.bytes_max && !self.broken && self.text.fill().is_ok_and(|text| !text.is_empty())
+    }
+
+    fn pass_lent(&mut self) {
+        self.text.consume(std::mem::take(&mut self.lent));
+    }
+
+    /// Takes a line where it lies, if its end lies there too.
+    fn lend(&mut self) -> Option<End> {
+        let text = self.text.fill().ok()?;
+        let text = &text[..text.len().min(PIECE_BYTES_MAX)];
+        let end = memchr2(b'\n', b'\r', text)?;
+        self.line += u64::from(text[end] == b'\n');
+        self.lent = end + 1;
+        self.offset += self.lent as u64;
+        Some(End::Line)
     }
 
     /// Fills `held` up to the end of the line, or of the room. None where there is nothing at all.
@@ -206,7 +245,8 @@ mod tests {
     use super::*;
 
     fn shown(text: &[u8]) -> Vec<String> {
-        let mut lines = Lines::new(Text::open("a", text).unwrap());
+        let mut inflater = Inflater::new(0);
+        let mut lines = Lines::new(Text::open("a", text, &mut inflater).unwrap());
         let mut shown = Vec::new();
         while let Some(piece) = lines.next_piece() {
             let bytes = String::from_utf8_lossy(piece.bytes);
@@ -245,9 +285,9 @@ mod tests {
 
     #[test]
     fn opens_by_the_ending_of_the_name() {
-        let opened = |key: &str, object: &[u8]| match Text::open(key, object) {
-            Ok(Text(Inner::Plain(_))) => "plain".to_owned(),
-            Ok(Text(Inner::Gzip(_))) => "gzip".to_owned(),
+        let opened = |key: &str, object: &[u8]| match Text::open(key, object, &mut Inflater::new(100)) {
+            Ok(Text { inner: Inner::Whole(_), .. }) => "plain".to_owned(),
+            Ok(Text { inner: Inner::Gzip(_), .. }) => "gzip".to_owned(),
             Err(unread) => format!("{unread:?}"),
         };
         assert_eq!(opened("a.gz", GZIP_MAGIC), "gzip");

@@ -3,6 +3,7 @@
 // The handler's future is the whole compactor; alone, without the workspace's features, its layout is nested deeper.
 #![recursion_limit = "256"]
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
@@ -26,7 +27,8 @@ async fn main() -> Result<(), Error> {
     let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
     let bucket = Bucket::new(aws_sdk_s3::Client::new(&aws), config.bucket);
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);
-    let compactor = &Arc::new(Compactor::new(bucket, catalog, config.limits));
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let compactor = &Arc::new(Compactor::new(bucket, catalog, config.limits.on(processors)));
     run(service_fn(move |event| compact(compactor, event))).await
 }
 

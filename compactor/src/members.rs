@@ -25,7 +25,6 @@ pub struct Members<'a> {
     end: usize,
     between: bool,
     broken: bool,
-    compressed_bytes: u64,
 }
 
 impl<'a> Members<'a> {
@@ -39,7 +38,6 @@ impl<'a> Members<'a> {
             end: 0,
             between: false,
             broken: false,
-            compressed_bytes: 0,
         }
     }
 
@@ -62,11 +60,6 @@ impl<'a> Members<'a> {
         self.begin = self.end.min(self.begin + bytes);
     }
 
-    /// How many bytes of the object have been read.
-    pub fn compressed_bytes(&self) -> u64 {
-        self.compressed_bytes
-    }
-
     /// Fills the window anew. What was decompressed counts, whatever came after it.
     fn inflate(&mut self) {
         if self.between {
@@ -77,7 +70,6 @@ impl<'a> Members<'a> {
         let read = (self.member.total_in() - before.0) as usize;
         (self.begin, self.end) = (0, (self.member.total_out() - before.1) as usize);
         self.rest = self.rest.get(read..).unwrap_or_default();
-        self.compressed_bytes += read as u64;
         self.between = matches!(status, Ok(Status::StreamEnd));
         // No error, but no way on either: the object has been cut off.
         let stuck = !self.between && read == 0 && self.end == 0;

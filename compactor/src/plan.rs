@@ -139,9 +139,9 @@ pub enum Refusal {
         /// How many.
         deaths: u32,
     },
-    /// The hour is larger than this machine's limits.
+    /// The hour, or an object of it, is larger than this machine's limits.
     TooLarge {
-        /// Bytes of its objects.
+        /// Compressed bytes of what is too large.
         bytes: u64,
     },
     /// Other runs kept changing the manifest.
@@ -205,8 +205,8 @@ fn refusal(seen: &Seen, now: DateTime<Utc>, limits: &Limits, turn: Turn) -> Opti
         }
         Turn::First | Turn::Last | Turn::Asked => {}
     }
-    let bytes: u64 = seen.listed.iter().map(|object| object.size).sum();
-    (bytes > limits.input_bytes_max).then_some(Refusal::TooLarge { bytes })
+    let bytes = seen.listed.iter().map(|object| object.size).max().unwrap_or_default();
+    (bytes > limits.hour_bytes_max()).then_some(Refusal::TooLarge { bytes })
 }
 
 /// The same inputs give the same bytes (C7), whatever order they were listed in.
@@ -275,8 +275,8 @@ impl fmt::Display for Refusal {
             ),
             Refusal::TooLarge { bytes } => write!(
                 f,
-                "its {bytes} bytes are more than the limits allow; raise INPUT_BYTES_MAX or DECODED_BYTES_MAX, and the \
-                 memory with it"
+                "its {bytes} bytes do not fit into the memory or the temporary files that there are; raise the function's \
+                 memory and storage, or do it on a bigger machine with `compact --hour` and MEMORY_BYTES_MAX"
             ),
             Refusal::Contended => f.write_str("other runs kept changing its manifest; the next tick tries again"),
             Refusal::InputChanging => {
@@ -332,7 +332,7 @@ mod tests {
     }
 
     fn planned(seen: &Seen, now: &str, rewrite: Rewrite, turn: Turn) -> String {
-        let limits = Limits { input_bytes_max: 100, ..Limits::default() };
+        let limits = Limits { memory_bytes_max: 100, ..Limits::default() };
         let plan = plan(seen, now.parse().unwrap(), &limits, rewrite, turn).to_string();
         plan.split("; ").next().unwrap().to_owned()
     }
@@ -419,10 +419,16 @@ mod tests {
     #[test]
     fn leaves_an_hour_beyond_its_limits() {
         check(
-            &seen(&[("a", "1", 60), ("b", "1", 41)]),
+            &seen(&[("a", "1", 100), ("b", "1", 100)]),
             CLOSED,
             false,
-            "leave 2026-11-20T13: its 101 bytes are more than the limits allow",
+            "compact 2026-11-20T13: 2 objects, 200 bytes, first time",
+        );
+        check(
+            &seen(&[("a", "1", 60), ("b", "1", 101)]),
+            CLOSED,
+            false,
+            "leave 2026-11-20T13: its 101 bytes do not fit into the memory or the temporary files that there are",
         );
     }
 

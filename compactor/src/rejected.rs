@@ -21,14 +21,15 @@ pub struct Place<'a> {
 /// The file of an attempt's rejected lines, `{"key":…,"line":…,"offset":…,"reason":…,"bytes":…}` each, its bytes in base64.
 #[derive(Debug)]
 pub struct Rejected {
-    file: GzEncoder<Vec<u8>>,
+    /// None before the first line: few objects have any.
+    file: Option<GzEncoder<Vec<u8>>>,
     lines: u64,
 }
 
 impl Rejected {
     /// A file without lines.
     pub fn new() -> Rejected {
-        Rejected { file: GzEncoder::new(Vec::new(), Compression::default()), lines: 0 }
+        Rejected { file: None, lines: 0 }
     }
 
     /// Adds a line.
@@ -41,19 +42,20 @@ impl Rejected {
     /// Begins a line that is too long to be held; its bytes follow.
     pub fn begin(&mut self, place: Place<'_>, reason: &str) -> io::Result<()> {
         self.lines += 1;
-        self.file.write_all(b"{\"key\":")?;
-        serde_json::to_writer(&mut self.file, place.key)?;
-        write!(self.file, ",\"line\":{},\"offset\":{},\"reason\":\"{reason}\",\"bytes\":\"", place.line, place.offset)
+        let file = self.file();
+        file.write_all(b"{\"key\":")?;
+        serde_json::to_writer(&mut *file, place.key)?;
+        write!(file, ",\"line\":{},\"offset\":{},\"reason\":\"{reason}\",\"bytes\":\"", place.line, place.offset)
     }
 
     /// Adds bytes to the line that was begun: a multiple of three, or its last ones.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        write!(self.file, "{}", Base64Display::new(bytes, &STANDARD))
+        write!(self.file(), "{}", Base64Display::new(bytes, &STANDARD))
     }
 
     /// Ends the line that was begun.
     pub fn end(&mut self) -> io::Result<()> {
-        self.file.write_all(b"\"}\n")
+        self.file().write_all(b"\"}\n")
     }
 
     /// How many lines there are.
@@ -63,13 +65,16 @@ impl Rejected {
 
     /// How many bytes of the file there are already, compressed.
     pub fn file_bytes(&self) -> u64 {
-        self.file.get_ref().len() as u64
+        self.file.as_ref().map_or(0, |file| file.get_ref().len() as u64)
     }
 
     /// The file; none where there is no line.
     pub fn finish(self) -> io::Result<Option<Vec<u8>>> {
-        let file = self.file.finish()?;
-        Ok((self.lines > 0).then_some(file))
+        self.file.map(GzEncoder::finish).transpose()
+    }
+
+    fn file(&mut self) -> &mut GzEncoder<Vec<u8>> {
+        self.file.get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::default()))
     }
 }
 

@@ -1,18 +1,43 @@
 //! The third step of an hour: inputs → lines → rows → Parquet, in a folder that is claimed.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 use sha2::{Digest, Sha256};
 
 use crate::WRITER_VERSION;
-use crate::bucket::Got;
-use crate::decode::{Decoded, Decoder};
-use crate::encode::{EncodeError, encode};
+use crate::bucket::{Bucket, Got, Upload};
+use crate::columns::Columns;
+use crate::decode::{DecodeError, Decoded, Decoder, Room};
+use crate::encode::{ParquetFile, RowGroup};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Counts, File, Input, Live};
-use crate::rows::distinct;
+use crate::merge::{Found, Merge};
+use crate::sort;
+use crate::work;
+
+/// What the memory of an hour is divided into, in eighths: rows that wait to be sorted, texts, and objects that are read
+/// ahead. When all is read, what is read of sorted runs takes an eighth.
+const ROWS_EIGHTHS: u64 = 4;
+const TEXT_EIGHTHS: u64 = 3;
+const OBJECTS_EIGHTHS: u64 = 1;
+const RUNS_EIGHTHS: u64 = 1;
+/// The file of rejected lines is held until all is read.
+const REJECTED_EIGHTHS: u64 = 1;
+
+/// Everything that was in the objects of an hour.
+#[derive(Debug, Default)]
+struct Inputs {
+    lines: u64,
+    rejected: u64,
+    rejected_file: Vec<u8>,
+    runs: Vec<sort::Run>,
+    duplicates: u64,
+}
 
 impl Compactor {
     /// Step 3. None where an input is not what was listed any more.
@@ -23,59 +48,119 @@ impl Compactor {
         inputs: Vec<Input>,
         run: &Run,
     ) -> Result<Option<Live>, HourError> {
-        let Some(decoded) = self.decode(&inputs).await? else { return Ok(None) };
-        let Decoded { chunks, rejected, rejected_file, lines } = decoded;
-        if let Some(file) = rejected_file {
+        let Some(read) = self.read_all(&inputs).await? else { return Ok(None) };
+        if read.rejected > 0 {
             run.clock.may_write()?;
-            self.bucket.write(&layout::rejected_key(hour, attempt), file.into()).await?;
+            self.bucket.write(&layout::rejected_key(hour, attempt), read.rejected_file.into()).await?;
         }
-        let rows = distinct(chunks).map_err(EncodeError::from)?;
+        let folder = layout::parquet_folder(hour, attempt);
+        let (files, found) = self.write_rows(&folder, read.runs, run).await?;
         let counts = Counts {
-            lines,
-            rows: rows.places.len() as u64,
-            duplicates: rows.duplicates,
-            collisions: rows.collisions,
-            rejected,
+            lines: read.lines,
+            rows: found.rows,
+            duplicates: read.duplicates + found.duplicates,
+            collisions: found.collisions,
+            rejected: read.rejected,
         };
-        let timestamps = rows.bounds("timestamp");
-        let files = match counts.rows {
-            0 => Vec::new(),
-            _ => {
-                let encoded = encode(&rows)?;
-                vec![self.write_file(hour, attempt, encoded.bytes, encoded.rows, run).await?]
-            }
-        };
-        self.read_back(&layout::parquet_folder(hour, attempt), &files, &counts).await?;
+        self.read_back(&folder, &files, &counts).await?;
         let (attempt, committed_at) = (attempt.to_string(), run.clock.now());
+        let timestamps = found.timestamps;
         Ok(Some(Live { attempt, committed_at, inputs, files, counts, timestamps, writer_version: WRITER_VERSION }))
     }
 
-    async fn decode(&self, inputs: &[Input]) -> Result<Option<Decoded>, HourError> {
-        // Boxed: every future up to main's holds it while an object is read, and its layout is deep.
-        let mut decoder = Box::new(Decoder::new(self.limits.decoded_bytes_max));
-        for input in inputs {
-            match self.bucket.read_if(input).await? {
-                Got::Bytes(object) => decoder.push(&input.key, &object)?,
-                Got::Changed => return Ok(None),
+    /// Reads all inputs, several at once. None where one is not what was listed any more.
+    async fn read_all(&self, inputs: &[Input]) -> Result<Option<Inputs>, HourError> {
+        let (eighth, threads) = (self.limits.hour_bytes_max() / 8, self.limits.threads.max(1));
+        let room = Room {
+            rows_bytes: (ROWS_EIGHTHS * eighth) as usize / threads,
+            text_bytes: (TEXT_EIGHTHS * eighth) as usize / threads,
+            rejected_bytes_max: REJECTED_EIGHTHS * eighth,
+        };
+        let largest = inputs.iter().map(|input| input.size).max().unwrap_or_default();
+        let at_once = (OBJECTS_EIGHTHS * eighth / largest.max(1)).clamp(1, self.limits.reads_at_once.max(1) as u64);
+        let decoders = Arc::new(Decoders { idle: Mutex::default(), room });
+        // Owned, as a task's future has to be that is to be sent between threads.
+        let (bucket, inputs) = (self.bucket.clone(), inputs.to_vec());
+        let objects =
+            stream::iter(inputs).map(move |input| read_object(bucket.clone(), input)).buffered(at_once as usize);
+        let working = Arc::clone(&decoders);
+        let decode = move |object| decode_object(Arc::clone(&working), object);
+        let mut decoded = pin!(objects.map(decode).buffered(threads));
+        let mut read = Inputs::default();
+        while let Some(decoded) = decoded.next().await {
+            let Some(decoded) = decoded? else { return Ok(None) };
+            read.add(decoded);
+            if read.rejected_file.len() as u64 > room.rejected_bytes_max {
+                return Err(DecodeError::TooMuchRejected.into());
             }
         }
-        Ok(Some(decoder.finish()?))
+        for sorted in work::begin(move || decoders.sort()).await? {
+            read.runs.extend(sorted.runs);
+            read.duplicates += sorted.duplicates;
+        }
+        Ok(Some(read))
     }
 
-    async fn write_file(
+    /// Writes the distinct rows of all runs into one file, a row group behind the other; none where there are no rows.
+    async fn write_rows(&self, folder: &str, runs: Vec<sort::Run>, run: &Run) -> Result<(Vec<File>, Found), HourError> {
+        if runs.is_empty() {
+            return Ok((Vec::new(), Found::default()));
+        }
+        let key = format!("{folder}00000.parquet");
+        let mut upload = self.bucket.upload(&key, self.limits.part_bytes);
+        match self.write_groups(&mut upload, runs, run).await {
+            Ok((size, rows, sha256, found)) => Ok((vec![File { key, size, rows, sha256 }], found)),
+            Err(error) => {
+                upload.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// One thread merges while others encode, and what is finished is written meanwhile. Gives the file's size, rows and
+    /// checksum, and what was found.
+    async fn write_groups(
         &self,
-        hour: Hour,
-        attempt: &str,
-        bytes: Vec<u8>,
-        rows: u64,
+        upload: &mut Upload<'_>,
+        runs: Vec<sort::Run>,
         run: &Run,
-    ) -> Result<File, HourError> {
-        let key = format!("{}00000.parquet", layout::parquet_folder(hour, attempt));
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = File { key, size: bytes.len() as u64, rows, sha256 };
+    ) -> Result<(u64, u64, String, Found), HourError> {
+        let bytes = (self.limits.hour_bytes_max() / 8 * RUNS_EIGHTHS) as usize;
+        let mut merge = Some(work::begin(move || Merge::new(runs, bytes)).await.map_err(DecodeError::Spill)?);
+        let mut found = Found::default();
+        let mut file = ParquetFile::new()?;
+        let encoder = Arc::new(file.encoder());
+        let mut groups = VecDeque::new();
+        let (mut number, mut size, mut sha256) = (0, 0, Sha256::new());
+        loop {
+            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1) + 1) {
+                let (merging, rows, more) =
+                    work::begin(move || next_group(merging)).await.map_err(DecodeError::Spill)?;
+                let encoder = Arc::clone(&encoder);
+                groups.push_back(work::begin(move || encoder.encode(number, rows)));
+                number += 1;
+                if more {
+                    merge = Some(merging);
+                } else {
+                    found = work::begin(move || merging.found()).await.map_err(DecodeError::Spill)?;
+                }
+            }
+            let Some(group) = groups.pop_front() else { break };
+            let group: RowGroup = group.await?;
+            let bytes = file.append(group)?;
+            size += bytes.len() as u64;
+            sha256.update(&bytes);
+            run.clock.may_write()?;
+            upload.push(&bytes).await?;
+        }
+        let (bytes, rows) = file.finish()?;
+        size += bytes.len() as u64;
+        sha256.update(&bytes);
+        upload.push(&bytes).await?;
         run.clock.may_write()?;
-        self.bucket.write(&file.key, Bytes::from(bytes)).await?;
-        Ok(file)
+        upload.finish().await?;
+        let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((size, rows, sha256, found))
     }
 
     /// Readers read the folder, so the folder must hold exactly the outputs, and these every row (C2).
@@ -89,5 +174,61 @@ impl Compactor {
         let listed: HashSet<(&str, u64)> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
         let written: HashSet<(&str, u64)> = files.iter().map(|file| (file.key.as_str(), file.size)).collect();
         if listed == written { Ok(()) } else { Err(HourError::Folder { folder: folder.to_string() }) }
+    }
+}
+
+/// An object with its key; none where it is not what was listed any more.
+async fn read_object(bucket: Bucket, input: Input) -> Result<Option<(String, Bytes)>, HourError> {
+    match bucket.read_if(&input).await? {
+        Got::Bytes(object) => Ok(Some((input.key, object))),
+        Got::Changed => Ok(None),
+    }
+}
+
+async fn decode_object(
+    decoders: Arc<Decoders>,
+    object: Result<Option<(String, Bytes)>, HourError>,
+) -> Result<Option<Decoded>, HourError> {
+    let Some((key, object)) = object? else { return Ok(None) };
+    Ok(Some(work::begin(move || decoders.decode(&key, &object)).await?))
+}
+
+/// The rows of the next group, and whether any are left.
+fn next_group(mut merge: Merge) -> std::io::Result<(Merge, Columns, bool)> {
+    let mut rows = Columns::new();
+    let more = merge.fill(&mut rows)?;
+    Ok((merge, rows, more))
+}
+
+impl Inputs {
+    /// Objects are added in their order, so that the same inputs give the same file of rejected lines (C7).
+    fn add(&mut self, object: Decoded) {
+        self.lines += object.lines;
+        self.rejected += object.rejected;
+        self.rejected_file.extend(object.rejected_file.unwrap_or_default());
+    }
+}
+
+/// The decoders of an hour, as many as are at work at once.
+#[derive(Debug)]
+struct Decoders {
+    idle: Mutex<Vec<Decoder>>,
+    room: Room,
+}
+
+impl Decoders {
+    fn decode(&self, key: &str, object: &[u8]) -> Result<Decoded, DecodeError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut decoder = idle.unwrap_or_else(|| Decoder::new(self.room));
+        let decoded = decoder.push(key, object);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(decoder);
+        decoded
+    }
+
+    /// What all of them have taken. Where one has put rows into a file, all do, so that memory is free for what follows.
+    fn sort(&self) -> Result<Vec<sort::Sorted>, DecodeError> {
+        let decoders = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        let into_files = decoders.iter().any(Decoder::uses_a_file);
+        decoders.into_iter().map(|decoder| decoder.finish(into_files)).collect()
     }
 }

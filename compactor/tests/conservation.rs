@@ -1,11 +1,12 @@
 //! C2: whatever lines an hour has, every row is in its Parquet once, with every value, and every other line is counted.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use compactor::decode::{Decoded, Decoder};
-use compactor::encode::encode;
-use compactor::rows::distinct;
+use compactor::columns::Columns;
+use compactor::decode::{Decoder, Room};
+use compactor::encode::ParquetFile;
+use compactor::merge::{Found, Merge};
 use log_format::{COLUMNS, Object, read_line, write_line};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -38,12 +39,37 @@ fn line_of(envelope: &str) -> Vec<u8> {
     line
 }
 
-fn decoded(objects: &[Vec<Vec<u8>>]) -> Decoded {
-    let mut decoder = Decoder::new(1 << 30);
-    for (number, lines) in objects.iter().enumerate() {
-        decoder.push(&format!("logs/{number}"), &lines.join(&b'\n')).unwrap();
+/// What became of an hour.
+struct Compacted {
+    lines: u64,
+    rejected: u64,
+    found: Found,
+    file: Vec<u8>,
+    /// By the file's footer.
+    rows: u64,
+}
+
+/// Compacts objects as an hour is, by two decoders with so much memory for rows each.
+fn compacted(objects: &[Vec<Vec<u8>>], rows_bytes: usize) -> Compacted {
+    let room = Room { rows_bytes, text_bytes: 1 << 20, rejected_bytes_max: 1 << 20 };
+    let mut decoders = [Decoder::new(room), Decoder::new(room)];
+    let (mut lines, mut rejected) = (0, 0);
+    for (number, object) in objects.iter().enumerate() {
+        let decoded = decoders[number % 2].push(&format!("logs/{number}"), &object.join(&b'\n')).unwrap();
+        lines += decoded.lines;
+        rejected += decoded.rejected;
     }
-    decoder.finish().unwrap()
+    let sorted: Vec<_> = decoders.into_iter().map(|decoder| decoder.finish(false).unwrap()).collect();
+    let duplicates: u64 = sorted.iter().map(|sorted| sorted.duplicates).sum();
+    let mut merge = Merge::new(sorted.into_iter().flat_map(|sorted| sorted.runs).collect(), 0).unwrap();
+    let (mut columns, mut parquet) = (Columns::new(), ParquetFile::new().unwrap());
+    assert!(!merge.fill(&mut columns).unwrap());
+    let mut file = parquet.append(parquet.encoder().encode(0, columns).unwrap()).unwrap();
+    let (end, rows) = parquet.finish().unwrap();
+    file.extend(end);
+    let mut found = merge.found().unwrap();
+    found.duplicates += duplicates;
+    Compacted { lines, rejected, found, file, rows }
 }
 
 fn expected(objects: &[Vec<Vec<u8>>]) -> (BTreeSet<Texts>, u64, u64) {
@@ -65,8 +91,15 @@ fn parquet_rows(file: Vec<u8>) -> Vec<Texts> {
         Field::Str(text) => Some(text.clone()),
         _ => None,
     };
-    let rows = reader.get_row_iter(None).unwrap();
-    rows.map(|row| row.unwrap().get_column_iter().map(|(_, field)| text(field)).collect()).collect()
+    let rows = reader.get_row_iter(None).unwrap().map(|row| {
+        let row = row.unwrap();
+        // A file has its columns in an order of its own.
+        let values: BTreeMap<&str, Option<String>> =
+            row.get_column_iter().map(|(name, field)| (name.as_str(), text(field))).collect();
+        assert_eq!(values.len(), row.len());
+        COLUMNS.iter().map(|column| values[column.name].clone()).collect()
+    });
+    rows.collect()
 }
 
 proptest! {
@@ -75,22 +108,20 @@ proptest! {
     #[test]
     fn every_row_once_and_every_line_counted(objects in vec(vec(line(), 0..12), 1..4)) {
         let (rows, lines, read) = expected(&objects);
-        let decoded = decoded(&objects);
-        prop_assert_eq!((decoded.lines, decoded.rejected), (lines, lines - read));
-        let distinct = distinct(decoded.chunks).unwrap();
-        prop_assert_eq!(distinct.duplicates, read - rows.len() as u64);
-        let encoded = encode(&distinct).unwrap();
-        prop_assert_eq!(encoded.rows, rows.len() as u64);
-        let found = parquet_rows(encoded.bytes);
-        prop_assert!(found.iter().all(|row| row.len() == COLUMNS.len()));
-        prop_assert_eq!(found.len(), rows.len());
-        prop_assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), rows);
+        for rows_bytes in [0, 4096, 1 << 20] {
+            let hour = compacted(&objects, rows_bytes);
+            prop_assert_eq!((hour.lines, hour.rejected), (lines, lines - read));
+            prop_assert_eq!(hour.found.duplicates, read - rows.len() as u64);
+            prop_assert_eq!((hour.rows, hour.found.rows), (rows.len() as u64, rows.len() as u64));
+            let found = parquet_rows(hour.file);
+            prop_assert_eq!(found.len(), rows.len());
+            prop_assert_eq!(&found.into_iter().collect::<BTreeSet<_>>(), &rows);
+        }
     }
 
     #[test]
-    fn the_order_of_objects_does_not_matter(objects in vec(vec(line(), 0..12), 2..4)) {
-        let file = |objects: &[Vec<Vec<u8>>]| encode(&distinct(decoded(objects).chunks).unwrap()).unwrap().bytes;
+    fn neither_the_order_of_objects_matters_nor_memory(objects in vec(vec(line(), 0..12), 2..4)) {
         let reversed: Vec<Vec<Vec<u8>>> = objects.iter().rev().cloned().collect();
-        prop_assert_eq!(file(&objects), file(&reversed));
+        prop_assert_eq!(compacted(&objects, 1 << 20).file, compacted(&reversed, 4096).file);
     }
 }

@@ -12,8 +12,8 @@ use variables::given;
 
 const TEMPLATE: &str = include_str!("../../templates/compactor.yaml");
 
-/// Read, but with a default that is right for the memory that the template allows.
-const WITHOUT_PARAMETER: [&str; 2] = ["DECODED_BYTES_MAX", "INPUT_BYTES_MAX"];
+/// Read, but Lambda itself tells a function of its memory, and that is right but for commands elsewhere.
+const WITHOUT_PARAMETER: [&str; 2] = ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "MEMORY_BYTES_MAX"];
 
 #[test]
 fn names_are_the_same_in_code_and_template() {

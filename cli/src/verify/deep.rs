@@ -115,20 +115,21 @@ impl Multiset {
         row.1 += 1;
     }
 
-    /// The rows of a Parquet file whose columns are those of the log format.
+    /// The rows of a Parquet file whose columns are those of the log format, in whatever order.
     fn take_file(&mut self, bytes: Bytes) -> Result<(), ParquetError> {
         let wrong = |what: &str| ParquetError::General(what.to_string());
         let reader = SerializedFileReader::new(bytes)?;
         let schema = reader.metadata().file_metadata().schema_descr();
-        let names = schema.columns().iter().map(|column| column.path().string());
-        if !names.eq(COLUMNS.iter().map(|column| column.name.to_string())) {
+        let named = |name: &str| COLUMNS.iter().position(|column| column.name == name);
+        let places: Vec<usize> = schema.columns().iter().filter_map(|column| named(&column.path().string())).collect();
+        if schema.num_columns() != COLUMNS.len() || (0..COLUMNS.len()).any(|place| !places.contains(&place)) {
             return Err(wrong("other columns than the log format's"));
         }
         for row in reader.get_row_iter(None)? {
             let row = row?;
             let mut values = [None; COLUMNS.len()];
-            for (value, (_, field)) in values.iter_mut().zip(row.get_column_iter()) {
-                *value = match field {
+            for (place, (_, field)) in places.iter().zip(row.get_column_iter()) {
+                values[*place] = match field {
                     Field::Str(text) => Some(text.as_str()),
                     Field::Null => None,
                     _ => return Err(wrong("a column that is no text")),

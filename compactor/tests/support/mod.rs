@@ -22,7 +22,7 @@ use compactor::tick::Tick;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use local_aws::LocalAws;
-use log_format::{Hour, layout};
+use log_format::{COLUMNS, Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use tempfile::TempDir;
@@ -200,12 +200,14 @@ pub(crate) fn rows_of(file: Vec<u8>) -> Vec<String> {
     let reader = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
     let rows = reader.get_row_iter(None).unwrap().map(|row| {
         let row = row.unwrap();
-        let values = row.get_column_iter().filter(|(_, value)| **value != Field::Null);
+        // A file has its columns in an order of its own.
+        let mut values: Vec<_> = row.get_column_iter().filter(|(_, value)| **value != Field::Null).collect();
+        values.sort_by_key(|(name, _)| COLUMNS.iter().position(|column| column.name == **name).unwrap());
         let text = |value: &Field| match value {
             Field::Str(text) => text.clone(),
             other => panic!("a column is no text: {other}"),
         };
-        values.map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
+        values.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
     });
     rows.collect()
 }

@@ -1,0 +1,82 @@
+//! Rows → the columns of a row group.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, BinaryBuilder, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use log_format::COLUMNS;
+
+use crate::record::{Outline, in_order};
+
+/// The columns that come first in a file: the ones that most questions are about lie side by side, and the two that hold
+/// most bytes last. Readers go by name.
+const FIRST: [&str; 6] = ["type", "ip", "user_id", "timestamp", "log_id", "description"];
+
+/// Positions of all columns, in the order that a file has them.
+static ORDER: LazyLock<[usize; COLUMNS.len()]> = LazyLock::new(|| in_order(&FIRST));
+
+/// The Arrow schema of a file: every column a nullable string.
+pub fn schema() -> SchemaRef {
+    let fields = ORDER.iter().map(|column| Field::new(COLUMNS[*column].name, DataType::Utf8, true));
+    Arc::new(Schema::new(fields.collect::<Vec<Field>>()))
+}
+
+/// Takes rows, gives their columns. Which rows make a group depends on them alone (C7).
+#[derive(Debug)]
+pub struct Columns {
+    values: Vec<BinaryBuilder>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Columns {
+    /// Columns without rows.
+    pub fn new() -> Columns {
+        Columns { values: COLUMNS.iter().map(|_| BinaryBuilder::new()).collect(), rows: 0, bytes: 0 }
+    }
+
+    /// Takes the row that `record` begins with.
+    pub fn push(&mut self, record: &[u8], outline: &Outline) {
+        for (column, values) in ORDER.iter().zip(&mut self.values) {
+            values.append_option(outline.value(record, *column));
+        }
+        self.rows += 1;
+        self.bytes += outline.bytes();
+    }
+
+    /// Is it a whole row group?
+    pub fn is_full(&self) -> bool {
+        self.rows >= ROW_GROUP_ROWS || self.bytes >= ROW_GROUP_BYTES
+    }
+
+    /// Is there no row?
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The columns; nothing but text was put into them, which is checked once more.
+    ///
+    /// # Errors
+    ///
+    /// Where a value is not UTF-8.
+    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
+        let column =
+            |mut values: BinaryBuilder| Ok(Arc::new(StringArray::try_from_binary(values.finish())?) as ArrayRef);
+        let columns = self.values.into_iter().map(column).collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
+        RecordBatch::try_new(schema(), columns)
+    }
+}
+
+impl Default for Columns {
+    fn default() -> Columns {
+        Columns::new()
+    }
+}
+
+/// Rows of one row group at most.
+pub const ROW_GROUP_ROWS: usize = 1 << 17;
+/// Bytes of its records, after which a row group is closed: about 20,000 rows, whose wide columns take 2 MB in the file.
+/// Athena prunes by row group alone, so that smaller ones read less; but ranges less than 1 MB apart it reads as one, so
+/// that all is read where the wide columns of a group take no more than that.
+pub const ROW_GROUP_BYTES: usize = 24 << 20;

@@ -1,0 +1,174 @@
+//! A row as bytes: how long each value is, then the values, both in the order of the columns. So rows lie in memory while
+//! they wait to be sorted, and in a file where memory is short.
+
+use std::cmp::Ordering;
+use std::sync::LazyLock;
+
+use log_format::{COLUMNS, Lengths, NULL, ROOM_BYTES, Row, read_written};
+
+/// Bytes before the values: a length for each column.
+pub const HEADER_BYTES: usize = size_of::<u32>() * COLUMNS.len();
+
+/// The columns that rows are sorted by first: what people filter on. Of an hour of 400,000 events Trino read 4.7 MB for one
+/// busy user with details in this order, 21.6 MB sorted by type first and 24.9 MB by time; other questions hardly differ.
+const SORT_FIRST: [&str; 4] = ["user_id", "type", "timestamp", "log_id"];
+
+/// Positions of all columns, in the order that rows are compared by: so equal rows stand together, and the order depends
+/// on nothing but the rows (C7).
+static SORT_ORDER: LazyLock<[usize; COLUMNS.len()]> = LazyLock::new(|| in_order(&SORT_FIRST));
+
+/// Positions of all columns: those of `first` first, then the others as they are.
+pub fn in_order(first: &[&str]) -> [usize; COLUMNS.len()] {
+    let mut order = std::array::from_fn(|column| column);
+    order.sort_by_key(|column| first.iter().position(|name| *name == COLUMNS[*column].name).unwrap_or(usize::MAX));
+    order
+}
+
+/// How many columns the order begins with that a key of [`crate::sort`] stands for: user_id, type and timestamp.
+pub const KEY_COLUMNS: usize = 3;
+
+/// Positions of the first [`KEY_COLUMNS`] columns in sort order.
+pub fn key_columns() -> [usize; KEY_COLUMNS] {
+    std::array::from_fn(|place| SORT_ORDER[place])
+}
+
+/// The position of a column.
+///
+/// # Panics
+///
+/// Where there is none of that name.
+pub fn position(name: &str) -> usize {
+    #[expect(clippy::expect_used, reason = "the names are ours, and tests pass each of them")]
+    COLUMNS.iter().position(|column| column.name == name).expect("a column of the log format")
+}
+
+/// Where a record's values lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Outline {
+    lengths: Lengths,
+    begins: [u32; COLUMNS.len()],
+    bytes: u32,
+}
+
+/// Of no record at all.
+impl Default for Outline {
+    fn default() -> Outline {
+        Outline { lengths: [NULL; COLUMNS.len()], begins: [0; COLUMNS.len()], bytes: 0 }
+    }
+}
+
+impl Outline {
+    /// Reads the lengths that `record` begins with; none where it is shorter than these.
+    pub fn read(record: &[u8]) -> Option<Outline> {
+        let header: &[u8; HEADER_BYTES] = record.first_chunk()?;
+        let (mut lengths, mut begins, mut bytes) = ([NULL; COLUMNS.len()], [0; COLUMNS.len()], HEADER_BYTES as u32);
+        let (words, _) = header.as_chunks();
+        for ((length, begin), word) in lengths.iter_mut().zip(&mut begins).zip(words) {
+            *length = u32::from_le_bytes(*word);
+            *begin = bytes;
+            bytes += if *length == NULL { 0 } else { *length };
+        }
+        Some(Outline { lengths, begins, bytes })
+    }
+
+    /// Bytes of the record, its lengths included.
+    pub fn bytes(&self) -> usize {
+        self.bytes as usize
+    }
+
+    /// The value of a column in the record that this outline was read of.
+    pub fn value<'a>(&self, record: &'a [u8], column: usize) -> Option<&'a [u8]> {
+        let (begin, length) = (self.begins[column] as usize, self.lengths[column]);
+        (length != NULL).then(|| &record[begin..begin + length as usize])
+    }
+}
+
+/// Compares two records by their columns in sort order, but for the first `skip` of these. No value comes before any.
+pub fn compare(a: (&[u8], &Outline), b: (&[u8], &Outline), skip: usize) -> Ordering {
+    let columns = SORT_ORDER[skip..].iter();
+    let orders = columns.map(|column| a.1.value(a.0, *column).cmp(&b.1.value(b.0, *column)));
+    orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// How much room a line's record may need, if it is one that we wrote.
+pub fn room_bytes(line: &[u8]) -> usize {
+    HEADER_BYTES + line.len() + ROOM_BYTES
+}
+
+/// Writes the record of a line that looks as we write it; how many bytes it takes. None of any other, and where there
+/// are not [`room_bytes`].
+pub fn write_line(line: &[u8], room: &mut [u8]) -> Option<usize> {
+    let (header, text) = room.split_at_mut_checked(HEADER_BYTES)?;
+    let lengths = read_written(line, text)?;
+    write_header(header, &lengths);
+    Some(HEADER_BYTES + lengths.iter().filter(|length| **length != NULL).sum::<u32>() as usize)
+}
+
+/// The record of a row.
+pub fn of_row(row: &Row<'_>) -> Vec<u8> {
+    let values = || row.iter().map(|value| value.as_deref());
+    let mut record = vec![0; HEADER_BYTES];
+    let mut lengths = [NULL; COLUMNS.len()];
+    for (length, value) in lengths.iter_mut().zip(values()) {
+        *length = value.map_or(NULL, |text| text.len() as u32);
+        record.extend_from_slice(value.unwrap_or_default().as_bytes());
+    }
+    write_header(&mut record[..HEADER_BYTES], &lengths);
+    record
+}
+
+fn write_header(header: &mut [u8], lengths: &Lengths) {
+    for (word, length) in header.chunks_exact_mut(size_of::<u32>()).zip(lengths) {
+        word.copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log_format::read_line;
+
+    fn record(line: &str) -> Vec<u8> {
+        of_row(&read_line(line.as_bytes()).unwrap())
+    }
+
+    fn order(a: &str, b: &str) -> Ordering {
+        let (a, b) = (record(a), record(b));
+        compare((&a, &Outline::read(&a).unwrap()), (&b, &Outline::read(&b).unwrap()), 0)
+    }
+
+    #[test]
+    fn the_quick_way_writes_the_same_record() {
+        for line in [r#"{"log_id":"1"}"#, r#"{"ip":"","type":"s\n","details":"{\"a\":1}","extra":"{}"}"#] {
+            let mut room = vec![b'#'; room_bytes(line.as_bytes())];
+            let bytes = write_line(line.as_bytes(), &mut room).unwrap();
+            assert_eq!(room[..bytes], record(line));
+            assert_eq!(Outline::read(&room).unwrap().bytes(), bytes);
+        }
+        let line = br#"{"log_id":"1"}"#;
+        assert_eq!(write_line(line, &mut vec![0; room_bytes(line) - 1]), None);
+        assert_eq!(write_line(line, &mut []), None);
+    }
+
+    #[test]
+    fn gives_values_by_column() {
+        let record = record(r#"{"log_id":"1","ip":"","details":"{}"}"#);
+        let outline = Outline::read(&record).unwrap();
+        let value = |name| outline.value(&record, position(name)).map(|text| std::str::from_utf8(text).unwrap());
+        assert_eq!(["log_id", "ip", "user_id", "details"].map(value), [Some("1"), Some(""), None, Some("{}")]);
+        assert!(Outline::read(&record[..HEADER_BYTES - 1]).is_none());
+    }
+
+    #[test]
+    fn sorts_by_what_people_filter_on() {
+        assert_eq!(
+            SORT_ORDER.map(|column| COLUMNS[column].name)[..6],
+            ["user_id", "type", "timestamp", "log_id", "connection", "connection_id"]
+        );
+        assert_eq!(order(r#"{"log_id":"2","user_id":"a"}"#, r#"{"log_id":"1","user_id":"b"}"#), Ordering::Less);
+        assert_eq!(order(r#"{"user_id":"a","type":"s"}"#, r#"{"user_id":"a","type":"f"}"#), Ordering::Greater);
+        assert_eq!(order(r#"{"ip":"9"}"#, r#"{"user_id":"","ip":"1"}"#), Ordering::Less);
+        assert_eq!(order(r#"{"log_id":"1","ip":"1"}"#, r#"{"log_id":"1","ip":"1","details":""}"#), Ordering::Less);
+        assert_eq!(order(r#"{"ip":"1"}"#, r#"{"ip":"1"}"#), Ordering::Equal);
+    }
+}
