@@ -3,7 +3,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use tokio::time::{Duration, sleep};
@@ -254,7 +254,8 @@ impl Upload<'_> {
         let begun = match &mut self.begun {
             Some(begun) => begun,
             None => {
-                let created = s3.create_multipart_upload().bucket(name).key(&self.key).send().await;
+                let call = s3.create_multipart_upload().bucket(name).key(&self.key);
+                let created = call.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await;
                 let created = created.map_err(|error| self.bucket.failed("begin", &self.key, error))?;
                 let id = created.upload_id.unwrap_or_default();
                 self.begun.insert(Begun { id, parts: Vec::new() })
@@ -262,7 +263,8 @@ impl Upload<'_> {
         };
         let number = begun.parts.len() as i32 + 1;
         let call = s3.upload_part().bucket(name).key(&self.key).upload_id(&begun.id).part_number(number);
-        let sent = call.body(ByteStream::from(part)).send().await;
+        let call = call.checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(part));
+        let sent = call.send().await;
         let sent = sent.map_err(|error| self.bucket.failed("write a part of", &self.key, error))?;
         let part =
             CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).set_checksum_crc32(sent.checksum_crc32);

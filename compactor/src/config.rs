@@ -64,6 +64,7 @@ impl Limits {
         let number = |name| set(&var, name).map(|value| bounded(name, value, u64::MAX)).transpose();
         let time = |name, default| set(&var, name).map_or(Ok(default), |value| bounded(name, value, HOURS_MAX));
         let standard = Limits::default();
+        let half = number(FUNCTION_MEGABYTES)?.map(|megabytes| megabytes.saturating_mul(1 << 20) / 2);
         Ok(Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tempfile::SpooledTempFile;
+
 use crate::lines::{End, Lines, Piece, Text};
 use crate::rejected::{Place, Rejected};
 use crate::sort::{Sorted, Sorter};
@@ -12,7 +14,6 @@ use crate::whole::Inflater;
 pub struct Decoder {
     inflater: Inflater,
     rows: Sorter,
-    rejected_bytes_max: u64,
 }
 
 /// Memory that a decoder takes, in bytes.
@@ -22,8 +23,6 @@ pub struct Room {
     pub rows_bytes: usize,
     /// The text of an object, if it is to be had at one go.
     pub text_bytes: usize,
-    /// The file of rejected lines, compressed.
-    pub rejected_bytes_max: u64,
 }
 
 /// What became of an object's lines. Its rows are with the decoder.
@@ -34,17 +33,14 @@ pub struct Decoded {
     /// How many of them could not be read.
     pub rejected: u64,
     /// The file that keeps these, a gzip member; none where there are none.
-    pub rejected_file: Option<Vec<u8>>,
+    pub rejected_file: Option<SpooledTempFile>,
 }
 
 /// Why an hour cannot be decoded at all. What is wrong with a line or an object is no such error.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// More is rejected than may be.
-    #[error("hour holds more that is rejected than the limits allow")]
-    TooMuchRejected,
-    /// The rejected lines could not be compressed.
-    #[error("failed to write the rejected lines")]
+    /// The rejected lines could not be put into a file, or not be read from there.
+    #[error("failed to keep rejected lines in a temporary file")]
     Rejected(#[source] io::Error),
     /// The rows could not be put into a file, or not be read from there.
     #[error("failed to keep rows in a temporary file")]
@@ -52,13 +48,10 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Is it that the hour does not fit, into memory or onto the disk?
+    /// Is it that the hour does not fit onto the disk?
     pub fn is_too_large(&self) -> bool {
-        match self {
-            DecodeError::TooMuchRejected => true,
-            DecodeError::Spill(error) => error.kind() == io::ErrorKind::StorageFull,
-            DecodeError::Rejected(_) => false,
-        }
+        let (DecodeError::Rejected(error) | DecodeError::Spill(error)) = self;
+        error.kind() == io::ErrorKind::StorageFull
     }
 }
 
@@ -72,8 +65,7 @@ const ZIP_BOMB: &str = "ZipBomb";
 impl Decoder {
     /// A decoder that takes so much memory.
     pub fn new(room: Room) -> Decoder {
-        let Room { rows_bytes, text_bytes, rejected_bytes_max } = room;
-        Decoder { inflater: Inflater::new(text_bytes), rows: Sorter::new(rows_bytes), rejected_bytes_max }
+        Decoder { inflater: Inflater::new(room.text_bytes), rows: Sorter::new(room.rows_bytes) }
     }
 
     /// Takes one object.
@@ -82,10 +74,9 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Where the hour does not fit.
+    /// Where a temporary file cannot be written.
     pub fn push(&mut self, key: &str, object: &[u8]) -> Result<Decoded, DecodeError> {
-        let rejected_bytes_max = self.rejected_bytes_max;
-        let mut lines = LinesOf { key, rows: &mut self.rows, rejected: Rejected::new(), lines: 0, rejected_bytes_max };
+        let mut lines = LinesOf { key, rows: &mut self.rows, rejected: Rejected::new(), lines: 0 };
         match Text::open(key, object, &mut self.inflater) {
             Ok(text) => lines.push_all(Lines::new(text))?,
             Err(unread) => lines.reject(1, 0, unread.reason(), b"")?,
@@ -114,7 +105,6 @@ struct LinesOf<'a> {
     rows: &'a mut Sorter,
     rejected: Rejected,
     lines: u64,
-    rejected_bytes_max: u64,
 }
 
 impl<'a> LinesOf<'a> {
@@ -150,7 +140,7 @@ impl<'a> LinesOf<'a> {
         if piece.end == End::Broken {
             self.reject(line, offset + piece.bytes.len() as u64, BROKEN_GZIP, b"")?;
         }
-        self.check_rejected()
+        Ok(())
     }
 
     /// A line of nothing but white space is no line.
@@ -167,16 +157,11 @@ impl<'a> LinesOf<'a> {
 
     fn reject(&mut self, line: u64, offset: u64, reason: &str, bytes: &[u8]) -> Result<(), DecodeError> {
         self.lines += 1;
-        self.rejected.push(self.place(line, offset), reason, bytes).map_err(DecodeError::Rejected)?;
-        self.check_rejected()
+        self.rejected.push(self.place(line, offset), reason, bytes).map_err(DecodeError::Rejected)
     }
 
     fn place(&self, line: u64, offset: u64) -> Place<'a> {
         Place { key: self.key, line, offset }
-    }
-
-    fn check_rejected(&self) -> Result<(), DecodeError> {
-        if self.rejected.file_bytes() > self.rejected_bytes_max { Err(DecodeError::TooMuchRejected) } else { Ok(()) }
     }
 
     fn finish(self) -> Result<Decoded, DecodeError> {
@@ -207,9 +192,11 @@ mod tests {
     }
 
     /// `line@offset:reason:bytes` of each rejected line, long bytes as their number.
-    fn shown(file: Option<Vec<u8>>) -> Vec<String> {
+    fn shown(file: Option<SpooledTempFile>) -> Vec<String> {
         let mut text = String::new();
-        GzDecoder::new(file.unwrap_or(gzip("")).as_slice()).read_to_string(&mut text).unwrap();
+        if let Some(file) = file {
+            GzDecoder::new(file).read_to_string(&mut text).unwrap();
+        }
         let lines = text.lines().map(|line| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             let bytes = STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap();
@@ -219,7 +206,7 @@ mod tests {
         lines.collect()
     }
 
-    const ROOM: Room = Room { rows_bytes: 1 << 20, text_bytes: 1 << 20, rejected_bytes_max: 64 << 20 };
+    const ROOM: Room = Room { rows_bytes: 1 << 20, text_bytes: 1 << 20 };
 
     /// How many rows a decoder has taken.
     fn rows(decoder: Decoder) -> u64 {
@@ -234,7 +221,7 @@ mod tests {
     /// `rows/lines` and each rejected line; the same whether texts are decompressed at one go or not.
     fn check(key: &str, object: &[u8], expected: &str) {
         for text_bytes in [0, 1 << 20] {
-            let mut decoder = Decoder::new(Room { text_bytes, rows_bytes: 32 << 20, ..ROOM });
+            let mut decoder = Decoder::new(Room { text_bytes, rows_bytes: 32 << 20 });
             let decoded = decoder.push(key, object).unwrap();
             let (rows, rejected) = (rows(decoder), shown(decoded.rejected_file));
             assert_eq!(rejected.len() as u64, decoded.rejected);
@@ -316,14 +303,6 @@ mod tests {
         // It ends where it would be given up.
         check("a.gz", &gzip(vec![b'\n'; RATIO_BYTES_MIN as usize + 1]), "0/0");
         check("a", &vec![b'\n'; 2 * RATIO_BYTES_MIN as usize], "0/0");
-    }
-
-    /// Short lines make a file of rejected ones that is far longer than they are.
-    #[test]
-    fn an_hour_of_too_much_that_is_rejected_is_too_large() {
-        let mut decoder = Decoder::new(Room { rejected_bytes_max: 1 << 10, ..ROOM });
-        let error = decoder.push("a", "x\n".repeat(200_000).as_bytes()).unwrap_err();
-        assert!(error.is_too_large(), "{error}");
     }
 
     #[test]

@@ -1,11 +1,20 @@
 //! What could not be read, kept to the byte: one JSON object a line, gzip, written as it comes.
 
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tempfile::SpooledTempFile;
+
+/// Bytes that are held in memory; a file of more goes to the disk.
+const HELD_BYTES_MAX: usize = 1 << 20;
+
+/// An empty file that takes no more memory however long it gets.
+pub fn spool() -> SpooledTempFile {
+    SpooledTempFile::new(HELD_BYTES_MAX)
+}
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +31,7 @@ pub struct Place<'a> {
 #[derive(Debug)]
 pub struct Rejected {
     /// None before the first line: few objects have any.
-    file: Option<GzEncoder<Vec<u8>>>,
+    file: Option<GzEncoder<SpooledTempFile>>,
     lines: u64,
 }
 
@@ -63,18 +72,16 @@ impl Rejected {
         self.lines
     }
 
-    /// How many bytes of the file there are already, compressed.
-    pub fn file_bytes(&self) -> u64 {
-        self.file.as_ref().map_or(0, |file| file.get_ref().len() as u64)
+    /// The file, to be read from its beginning; none where there is no line.
+    pub fn finish(self) -> io::Result<Option<SpooledTempFile>> {
+        let Some(file) = self.file else { return Ok(None) };
+        let mut file = file.finish()?;
+        file.rewind()?;
+        Ok(Some(file))
     }
 
-    /// The file; none where there is no line.
-    pub fn finish(self) -> io::Result<Option<Vec<u8>>> {
-        self.file.map(GzEncoder::finish).transpose()
-    }
-
-    fn file(&mut self) -> &mut GzEncoder<Vec<u8>> {
-        self.file.get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::default()))
+    fn file(&mut self) -> &mut GzEncoder<SpooledTempFile> {
+        self.file.get_or_insert_with(|| GzEncoder::new(spool(), Compression::default()))
     }
 }
 
@@ -104,7 +111,7 @@ mod tests {
         rejected.end().unwrap();
         assert_eq!(rejected.lines(), 2);
         let mut text = String::new();
-        GzDecoder::new(rejected.finish().unwrap().unwrap().as_slice()).read_to_string(&mut text).unwrap();
+        GzDecoder::new(rejected.finish().unwrap().unwrap()).read_to_string(&mut text).unwrap();
         assert_eq!(
             text,
             concat!(
@@ -116,6 +123,6 @@ mod tests {
 
     #[test]
     fn is_no_file_without_lines() {
-        assert_eq!(Rejected::new().finish().unwrap(), None);
+        assert!(Rejected::new().finish().unwrap().is_none());
     }
 }

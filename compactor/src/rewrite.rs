@@ -1,6 +1,7 @@
 //! The third step of an hour: inputs → lines → rows → Parquet, in a folder that is claimed.
 
 use std::collections::{HashSet, VecDeque};
+use std::io::{self, Read, Seek};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 use sha2::{Digest, Sha256};
+use tempfile::SpooledTempFile;
 
 use crate::WRITER_VERSION;
 use crate::bucket::{Bucket, Got, Upload};
@@ -17,6 +19,7 @@ use crate::encode::{ParquetFile, RowGroup};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Counts, File, Input, Live};
 use crate::merge::{Found, Merge};
+use crate::rejected::spool;
 use crate::sort;
 use crate::work;
 
@@ -26,15 +29,16 @@ const ROWS_EIGHTHS: u64 = 4;
 const TEXT_EIGHTHS: u64 = 3;
 const OBJECTS_EIGHTHS: u64 = 1;
 const RUNS_EIGHTHS: u64 = 1;
-/// The file of rejected lines is held until all is read.
-const REJECTED_EIGHTHS: u64 = 1;
+
+/// What is read at once of the file of rejected lines.
+const READ_BYTES: usize = 1 << 20;
 
 /// Everything that was in the objects of an hour.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inputs {
     lines: u64,
     rejected: u64,
-    rejected_file: Vec<u8>,
+    rejected_file: SpooledTempFile,
     runs: Vec<sort::Run>,
     duplicates: u64,
 }
@@ -50,8 +54,7 @@ impl Compactor {
     ) -> Result<Option<Live>, HourError> {
         let Some(read) = self.read_all(&inputs).await? else { return Ok(None) };
         if read.rejected > 0 {
-            run.clock.may_write()?;
-            self.bucket.write(&layout::rejected_key(hour, attempt), read.rejected_file.into()).await?;
+            self.write_rejected(&layout::rejected_key(hour, attempt), read.rejected_file, run).await?;
         }
         let folder = layout::parquet_folder(hour, attempt);
         let (files, found) = self.write_rows(&folder, read.runs, run).await?;
@@ -74,7 +77,6 @@ impl Compactor {
         let room = Room {
             rows_bytes: (ROWS_EIGHTHS * eighth) as usize / threads,
             text_bytes: (TEXT_EIGHTHS * eighth) as usize / threads,
-            rejected_bytes_max: REJECTED_EIGHTHS * eighth,
         };
         let largest = inputs.iter().map(|input| input.size).max().unwrap_or_default();
         let at_once = (OBJECTS_EIGHTHS * eighth / largest.max(1)).clamp(1, self.limits.reads_at_once.max(1) as u64);
@@ -86,19 +88,27 @@ impl Compactor {
         let working = Arc::clone(&decoders);
         let decode = move |object| decode_object(Arc::clone(&working), object);
         let mut decoded = pin!(objects.map(decode).buffered(threads));
-        let mut read = Inputs::default();
+        let mut read = Inputs { lines: 0, rejected: 0, rejected_file: spool(), runs: Vec::new(), duplicates: 0 };
         while let Some(decoded) = decoded.next().await {
             let Some(decoded) = decoded? else { return Ok(None) };
-            read.add(decoded);
-            if read.rejected_file.len() as u64 > room.rejected_bytes_max {
-                return Err(DecodeError::TooMuchRejected.into());
-            }
+            read.add(decoded).map_err(DecodeError::Rejected)?;
         }
         for sorted in work::begin(move || decoders.sort()).await? {
             read.runs.extend(sorted.runs);
             read.duplicates += sorted.duplicates;
         }
         Ok(Some(read))
+    }
+
+    /// Writes the file of rejected lines.
+    async fn write_rejected(&self, key: &str, mut file: SpooledTempFile, run: &Run) -> Result<(), HourError> {
+        file.rewind().map_err(DecodeError::Rejected)?;
+        let mut upload = self.bucket.upload(key, self.limits.part_bytes);
+        let written = copy_to(&mut upload, file, run).await;
+        if written.is_err() {
+            upload.abort().await;
+        }
+        written
     }
 
     /// Writes the distinct rows of all runs into one file, a row group behind the other; none where there are no rows.
@@ -177,6 +187,18 @@ impl Compactor {
     }
 }
 
+async fn copy_to(upload: &mut Upload<'_>, mut file: SpooledTempFile, run: &Run) -> Result<(), HourError> {
+    let mut bytes = vec![0; READ_BYTES];
+    loop {
+        let read = file.read(&mut bytes).map_err(DecodeError::Rejected)?;
+        run.clock.may_write()?;
+        if read == 0 {
+            return Ok(upload.finish().await?);
+        }
+        upload.push(&bytes[..read]).await?;
+    }
+}
+
 /// An object with its key; none where it is not what was listed any more.
 async fn read_object(bucket: Bucket, input: Input) -> Result<Option<(String, Bytes)>, HourError> {
     match bucket.read_if(&input).await? {
@@ -194,7 +216,7 @@ async fn decode_object(
 }
 
 /// The rows of the next group, and whether any are left.
-fn next_group(mut merge: Merge) -> std::io::Result<(Merge, Columns, bool)> {
+fn next_group(mut merge: Merge) -> io::Result<(Merge, Columns, bool)> {
     let mut rows = Columns::new();
     let more = merge.fill(&mut rows)?;
     Ok((merge, rows, more))
@@ -202,10 +224,13 @@ fn next_group(mut merge: Merge) -> std::io::Result<(Merge, Columns, bool)> {
 
 impl Inputs {
     /// Objects are added in their order, so that the same inputs give the same file of rejected lines (C7).
-    fn add(&mut self, object: Decoded) {
+    fn add(&mut self, object: Decoded) -> io::Result<()> {
         self.lines += object.lines;
         self.rejected += object.rejected;
-        self.rejected_file.extend(object.rejected_file.unwrap_or_default());
+        if let Some(mut file) = object.rejected_file {
+            io::copy(&mut file, &mut self.rejected_file)?;
+        }
+        Ok(())
     }
 }
 

@@ -51,7 +51,7 @@ struct Compacted {
 
 /// Compacts objects as an hour is, by two decoders with so much memory for rows each.
 fn compacted(objects: &[Vec<Vec<u8>>], rows_bytes: usize) -> Compacted {
-    let room = Room { rows_bytes, text_bytes: 1 << 20, rejected_bytes_max: 1 << 20 };
+    let room = Room { rows_bytes, text_bytes: 1 << 20 };
     let mut decoders = [Decoder::new(room), Decoder::new(room)];
     let (mut lines, mut rejected) = (0, 0);
     for (number, object) in objects.iter().enumerate() {

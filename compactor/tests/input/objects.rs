@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use compactor::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN};
+use compactor::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -146,7 +146,7 @@ fn bomb_of_lines(_: &[String]) -> Odd {
     let line = format!(r#"{{"log_id":"odd","description":"{}"}}"#, "x".repeat(1000)) + "\n";
     let line_bytes = line.len() as u64;
     let body = gzip(line.repeat(2 * (RATIO_BYTES_MIN / line_bytes) as usize).as_bytes());
-    let read = RATIO_BYTES_MIN / line_bytes + 1;
+    let read = RATIO_BYTES_MIN.max(RATIO_MAX * body.len() as u64) / line_bytes + 1;
     let row = format!("log_id=odd description={}", "x".repeat(1000));
     let rejected = vec![kept(read + 1, read * line_bytes, "ZipBomb", b"")];
     Odd { duplicates: read - 1, rejected, ..odd("NAME.gz", body, vec![row]) }
