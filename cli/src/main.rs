@@ -30,9 +30,14 @@ async fn execute(args: Args) -> anyhow::Result<Verdict> {
     let terminal = stderr().is_terminal();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut given = Given { terminal, cores, ..Given::new(Utc::now(), Uuid::new_v4()) };
+    let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);
     if args.place.aws {
-        given.limits = Limits::from_vars(|name| std::env::var(name).ok())?;
+        given.limits = limits;
         given.aws = Some(aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await);
+    } else {
+        // A folder's hours close, and its cut moves, by a clock of its own.
+        let Limits { memory_bytes_max, threads, reads_at_once, .. } = limits;
+        given.limits = Limits { memory_bytes_max, threads, reads_at_once, ..given.limits };
     }
     auth0_s3_logs::execute(args, &given).await
 }

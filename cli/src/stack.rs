@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
-use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use bytes::Bytes;
 use catalog::Catalog;
 use compactor::config::Limits;
@@ -102,7 +101,7 @@ fn transform_function(transformed: Transformed) -> Function {
     Arc::new(move |payload: Bytes| {
         let transformed = transformed.clone();
         async move {
-            let event: KinesisFirehoseEvent = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            let event: transform::event::Event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
             let (response, report) = transform::handler::handle(&event);
             transformed.add(&report);
             Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))

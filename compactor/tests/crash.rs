@@ -82,6 +82,71 @@ fn check(when: &str, found: &Rows, before: &Rows, everything: &Rows) {
     }
 }
 
+/// What goes wrong at a call that writes in parts, beside what goes wrong at any.
+const PARTS: [&str; 3] = ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"];
+
+/// Text that does not compress: six bits a byte.
+fn noise(state: &mut u64, length: usize) -> String {
+    let letters = std::iter::repeat_with(|| {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'0' + (*state >> 58) as u8 % 64)
+    });
+    // No backslash: it would have to be escaped.
+    letters.take(length).map(|letter| if letter == '\\' { 'z' } else { letter }).collect()
+}
+
+/// An hour whose Parquet is longer than a part.
+async fn large() -> Snapshot {
+    let world = world().await;
+    let mut state = 1;
+    let lines: Vec<String> = (0..900)
+        .map(|number| format!(r#"{{"log_id":"{number}","details":"{}"}}"#, noise(&mut state, 10_000)))
+        .collect();
+    world.put_lines(HOURS[0], "a", &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.catalog.ensure_json_partition(hour(HOURS[0])).await.unwrap();
+    Snapshot::of(world)
+}
+
+#[tokio::test(start_paused = true)]
+async fn c_crash_a_file_in_parts_is_there_whole_or_not_at_all() {
+    let snapshot = large().await;
+    let everything = everything(&snapshot).await;
+    assert_eq!(everything.values().map(Vec::len).sum::<usize>(), 900);
+    let whole = snapshot.world();
+    let before = whole.athena().await;
+    crash(&whole, 0, Fault::Torn).await;
+    let calls: Vec<(u64, String)> =
+        (1..).zip(whole.aws.trace().iter().map(|it| it.call.name.to_string()).collect::<Vec<_>>()).collect();
+    let in_parts: Vec<_> = calls.into_iter().filter(|(_, name)| PARTS.contains(&name.as_str())).collect();
+    let names: Vec<&str> = in_parts.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["CreateMultipartUpload", "UploadPart", "UploadPart", "CompleteMultipartUpload"]);
+    let faults = [
+        Fault::Before(Failure::End),
+        Fault::After(Failure::End),
+        Fault::After(Failure::Reset),
+        Fault::After(Failure::Silence),
+        Fault::Torn,
+    ];
+    let mut points = 0;
+    for (number, name) in &in_parts {
+        for fault in &faults {
+            let (world, when) = (snapshot.world(), format!("{name} {fault}"));
+            crash(&world, *number, fault.clone()).await;
+            check(&when, &world.athena().await, &before, &everything);
+            world.check_folders(&when);
+            world.aws.inject(Faults::none());
+            for now in AFTER {
+                world.tick(now).await;
+            }
+            assert_eq!(world.athena().await, everything, "{when}: in the end");
+            world.check_folders(&format!("{when}, in the end"));
+            points += 1;
+        }
+    }
+    assert_eq!(points, in_parts.len() * faults.len());
+    println!("C-crash: {points} points, {} calls that write in parts x {} ways to fail", in_parts.len(), faults.len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn c_crash_a_tick_may_end_at_every_call() {
     let (snapshot, mut before) = prepared().await;

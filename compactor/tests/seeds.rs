@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use bytes::Bytes;
 use catalog::{Catalog, PARQUET, VIEW};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -61,7 +60,7 @@ fn failed(error: &dyn std::error::Error) -> FunctionError {
 fn transform() -> Function {
     Arc::new(|payload: Bytes| {
         async move {
-            let event: KinesisFirehoseEvent = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            let event: transform::event::Event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
             let (response, _) = transform::handler::handle(&event);
             Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))
         }

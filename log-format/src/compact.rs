@@ -1,83 +1,158 @@
-//! Is a text one JSON object without white space between its tokens? That is how nearly all are written, and quickly told.
+//! JSON without white space between its tokens: nearly all there is, and quickly passed over.
+//!
+//! Whatever is read here, serde_json reads too, and the same. It reads more besides: text with white space, or very deep.
 
+use crate::object::{Field, Object};
 use crate::scan::{BLOCK_BYTES, block, plain_bytes};
 
 /// How deep objects and arrays may lie in one another: as many as a word has bits.
 const DEPTH_MAX: u32 = u64::BITS;
+/// The fields that an event has, about.
+const FIELDS: usize = 32;
 
-/// True of nothing but a JSON object; of some, with white space or very deep ones, false all the same. `text` is UTF-8.
-pub(crate) fn is_compact_object(text: &[u8]) -> bool {
-    text.first() == Some(&b'{') && Scanner { text, at: 0, depth: 0, objects: 0 }.passes_all().is_some()
+/// The fields of an object without white space between its tokens; none of any other text.
+pub(crate) fn object(text: &str) -> Option<Object<'_>> {
+    let mut scanner = Scanner { text, at: 0 };
+    let object = scanner.object()?;
+    (scanner.at == text.len()).then_some(object)
+}
+
+/// Is it such an object?
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let mut scanner = Scanner { text, at: 0 };
+    text.starts_with('{') && scanner.value().is_some() && scanner.at == text.len()
+}
+
+/// The event at `detail.data` of an EventBridge envelope without white space between its tokens, and `detail.log_id` as
+/// JSON text. None of any other envelope, and of one that says any of these twice.
+pub(crate) fn event(envelope: &str) -> Option<(Object<'_>, Option<&str>)> {
+    let mut scanner = Scanner { text: envelope, at: 0 };
+    let mut detail = None;
+    scanner.fields(|scanner, key| match key {
+        r#""detail""# if detail.is_none() => scanner.detail().map(|found| detail = Some(found)),
+        // With escapes it may be the same key written otherwise.
+        r#""detail""# => None,
+        key if key.contains('\\') => None,
+        _ => scanner.value(),
+    })?;
+    (scanner.at == envelope.len()).then_some(detail?)
 }
 
 struct Scanner<'a> {
-    text: &'a [u8],
+    text: &'a str,
     at: usize,
-    /// How many containers are open.
-    depth: u32,
-    /// A bit for each of them, the innermost lowest: is it an object?
-    objects: u64,
 }
 
-impl Scanner<'_> {
-    /// One value and nothing behind it.
-    fn passes_all(mut self) -> Option<()> {
+impl<'a> Scanner<'a> {
+    fn detail(&mut self) -> Option<(Object<'a>, Option<&'a str>)> {
+        let (mut event, mut log_id) = (None, None);
+        self.fields(|scanner, key| match key {
+            r#""data""# if event.is_none() => scanner.object().map(|found| event = Some(found)),
+            r#""log_id""# if log_id.is_none() => scanner.text_of_value().map(|found| log_id = Some(found)),
+            r#""data""# | r#""log_id""# => None,
+            key if key.contains('\\') => None,
+            _ => scanner.value(),
+        })?;
+        Some((event?, log_id))
+    }
+
+    fn object(&mut self) -> Option<Object<'a>> {
+        let mut fields = Vec::with_capacity(FIELDS);
+        self.fields(|scanner, key| {
+            fields.push(Field { key, value: scanner.text_of_value()? });
+            Some(())
+        })?;
+        Some(Object::of(fields))
+    }
+
+    /// Passes over an object. `each` is given every key, as JSON text, and passes over its value.
+    fn fields(&mut self, mut each: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Some(());
+        }
         loop {
-            // A value begins here; an empty container is a value that has ended.
+            let begin = self.at;
+            self.expect(b'"')?;
+            self.string()?;
+            let key = &self.text[begin..self.at];
+            self.expect(b':')?;
+            each(self, key)?;
             match self.next()? {
-                b'{' => self.open(1)?,
-                b'[' => self.open(0)?,
+                b',' => {}
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    fn text_of_value(&mut self) -> Option<&'a str> {
+        let begin = self.at;
+        self.value()?;
+        Some(&self.text[begin..self.at])
+    }
+
+    /// Passes over a value.
+    fn value(&mut self) -> Option<()> {
+        // How many containers are open, and a bit for each of them, the innermost lowest: is it an object?
+        let (mut depth, mut objects) = (0, 0_u64);
+        loop {
+            let first = self.next()?;
+            match first {
+                b'{' | b'[' => {
+                    depth += 1;
+                    objects = objects << 1 | u64::from(first == b'{');
+                    if depth > DEPTH_MAX {
+                        return None;
+                    }
+                    if !self.is_closing(objects) {
+                        self.key(objects)?;
+                        continue;
+                    }
+                }
                 b'"' => self.string()?,
                 b't' => self.word(b"rue")?,
                 b'f' => self.word(b"alse")?,
                 b'n' => self.word(b"ull")?,
                 first => self.number(first)?,
             }
-            if matches!(self.text[self.at - 1], b'{' | b'[') && !self.is_closing() {
-                self.key()?;
-                continue;
-            }
-            while self.depth > 0 && self.is_closing() {
+            while depth > 0 && self.is_closing(objects) {
                 self.at += 1;
-                self.depth -= 1;
-                self.objects >>= 1;
+                depth -= 1;
+                objects >>= 1;
             }
-            if self.depth == 0 {
-                return (self.at == self.text.len()).then_some(());
+            if depth == 0 {
+                return Some(());
             }
             self.expect(b',')?;
-            self.key()?;
+            self.key(objects)?;
         }
     }
 
     fn next(&mut self) -> Option<u8> {
-        let byte = *self.text.get(self.at)?;
+        let byte = *self.text.as_bytes().get(self.at)?;
         self.at += 1;
         Some(byte)
     }
 
     fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
         (self.next()? == byte).then_some(())
     }
 
-    fn open(&mut self, object: u64) -> Option<()> {
-        self.depth += 1;
-        self.objects = self.objects << 1 | object;
-        (self.depth <= DEPTH_MAX).then_some(())
-    }
-
     /// Does the innermost container end here?
-    fn is_closing(&self) -> bool {
-        self.peek() == Some(if self.objects & 1 == 1 { b'}' } else { b']' })
+    fn is_closing(&self, objects: u64) -> bool {
+        self.peek() == Some(if objects & 1 == 1 { b'}' } else { b']' })
     }
 
     /// In an object, a key and its colon.
-    fn key(&mut self) -> Option<()> {
-        if self.objects & 1 == 1 {
+    fn key(&mut self, objects: u64) -> Option<()> {
+        if objects & 1 == 1 {
             self.expect(b'"')?;
             self.string()?;
             self.expect(b':')?;
@@ -88,7 +163,7 @@ impl Scanner<'_> {
     /// A string, its opening quote passed already.
     fn string(&mut self) -> Option<()> {
         loop {
-            let plain = plain_bytes(block(self.text, self.at));
+            let plain = plain_bytes(block(self.text.as_bytes(), self.at));
             self.at += plain;
             if plain == BLOCK_BYTES {
                 continue;
@@ -110,7 +185,7 @@ impl Scanner<'_> {
     }
 
     fn word(&mut self, rest: &[u8]) -> Option<()> {
-        self.text[self.at..].starts_with(rest).then(|| self.at += rest.len())
+        self.text.as_bytes()[self.at..].starts_with(rest).then(|| self.at += rest.len())
     }
 
     /// A number, its first byte passed already.
@@ -151,11 +226,15 @@ impl Scanner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Object;
+
+    fn shown(object: &Object<'_>) -> Vec<String> {
+        object.fields().map(|field| format!("{}:{}", field.key, field.value)).collect()
+    }
 
     fn check(text: &str, expected: bool) {
-        assert_eq!(is_compact_object(text.as_bytes()), expected, "{text}");
-        assert_eq!(Object::parse(text.as_bytes()).is_ok(), expected, "{text}");
+        let by_serde = Object::parse_slowly(text.as_bytes());
+        assert_eq!((is_object(text.as_bytes()), by_serde.is_ok()), (expected, expected), "{text}");
+        assert_eq!(object(text).as_ref().map(shown), by_serde.ok().as_ref().map(shown), "{text}");
     }
 
     #[test]
@@ -225,7 +304,36 @@ mod tests {
         let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         check(&deep(DEPTH_MAX as usize), true);
         for text in [r#"{"a": 1}"#.to_string(), " {}".to_string(), deep(DEPTH_MAX as usize + 1)] {
-            assert!(!is_compact_object(text.as_bytes()) && Object::parse(text.as_bytes()).is_ok(), "{text}");
+            assert!(!is_object(text.as_bytes()) && Object::parse(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_the_event_in_its_envelope() {
+        let found = |envelope: &str| {
+            event(envelope).map(|(event, log_id)| (shown(&event).join(","), log_id.map(str::to_owned)))
+        };
+        let both = |event: &str, log_id: Option<&str>| Some((event.to_owned(), log_id.map(str::to_owned)));
+        assert_eq!(
+            found(r#"{"a":[{}],"detail":{"log_id":"1","data":{"b":"c"}},"d":1}"#),
+            both(r#""b":"c""#, Some("\"1\""))
+        );
+        assert_eq!(found(r#"{"detail":{"data":{}}}"#), both("", None));
+        for envelope in [
+            r#"{"detail":{"data":{}}}x"#,
+            r#"{"detail":{"data":{}},"detail":{"data":{}}}"#,
+            r#"{"detail":{"data":{},"data":{}}}"#,
+            r#"{"detail":{"data":{},"log_id":1,"log_id":2}}"#,
+            r#"{"detail":{"data":{}},"d\u0065tail":1}"#,
+            r#"{"detail":{"data":{},"d\u0061ta":{}}}"#,
+            r#"{"detail":{"data":[]}}"#,
+            r#"{"detail":"data"}"#,
+            r#"{"data":{}}"#,
+            r#"{"detail":{"data":{}}"#,
+            "[]",
+            "",
+        ] {
+            assert_eq!(found(envelope), None, "{envelope}");
         }
     }
 }

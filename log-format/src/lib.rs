@@ -21,7 +21,7 @@ mod written;
 
 pub use column::{COLUMNS, Column, Kind, columns_markdown};
 pub use hour::{Hour, ParseHourError};
-pub use object::Object;
+pub use object::{Object, event_of};
 pub use read::{LineError, Row, read_line};
 pub use write::{EmptyEvent, write_line};
 pub use written::{Lengths, NULL, ROOM_BYTES, read_written};

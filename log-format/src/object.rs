@@ -6,18 +6,30 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::compact;
+
 /// The fields of a JSON object, each key and value as it stands in the text.
 ///
 /// Nothing is decoded, so numbers keep their digits and strings their escapes. Duplicate keys are kept, in order.
 #[derive(Debug, Default)]
 pub struct Object<'a> {
-    fields: Vec<(&'a RawValue, &'a RawValue)>,
+    fields: Vec<Field<'a>>,
 }
 
 impl<'a> Object<'a> {
     /// Reads `text`, which must be one JSON object and nothing after it.
     pub fn parse(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
+        let quickly = std::str::from_utf8(text).ok().and_then(compact::object);
+        quickly.map_or_else(|| Object::parse_slowly(text), Ok)
+    }
+
+    /// The same for every text there is.
+    pub(crate) fn parse_slowly(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
         serde_json::from_slice(text)
+    }
+
+    pub(crate) fn of(fields: Vec<Field<'a>>) -> Object<'a> {
+        Object { fields }
     }
 
     /// Reads the JSON object that `text` begins with; what comes after it is not looked at.
@@ -37,8 +49,27 @@ impl<'a> Object<'a> {
 
     /// The fields, in order.
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'a>> {
-        self.fields.iter().map(|(key, value)| Field { key: key.get(), value: value.get() })
+        self.fields.iter().copied()
     }
+}
+
+/// The event at `detail.data` of an EventBridge envelope, and `detail.log_id` as JSON text where there is one.
+///
+/// None where the envelope has no object there; of duplicate keys the last counts.
+///
+/// # Errors
+///
+/// Where the envelope is not one JSON object.
+pub fn event_of(envelope: &str) -> Result<Option<(Object<'_>, Option<&str>)>, serde_json::Error> {
+    if let Some(found) = compact::event(envelope) {
+        return Ok(Some(found));
+    }
+    let envelope = Object::parse(envelope.as_bytes())?;
+    Ok(object(envelope.get("detail")).and_then(|detail| Some((object(detail.get("data"))?, detail.get("log_id")))))
+}
+
+fn object(json: Option<&str>) -> Option<Object<'_>> {
+    Object::parse(json?.as_bytes()).ok()
 }
 
 /// A field of an [`Object`].
@@ -112,8 +143,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut fields = Vec::with_capacity(24);
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    fields.push(Field { key: key.get(), value: value.get() });
                 }
                 Ok(Object { fields })
             }

@@ -1,7 +1,8 @@
 //! An event becomes a line.
 
-use crate::column::{COLUMNS, Column, Kind, LOG_ID};
+use crate::column::{COLUMNS, Column, EXTRA, Kind, LOG_ID};
 use crate::object::Object;
+use crate::scan::{BLOCK_BYTES, block, plain_bytes};
 
 /// An event that gives no column a value, so that its line could not be seen in any table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,16 +21,16 @@ pub fn write_line(event: &Object<'_>, fallback_log_id: Option<&str>, line: &mut 
         return Err(EmptyEvent);
     }
     let begin = line.len();
-    let values = column_values(event, fallback_log_id);
+    let (values, extra) = split(event, fallback_log_id);
     for (column, value) in COLUMNS.iter().zip(values).filter(|(column, _)| column.kind != Kind::Rest) {
         if let Some(value) = value {
             write_key(column, begin, line);
             write_value(column, value, line);
         }
     }
-    if let Some(extra) = extra(event) {
-        write_key(&COLUMNS[crate::column::EXTRA], begin, line);
-        write_string(&extra, line);
+    if !extra.is_empty() {
+        write_key(&COLUMNS[EXTRA], begin, line);
+        write_string(&(extra + "}"), line);
     }
     if line.len() == begin {
         return Err(EmptyEvent);
@@ -38,30 +39,43 @@ pub fn write_line(event: &Object<'_>, fallback_log_id: Option<&str>, line: &mut 
     Ok(())
 }
 
-/// The JSON text of each column's field, none where absent or null.
-fn column_values<'a>(event: &Object<'a>, fallback_log_id: Option<&'a str>) -> [Option<&'a str>; COLUMNS.len()] {
-    let mut values = [None; COLUMNS.len()];
+/// The JSON text of each column's field, none where absent or null; and the fields without a column, as the text of a JSON
+/// object that lacks its closing brace, empty where there is none.
+fn split<'a>(event: &Object<'a>, fallback_log_id: Option<&'a str>) -> ([Option<&'a str>; COLUMNS.len()], String) {
+    let (mut values, mut extra) = ([None; COLUMNS.len()], String::new());
     for field in event.fields() {
-        if let Some(position) = position_of_source(&field.name()) {
-            values[position] = Some(field.value).filter(|value| *value != "null");
+        match position_of_source(&field.name()) {
+            Some(position) => values[position] = Some(field.value).filter(|value| *value != "null"),
+            None => append_field(&mut extra, field.key, field.value),
         }
     }
     values[LOG_ID] = values[LOG_ID].or(fallback_log_id.filter(|value| *value != "null"));
-    values
+    (values, extra)
 }
+
+/// The longest name of a field that is a column's source.
+const SOURCE_BYTES_MAX: usize = 15;
+
+/// Positions of the columns by the length of their source's name: few names are as long as one another.
+const BY_LENGTH: [[usize; 3]; SOURCE_BYTES_MAX + 1] = {
+    let mut table = [[EXTRA; 3]; SOURCE_BYTES_MAX + 1];
+    let mut position = 0;
+    while position < EXTRA {
+        let row = &mut table[COLUMNS[position].source.len()];
+        let mut place = 0;
+        while row[place] != EXTRA {
+            place += 1;
+        }
+        row[place] = position;
+        position += 1;
+    }
+    table
+};
 
 /// Names are matched case-sensitively: Auth0 has fields that differ by case alone.
 fn position_of_source(name: &str) -> Option<usize> {
-    COLUMNS.iter().position(|column| column.kind != Kind::Rest && column.source == name)
-}
-
-/// The fields without a column, as the text of a JSON object; none where there is none.
-fn extra(event: &Object<'_>) -> Option<String> {
-    let mut text = String::new();
-    for field in event.fields().filter(|field| position_of_source(&field.name()).is_none()) {
-        append_field(&mut text, field.key, field.value);
-    }
-    (!text.is_empty()).then(|| text + "}")
+    let positions = BY_LENGTH.get(name.len())?.iter().copied();
+    positions.take_while(|position| *position != EXTRA).find(|position| COLUMNS[*position].source == name)
 }
 
 /// Appends a field to the text of a JSON object that still lacks its closing brace.
@@ -85,10 +99,53 @@ fn write_value(column: &Column, value: &str, line: &mut Vec<u8>) {
     write_string(value, line);
 }
 
+/// Appends a text as a JSON string.
 fn write_string(text: &str, line: &mut Vec<u8>) {
+    let begin = line.len();
+    line.push(b'"');
+    if escape(text.as_bytes(), line).is_some() {
+        return line.push(b'"');
+    }
+    line.truncate(begin);
     // Writing a string to a Vec has no way to fail.
     let written = serde_json::to_writer(line, text);
     debug_assert!(written.is_ok());
+}
+
+/// Appends a text with its quotes and backslashes escaped. None, with a part of it appended, where it has control characters.
+fn escape(text: &[u8], line: &mut Vec<u8>) -> Option<()> {
+    let mut end = line.len();
+    // All of it may have to be escaped, and it is copied by whole blocks.
+    line.resize(end + 2 * text.len() + BLOCK_BYTES, 0);
+    let mut at = 0;
+    loop {
+        let bytes = block(text, at);
+        line[end..end + BLOCK_BYTES].copy_from_slice(&bytes);
+        let plain = plain_bytes(bytes).min(text.len() - at);
+        at += plain;
+        end += plain;
+        if at == text.len() {
+            line.truncate(end);
+            return Some(());
+        }
+        if plain == BLOCK_BYTES {
+            continue;
+        }
+        // Between two quotes of JSON there is mostly one byte: they go together.
+        if let Some([b'"', between @ (b':' | b','), b'"']) = text.get(at..at + 3) {
+            line[end..end + 5].copy_from_slice(&[b'\\', b'"', *between, b'\\', b'"']);
+            at += 3;
+            end += 5;
+            continue;
+        }
+        let byte = text[at];
+        if byte < b' ' {
+            return None;
+        }
+        line[end..end + 2].copy_from_slice(&[b'\\', byte]);
+        at += 1;
+        end += 2;
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +160,33 @@ mod tests {
             Err(EmptyEvent) => "empty".to_string(),
         };
         assert_eq!(found.trim_end(), expected, "{event}");
+    }
+
+    #[test]
+    fn every_source_is_found_by_its_name() {
+        for (position, column) in COLUMNS.iter().enumerate().filter(|(_, column)| column.kind != Kind::Rest) {
+            assert_eq!(position_of_source(column.source), Some(position), "{}", column.source);
+        }
+        for name in ["", "timestamp", "extra", "IP", "data", "a name that is longer than any", "user_agent "] {
+            assert_eq!(position_of_source(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn strings_are_written_as_serde_json_writes_them() {
+        let texts =
+            ["", "plain", "\"", "\\", "\"\\\"", "{\"a\":\"b\",\"c\":\"\"}", "é\u{2028}😀\u{7f}", "a\nb\u{1}", "\0"];
+        for text in texts {
+            for length in 0..20 {
+                let text = format!("{}{text}{}", "x".repeat(length), "y".repeat(20 - length));
+                let mut line = b"before".to_vec();
+                write_string(&text, &mut line);
+                assert_eq!(
+                    String::from_utf8(line).unwrap(),
+                    format!("before{}", serde_json::to_string(&text).unwrap())
+                );
+            }
+        }
     }
 
     #[test]

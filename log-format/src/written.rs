@@ -2,7 +2,7 @@
 
 use crate::LINE_BYTES_MAX;
 use crate::column::{COLUMNS, EXTRA};
-use crate::compact::is_compact_object;
+use crate::compact;
 use crate::object::Object;
 use crate::scan::{BLOCK_BYTES, block, plain_bytes};
 
@@ -45,7 +45,7 @@ fn extra_is_ours(text: &[u8], length: u32) -> bool {
         return true;
     }
     let extra = &text[text.len() - length as usize..];
-    is_compact_object(extra) || Object::parse(extra).is_ok()
+    compact::is_object(extra) || Object::parse(extra).is_ok()
 }
 
 /// A line on its way into a buffer.

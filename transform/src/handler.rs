@@ -1,20 +1,17 @@
 //! What Lambda calls.
 
-use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use chrono::{DateTime, Utc};
 use telemetry::metrics;
 use tracing::info;
 
 use crate::batch::{Record, Report, Response, answer};
+use crate::event::Event;
 use crate::record;
 
 /// Answers one invocation of Firehose.
-pub fn handle(event: &KinesisFirehoseEvent) -> (Response, Report) {
-    let records: Vec<Record<'_>> = event
-        .records
-        .iter()
-        .map(|record| Record { id: record.record_id.as_deref().unwrap_or_default(), data: &record.data })
-        .collect();
+pub fn handle(event: &Event) -> (Response, Report) {
+    let records: Vec<Record<'_>> =
+        event.records.iter().map(|record| Record { id: &record.record_id, data: &record.data }).collect();
     answer(&records, record::line)
 }
 

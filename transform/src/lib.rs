@@ -9,5 +9,6 @@
 //! T4: no value of an event appears in a log line.
 
 pub mod batch;
+pub mod event;
 pub mod handler;
 pub mod record;

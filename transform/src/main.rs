@@ -1,10 +1,10 @@
 //! The transform Lambda.
 #![expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
 
-use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use chrono::Utc;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use transform::batch::Response;
+use transform::event::Event;
 use transform::handler;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     run(service_fn(transform)).await
 }
 
-async fn transform(event: LambdaEvent<KinesisFirehoseEvent>) -> Result<Response, Error> {
+async fn transform(event: LambdaEvent<Event>) -> Result<Response, Error> {
     let (response, report) = handler::handle(&event.payload);
     handler::tell(&report, &event.context.env_config.function_name, Utc::now());
     Ok(response)

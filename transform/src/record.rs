@@ -1,6 +1,6 @@
 //! One record: an EventBridge envelope becomes a line.
 
-use log_format::{EmptyEvent, LINE_BYTES_MAX, Object, write_line};
+use log_format::{EmptyEvent, LINE_BYTES_MAX, event_of, write_line};
 
 /// Why a record is no line. Its message names no value of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -43,20 +43,15 @@ impl RecordError {
 
 /// The line, newline included, of one EventBridge envelope.
 pub fn line(envelope: &[u8]) -> Result<Vec<u8>, RecordError> {
-    std::str::from_utf8(envelope).map_err(|_| RecordError::NotUtf8)?;
-    let envelope = Object::parse(envelope).map_err(|_| RecordError::NotJson)?;
-    let detail = object(envelope.get("detail")).ok_or(RecordError::NoEvent)?;
-    let event = object(detail.get("data")).ok_or(RecordError::NoEvent)?;
+    let envelope = std::str::from_utf8(envelope).map_err(|_| RecordError::NotUtf8)?;
+    let event = event_of(envelope).map_err(|_| RecordError::NotJson)?;
+    let (event, log_id) = event.ok_or(RecordError::NoEvent)?;
     let mut line = Vec::with_capacity(2048);
-    write_line(&event, detail.get("log_id"), &mut line).map_err(|EmptyEvent| RecordError::Empty)?;
+    write_line(&event, log_id, &mut line).map_err(|EmptyEvent| RecordError::Empty)?;
     if line.len() > LINE_BYTES_MAX {
         return Err(RecordError::TooLong);
     }
     Ok(line)
-}
-
-fn object(json: Option<&str>) -> Option<Object<'_>> {
-    Object::parse(json?.as_bytes()).ok()
 }
 
 #[cfg(test)]
