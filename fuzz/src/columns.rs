@@ -50,12 +50,13 @@ fn shows(text: &str, value: &Value, kind: Kind) -> bool {
     }
 }
 
-/// Wherever serde_json reads a line as a map, its columns are the map's.
+/// Wherever serde_json reads a line as a map, its columns are the map's; and wherever arrow-json reads it, arrow-json's.
 pub fn line(bytes: &[u8]) {
     if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return;
     }
     let found = read_line(bytes);
+    crate::arrow::line(bytes, &found);
     let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return };
     let shown = |name: &str| fields.get(name).filter(|value| !value.is_null());
     let row = match found {

@@ -17,6 +17,7 @@ pub mod notification;
 #[path = "../../transform/src/record.rs"]
 pub mod record;
 
+mod arrow;
 mod columns;
 mod inflate;
 mod outside;
