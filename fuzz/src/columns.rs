@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use log_format::{COLUMNS, Kind, LINE_BYTES_MAX, LineError, read_line};
+use log_format::{COLUMNS, Kind, LINE_BYTES_MAX, LineError, NULL, Object, ROOM_BYTES, Row, read_line, read_written};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::batch::{Fate, RESPONSE_BYTES_MAX, Record, answer};
@@ -11,6 +12,9 @@ use crate::record::line as line_of;
 /// Wherever serde_json reads an envelope as a tree, its line holds what the tree does.
 pub fn record(bytes: &[u8]) {
     let found = line_of(bytes);
+    if Object::parse(bytes).is_ok() {
+        assert!(serde_json::from_slice::<IgnoredAny>(bytes).is_ok());
+    }
     if let Ok(line) = &found {
         assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
         assert!(line.len() <= LINE_BYTES_MAX);
@@ -56,6 +60,7 @@ pub fn line(bytes: &[u8]) {
         return;
     }
     let found = read_line(bytes);
+    quickly(bytes, &found);
     crate::arrow::line(bytes, &found);
     let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return };
     let shown = |name: &str| fields.get(name).filter(|value| !value.is_null());
@@ -75,6 +80,18 @@ pub fn line(bytes: &[u8]) {
             (Some(value), Some(text)) => assert!(shows(text, value, Kind::Text), "{}: {text}", column.name),
             (value, text) => panic!("{}: {text:?} for {value:?}", column.name),
         }
+    }
+}
+
+/// What the quick reader reads, the thorough one reads too, and the same.
+fn quickly(bytes: &[u8], found: &Result<Row<'_>, LineError>) {
+    let mut text = vec![0; bytes.len() + ROOM_BYTES];
+    let Some(lengths) = read_written(bytes, &mut text) else { return };
+    let row = found.as_ref().expect("what is read quickly is a row");
+    let mut rest = text.as_slice();
+    for (value, length) in row.iter().zip(lengths) {
+        let quick = (length != NULL).then(|| rest.split_off(..length as usize).expect("values lie in the text"));
+        assert_eq!(quick, value.as_deref().map(str::as_bytes));
     }
 }
 

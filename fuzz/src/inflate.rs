@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 
 use crate::lines::{End, Lines, PIECE_BYTES_MAX, Text};
 use crate::members::{Broken, Members};
+use crate::whole::Inflater;
 
 /// More of a text than this is not looked at.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -50,6 +51,9 @@ fn against_flate2(object: &[u8]) {
     let mut expected = Vec::new();
     let read = MultiGzDecoder::new(object).take(TEXT_BYTES_MAX as u64).read_to_end(&mut expected);
     let (found, ended) = inflated(object);
+    if let Some(text) = Inflater::new(TEXT_BYTES_MAX).inflate(object) {
+        assert_eq!((text, true), (found.as_slice(), ended));
+    }
     assert!(found.starts_with(&expected), "{} bytes found, {} expected", found.len(), expected.len());
     if read.is_ok() && !object.is_empty() {
         assert!(ended);
@@ -57,9 +61,15 @@ fn against_flate2(object: &[u8]) {
     }
 }
 
-/// The lines of `object` are those of `text`, with their numbers and places.
+/// The lines of `object` are those of `text`, with their numbers and places, whether it is decompressed at one go or not.
 fn cut(object: &[u8], text: &[u8]) {
-    let mut lines = Lines::new(Text::open("a.gz", object).expect("gzip is opened"));
+    for text_bytes in [0, TEXT_BYTES_MAX] {
+        cut_by(&mut Inflater::new(text_bytes), object, text);
+    }
+}
+
+fn cut_by(inflater: &mut Inflater, object: &[u8], text: &[u8]) {
+    let mut lines = Lines::new(Text::open("a.gz", object, inflater).expect("gzip is opened"));
     let (mut offset, mut number) = (0, 1);
     while let Some(piece) = lines.next_piece() {
         assert!(piece.begins && piece.end == End::Line && piece.bytes.len() <= PIECE_BYTES_MAX);

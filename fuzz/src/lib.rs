@@ -16,6 +16,8 @@ pub mod members;
 pub mod notification;
 #[path = "../../transform/src/record.rs"]
 pub mod record;
+#[path = "../../compactor/src/whole.rs"]
+pub mod whole;
 
 mod arrow;
 mod columns;
