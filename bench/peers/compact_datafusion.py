@@ -12,6 +12,7 @@ schema = pyarrow.schema([(name, pyarrow.string()) for name in work.COLUMNS])
 folder = pathlib.Path(inputs[0]).parent
 rows = datafusion.SessionContext().read_json(folder, schema, file_extension=".gz", file_compression_type="gzip")
 order = [datafusion.col(f'"{name}"').sort(ascending=True, nulls_first=True) for name in work.ORDER]
+without_dictionary = datafusion.ParquetColumnOptions(dictionary_enabled=False)
 rows.sort(*order).write_parquet_with_options(
     out,
     datafusion.ParquetWriterOptions(
@@ -19,6 +20,7 @@ rows.sort(*order).write_parquet_with_options(
         max_row_group_size=work.ROW_GROUP_ROWS,
         statistics_enabled="chunk",
         skip_arrow_metadata=True,
+        column_specific_options={name: without_dictionary for name in work.WITHOUT_DICTIONARY},
     ),
     datafusion.DataFrameWriteOptions(single_file_output=True),
 )

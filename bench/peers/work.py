@@ -12,6 +12,8 @@ ORDER = ("user_id", "type", "timestamp", "log_id")
 # As in compactor/src/encode.rs; check_compaction.py sees that all files agree.
 ROW_GROUP_ROWS = 50_000
 ZSTD_LEVEL = 1
+# Columns whose values hardly ever repeat: who can be told so need not try a dictionary.
+WITHOUT_DICTIONARY = ("log_id", "timestamp", "details")
 
 
 def arguments() -> tuple[list[str], str]:
