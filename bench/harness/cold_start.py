@@ -84,8 +84,14 @@ def text(milliseconds: dict[str, list[float]], functions: pathlib.Path | None) -
     rows = []
     for name, took in milliseconds.items():
         peer = COMPARED.get(name)
-        share = report.ratio(statistics.median(took), statistics.median(milliseconds[peer])) if peer else ""
-        rows.append([name, report.spread(took, lambda value: f"{value:.1f}"), f"{share} of {peer}" if peer else ""])
+        times = statistics.median(milliseconds[peer]) / statistics.median(took) if peer else 0
+        rows.append(
+            [
+                name,
+                report.spread(took, lambda value: f"{value:.1f}"),
+                f"{times:.0f} times as fast as {peer}" if peer else "",
+            ]
+        )
     built = "as packaged" if functions else "built in release"
     how = report.paragraph(
         f"From exec to the first request for an invocation: medians of {TIMES} starts (least–greatest), files in"

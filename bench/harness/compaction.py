@@ -114,7 +114,7 @@ def measure(work: pathlib.Path, events: int, files: int, rounds: int) -> report.
             report.paragraph(
                 f"{events:,} distinct events of one hour: {files} gzip objects, together"
                 f" {report.megabytes(made['gzip_bytes'])} MB, of {report.megabytes(made['json_bytes'])} MB of JSON"
-                f" lines. Medians of {rounds} rounds (least–greatest)."
+                f" lines. {report.medians(rounds)}"
             ),
             table_of(runs),
             "Ours as a share of each peer's:",

@@ -36,7 +36,7 @@ def measure(work: pathlib.Path, gigabytes: Sequence[float], rounds: int) -> repo
     shutil.rmtree(folder, ignore_errors=True)
     header = ["JSON, GB", *(name for name, _, _ in compaction.MEASURES)]
     limits = ", ".join(f"`{name}={value}`" for name, value in compaction.ENVIRONMENT.items())
-    text = f"Ours, with {limits}.\n\n{report.table(header, rows)}\n\n{growth_text(figures)}"
+    text = f"Ours, with {limits}. {report.medians(rounds)}\n\n{report.table(header, rows)}\n\n{growth_text(figures)}"
     return report.Part("growth", text, {"environment": compaction.ENVIRONMENT, "hours": figures})
 
 

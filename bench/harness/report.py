@@ -51,6 +51,11 @@ def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
     return middle if len(values) == 1 else f"{middle} ({show(min(values))}–{show(max(values))})"
 
 
+def medians(rounds: int) -> str:
+    """What stands in the cells of a table."""
+    return f"Medians of {rounds} rounds (least–greatest)." if rounds > 1 else "One round."
+
+
 def seconds(value: float) -> str:
     """`1.63`"""
     return f"{value:.2f}"

@@ -41,8 +41,8 @@ def measure(work: pathlib.Path, rounds: int) -> report.Part:
         for name, rates in found.items()
     ]
     how = report.paragraph(
-        f"{EVENTS:,} events in {made['batches']} invocations of up to 1 MiB of records, over and over. Medians of"
-        f" {rounds} rounds (least–greatest)."
+        f"{EVENTS:,} events in {made['batches']} invocations of up to 1 MiB of records, over and over."
+        f" {report.medians(rounds)}"
     )
     text = f"{how}\n\n{report.table(['', 'thousand events / s of CPU', 'ours / it'], rows)}"
     return report.Part("transform", text, {**made, "rounds": rounds, "events_per_cpu_second": found})
