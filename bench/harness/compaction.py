@@ -44,10 +44,10 @@ class Ours:
     def run(self) -> process.Usage:
         """Compacts the hour."""
         options = ["compact", "--json", "--data", str(self.data), "--hour", setup.HOUR]
-        usage, printed = process.run([self.command, *options], ENVIRONMENT)
+        usage, printed = process.run([self.command, *options], ENVIRONMENT, (0, 1))
         [told] = json.loads(printed)["hours"]
         if told["outcome"] != "compacted":
-            raise process.Failed(f"ours did not compact the hour: {told}")
+            raise process.Failed(f"{OURS} did not compact the hour: {told['reason']}")
         return usage
 
     def start(self) -> process.Usage:

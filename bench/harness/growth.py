@@ -9,9 +9,9 @@ from typing import Any
 
 from harness import compaction, process, report, setup
 
-# Bytes of JSON of one object, as in the hour that the peers are given.
-OBJECT_BYTES = 10e6
-EVENT_BYTES = 1208
+# Bytes of JSON of one object, about as in the hour that the peers are given, and of one event.
+OBJECT_BYTES = 13.5e6
+EVENT_BYTES = 1617
 
 
 def measure(work: pathlib.Path, gigabytes: Sequence[float], rounds: int) -> report.Part:
@@ -27,7 +27,7 @@ def measure(work: pathlib.Path, gigabytes: Sequence[float], rounds: int) -> repo
         try:
             runs = repeat(compaction.Ours(hour, folder), rounds, f"{size:g} GB")
         except process.Failed as failed:
-            rows.append([f"{made['json_bytes'] / 1e9:.2f}", "not done", str(failed).strip().splitlines()[-1], "", ""])
+            rows.append([f"{made['json_bytes'] / 1e9:.2f}", "not done", str(failed), "", ""])
             figures.append({**made, "failed": str(failed)})
             continue
         cells = [report.spread([of(run) for run in runs], show) for _, of, show in compaction.MEASURES]
@@ -61,4 +61,4 @@ def growth_text(figures: Sequence[dict[str, Any]]) -> str:
         f" {peaks[number] / peaks[number - 1]:.2f} times the memory"
         for number in range(1, len(done))
     ]
-    return "; ".join(told).capitalize() + "." if told else "One hour alone does not grow."
+    return "; ".join(told) + "." if told else "One hour alone does not grow."

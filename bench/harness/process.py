@@ -34,8 +34,13 @@ class Usage:
     peak_bytes: int
 
 
-def run(command: Sequence[str | os.PathLike[str]], environment: Mapping[str, str] | None = None) -> tuple[Usage, str]:
-    """Runs a command to its end, and returns what it took and what it printed. One that fails is an error."""
+def run(
+    command: Sequence[str | os.PathLike[str]], environment: Mapping[str, str] | None = None, codes: Sequence[int] = (0,)
+) -> tuple[Usage, str]:
+    """Runs a command to its end, and returns what it took and what it printed.
+
+    One that ends with another than one of `codes` is an error.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -46,7 +51,7 @@ def run(command: Sequence[str | os.PathLike[str]], environment: Mapping[str, str
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         printed = out.read().decode()
-        if process.returncode != 0:
+        if process.returncode not in codes:
             err.seek(0)
             told = err.read().decode(errors="replace") + printed
             shown = " ".join(os.fspath(part) for part in command)
