@@ -1,0 +1,88 @@
+//! Writes what Firehose invokes the transform with: one event a line.
+
+use std::fs::File;
+use std::io::{BufWriter, Write, stdout};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use aws_lambda_events::event::firehose::{KinesisFirehoseEvent, KinesisFirehoseEventRecord};
+use clap::Parser;
+use log_format::Hour;
+
+/// Bytes of records, before base64, that Firehose gives the transform at once: the template's BufferSizeInMBs.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Write events in Firehose's batches, one invocation's payload a line, and say how many there are, as JSON
+#[derive(Debug, Parser)]
+#[command(name = "make-batches")]
+struct Args {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How many events
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    events: u64,
+    /// Their hour
+    #[arg(long, value_name = "HOUR", default_value = "2025-11-20T13")]
+    hour: Hour,
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let file = File::create(&args.file).with_context(|| format!("failed to make {}", args.file.display()))?;
+    let mut batches = Batches { file: BufWriter::new(file), event: empty_event(), bytes: 0, written: 0 };
+    let mut record_bytes = 0;
+    for (number, envelope) in bench::envelopes(args.events, args.hour, args.seed).enumerate() {
+        record_bytes += envelope.len();
+        batches.push(number, envelope)?;
+    }
+    batches.write()?;
+    batches.file.flush()?;
+    let made = serde_json::json!({"events": args.events, "batches": batches.written, "record_bytes": record_bytes});
+    Ok(writeln!(stdout(), "{made}")?)
+}
+
+/// The batches written so far, and the one that is being filled.
+struct Batches {
+    file: BufWriter<File>,
+    event: KinesisFirehoseEvent,
+    bytes: usize,
+    written: u64,
+}
+
+impl Batches {
+    fn push(&mut self, number: usize, envelope: Vec<u8>) -> anyhow::Result<()> {
+        if self.bytes + envelope.len() > BATCH_BYTES_MAX {
+            self.write()?;
+        }
+        self.bytes += envelope.len();
+        let mut record = KinesisFirehoseEventRecord::default();
+        record.record_id = Some(format!("{number:056}"));
+        *record.data = envelope;
+        self.event.records.push(record);
+        Ok(())
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        if self.event.records.is_empty() {
+            return Ok(());
+        }
+        serde_json::to_writer(&mut self.file, &self.event)?;
+        self.file.write_all(b"\n")?;
+        self.written += 1;
+        self.bytes = 0;
+        self.event.records.clear();
+        Ok(())
+    }
+}
+
+fn empty_event() -> KinesisFirehoseEvent {
+    let mut event = KinesisFirehoseEvent::default();
+    event.invocation_id = Some("2c4bc2b5-6f0b-4b1c-a34c-5b9d2a0a9f6e".to_string());
+    event.delivery_stream_arn = Some("arn:aws:firehose:us-east-1:123456789012:deliverystream/auth0-logs".to_string());
+    event.region = Some("us-east-1".to_string());
+    event
+}
