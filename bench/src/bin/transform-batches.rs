@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use clap::Parser;
+use transform::event::Event;
 
 /// Answer every batch of a file, as often as asked
 #[derive(Debug, Parser)]
@@ -43,8 +43,7 @@ fn main() -> anyhow::Result<()> {
 
 /// What lambda_runtime does with a payload, between the two of its HTTP messages.
 fn respond(payload: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let event: KinesisFirehoseEvent =
-        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(payload))?;
+    let event: Event = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(payload))?;
     let (response, _) = transform::handler::handle(&event);
     Ok(serde_json::to_vec(&response)?)
 }
