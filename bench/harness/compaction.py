@@ -12,7 +12,7 @@ from typing import Any
 from harness import process, report, setup
 
 # Given to ours in every run: bytes of rows that it holds at once.
-ENVIRONMENT = {"MEMORY_BYTES_MAX": str(64 << 20)}
+ENVIRONMENT = {"MEMORY_BYTES_MAX": str(128 << 20)}
 PEERS = ("DuckDB", "Polars", "DataFusion", "pyarrow")
 OURS = "auth0-s3-logs"
 

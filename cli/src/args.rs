@@ -49,6 +49,9 @@ Exit codes:
   1  done, but an hour failed or a number does not add up; it was printed
   2  could not be done; the error says why";
 
+/// A folder's bucket where nobody names one.
+const BUCKET: &str = "auth0-logs";
+
 /// The folder where nobody names one.
 pub const DATA: &str = "auth0-s3-logs-data";
 
@@ -59,9 +62,9 @@ pub struct Place {
     /// The folder that holds the bucket and the catalog
     #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
-    /// The bucket: an object lies in DIR/BUCKET/KEY
-    #[arg(long, global = true, value_name = "BUCKET", default_value = "auth0-logs", value_parser = NonEmptyStringValueParser::new())]
-    pub bucket: String,
+    /// The bucket: an object lies in DIR/BUCKET/KEY [default: auth0-logs; with --aws none]
+    #[arg(long, global = true, value_name = "BUCKET", value_parser = NonEmptyStringValueParser::new())]
+    pub bucket: Option<String>,
     /// The Glue database that holds the tables
     #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs", value_parser = NonEmptyStringValueParser::new())]
     pub database: String,
@@ -72,6 +75,13 @@ pub struct Place {
     /// Print one JSON value for machines instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+impl Place {
+    /// The bucket that is named, or the one that a folder has.
+    pub fn bucket(&self) -> &str {
+        self.bucket.as_deref().unwrap_or(BUCKET)
+    }
 }
 
 /// What to do.

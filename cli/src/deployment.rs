@@ -37,7 +37,7 @@ pub struct Deployment {
 impl Deployment {
     /// The one that `place` names, through clients configured by `clients`.
     pub fn new(place: &Place, clients: &SdkConfig, limits: Limits) -> Deployment {
-        let bucket = Bucket::new(aws_sdk_s3::Client::new(clients), place.bucket.as_str());
+        let bucket = Bucket::new(aws_sdk_s3::Client::new(clients), place.bucket());
         let catalog = || Catalog::new(aws_sdk_glue::Client::new(clients), place.database.as_str());
         let compactor = Arc::new(Compactor::new(bucket.clone(), catalog(), limits.clone()));
         let queues = aws_sdk_sqs::Client::new(clients);

@@ -90,7 +90,13 @@ fn ensure_at_hand(place: &Place, command: &Command) -> anyhow::Result<()> {
         "--aws works on AWS and --data {folder} on a folder; give one of them"
     );
     let instead = match command {
-        Command::Compact(_) | Command::Verify(_) | Command::Status(_) | Command::Replay(_) => return Ok(()),
+        Command::Compact(_) | Command::Verify(_) | Command::Status(_) | Command::Replay(_) => {
+            ensure!(
+                place.bucket.is_some(),
+                "--aws needs to know which bucket: give --bucket, as the stack's output LogBucket says"
+            );
+            return Ok(());
+        }
         Command::Demo(_) => {
             "`demo` runs in a folder alone: leave out --aws, or name what to do on AWS, such as `status`"
         }

@@ -34,8 +34,8 @@ impl Stack {
     /// Opens the folder and makes what is missing in it.
     pub async fn open(place: &Place, clock: Clock) -> anyhow::Result<Stack> {
         let stack = Stack::over(place, clock)?;
-        stack.aws.create_bucket(&place.bucket)?;
-        stack.catalog.ensure_tables(&place.bucket).await?;
+        stack.aws.create_bucket(place.bucket())?;
+        stack.catalog.ensure_tables(place.bucket()).await?;
         Ok(stack)
     }
 
@@ -66,10 +66,10 @@ impl Stack {
 
     /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
     pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
-        let mut settings = Settings::new("auth0-logs", self.place.bucket.as_str(), seed);
+        let mut settings = Settings::new("auth0-logs", self.place.bucket(), seed);
         (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
         let catalog = Catalog::new(self.aws.as_caller("partitioner").glue(), self.place.database.as_str());
-        let partitioner = Arc::new(Partitioner::new(catalog, self.place.bucket.as_str()));
+        let partitioner = Arc::new(Partitioner::new(catalog, self.place.bucket()));
         let firehose = self.aws.as_caller("firehose");
         let transform = firehose.function("transform", transform_function(transformed.clone()));
         let partition = self.aws.as_caller("s3").function("partitioner", partition_function(partitioner));

@@ -15,7 +15,8 @@ mod replays;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
+use catalog::{Catalog, JSON, PARQUET};
 use futures::StreamExt;
 use indicatif::ProgressBar;
 use log_format::Hour;
@@ -90,6 +91,9 @@ pub struct Totals {
 /// Verifies, repairs if asked to, and tells what was found.
 pub async fn verify(place: &Place, options: &Verify, given: &Given) -> anyhow::Result<Verdict> {
     let deployment = Deployment::open(place, "verify", given)?;
+    if options.repair && place.aws {
+        check_database(&deployment.catalog).await?;
+    }
     let found = run(&deployment, options, given).await?;
     if place.json {
         report::print_json(&found.to_json()?)?;
@@ -97,6 +101,20 @@ pub async fn verify(place: &Place, options: &Verify, given: &Given) -> anyhow::R
         report::print(&found.to_text())?;
     }
     Ok(found.verdict())
+}
+
+/// A database that was mistyped is not to be made on AWS.
+async fn check_database(catalog: &Catalog) -> anyhow::Result<()> {
+    for table in [JSON, PARQUET] {
+        if catalog.table(table).await?.is_some() {
+            return Ok(());
+        }
+    }
+    let database = catalog.database();
+    bail!(
+        "database {database:?} has neither the table {JSON} nor {PARQUET}; is that --database right? If they were dropped, \
+         the compactor's next run makes them anew"
+    )
 }
 
 /// Verifies, repairs if asked to and verifies again.

@@ -8,10 +8,13 @@ use std::process::Output;
 
 use server::{Server, command};
 
-/// Runs the command against this AWS, with no folder of its own.
+/// Runs the command against this AWS, with no folder of its own, over the bucket that a folder has where none is named.
 fn over_aws(server: &Server, arguments: &[&str]) -> Output {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut command = command();
+    if !arguments.contains(&"--bucket") {
+        command.args(["--bucket", "auth0-logs"]);
+    }
     command.args(arguments).arg("--aws").current_dir(elsewhere.path()).env("AWS_ENDPOINT_URL", &server.endpoint);
     let credentials = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "thing"), ("AWS_REGION", "eu-west-1")];
     let output = command.envs(credentials).output().unwrap();
@@ -64,6 +67,18 @@ fn nothing_is_made_on_aws() {
     assert!(!data.path().join("acme-logs").exists());
 }
 
+/// A repair makes tables that were dropped, but no database that was mistyped.
+#[test]
+fn no_database_is_made_by_mistake() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(shown(&over_folder(data.path(), &["demo", "--events", "1000", "--hours", "4"])).0, Some(0));
+    let server = Server::start(data.path(), &[]);
+    let (code, _, errors) = shown(&over_aws(&server, &["verify", "--repair", "--database", "auth0_evnt_logs"]));
+    assert!(code == Some(2) && errors.contains("\"auth0_evnt_logs\" has neither the table"), "{errors}");
+    assert_eq!(shown(&over_aws(&server, &["replay"])).0, Some(0));
+    assert_eq!(shown(&over_aws(&server, &["verify", "--repair"])).0, Some(0));
+}
+
 #[test]
 fn what_needs_a_folder_says_what_to_do() {
     let data = tempfile::tempdir().unwrap();
@@ -83,10 +98,20 @@ fn what_needs_a_folder_says_what_to_do() {
 }
 
 #[test]
+fn a_bucket_on_aws_has_to_be_named() {
+    let output = command().args(["status", "--aws"]).env("AWS_REGION", "eu-west-1").output();
+    let (code, _, errors) = shown(&output.unwrap());
+    assert!(code == Some(2) && errors.contains("give --bucket"), "{errors}");
+}
+
+#[test]
 fn a_limit_it_cannot_have_is_named() {
     let mut command = command();
-    let output =
-        command.args(["status", "--aws"]).env("AWS_REGION", "eu-west-1").env("SETTLE_MINUTES", "soon").output();
+    let output = command
+        .args(["status", "--aws", "--bucket", "acme"])
+        .env("AWS_REGION", "eu-west-1")
+        .env("SETTLE_MINUTES", "soon")
+        .output();
     let (code, _, errors) = shown(&output.unwrap());
     assert!(code == Some(2) && errors.contains("environment variable SETTLE_MINUTES is \"soon\""), "{errors}");
 }

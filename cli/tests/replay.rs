@@ -33,7 +33,7 @@ const LATER: &str = "2025-03-01T23:00:00Z";
 
 fn place(data: &Path) -> Place {
     let database = "auth0_event_logs".to_string();
-    Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, aws: false, json: true }
+    Place { data: data.to_path_buf(), bucket: Some(BUCKET.to_string()), database, aws: false, json: true }
 }
 
 fn given(now: &str) -> Given {
