@@ -27,7 +27,7 @@ fn hour(text: &str) -> Hour {
 
 async fn open(data: &Path) -> Stack {
     let database = "auth0_event_logs".to_string();
-    let place = Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, aws: false, json: true };
+    let place = Place { data: data.to_path_buf(), bucket: Some(BUCKET.to_string()), database, aws: false, json: true };
     Stack::open(&place, Arc::new(|| NOW.parse().unwrap())).await.unwrap()
 }
 

@@ -51,7 +51,7 @@ fn hour(text: &str) -> Hour {
 
 fn place(data: &Path) -> Place {
     let database = "auth0_event_logs".to_string();
-    Place { data: data.to_path_buf(), bucket: BUCKET.to_string(), database, aws: false, json: true }
+    Place { data: data.to_path_buf(), bucket: Some(BUCKET.to_string()), database, aws: false, json: true }
 }
 
 /// `start` stands for what is drawn anew at every start of the command.

@@ -51,8 +51,8 @@ impl Collisions {
         self.spill()?;
         let mut runs: Vec<_> = self.runs.into_iter().map(|run| BufReader::with_capacity(READ_BYTES, run)).collect();
         let mut heads = BinaryHeap::new();
-        for number in 0..runs.len() {
-            heads.extend(next(&mut runs[number])?.map(|hash| Reverse((hash, number))));
+        for (number, run) in runs.iter_mut().enumerate() {
+            heads.extend(next(run)?.map(|hash| Reverse((hash, number))));
         }
         let (mut count, mut last) = (0, None);
         while let Some(Reverse((hash, number))) = heads.pop() {

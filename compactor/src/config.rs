@@ -69,12 +69,7 @@ impl Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
             cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
-            memory_bytes_max: match number("MEMORY_BYTES_MAX")? {
-                Some(bytes) => bytes,
-                None => {
-                    number(FUNCTION_MEGABYTES)?.map_or(standard.memory_bytes_max, |megabytes| (megabytes << 20) / 2)
-                }
-            },
+            memory_bytes_max: number("MEMORY_BYTES_MAX")?.or(half).unwrap_or(standard.memory_bytes_max),
             ..standard
         })
     }

@@ -19,7 +19,7 @@ pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
 
 pub(crate) fn place(data: &Path) -> Place {
     let (bucket, database) = ("auth0-logs".to_string(), "auth0_event_logs".to_string());
-    Place { data: data.to_path_buf(), bucket, database, aws: false, json: true }
+    Place { data: data.to_path_buf(), bucket: Some(bucket), database, aws: false, json: true }
 }
 
 /// `start` stands for what is drawn anew at every start of the command.
