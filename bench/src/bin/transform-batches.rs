@@ -8,6 +8,9 @@ use anyhow::Context;
 use clap::Parser;
 use transform::event::Event;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Answer every batch of a file, as often as asked
 #[derive(Debug, Parser)]
 #[command(name = "transform-batches")]
