@@ -12,8 +12,8 @@ import duckdb
 import work
 
 FILES = ("ours", "theirs")
-# Some close a group between two batches of theirs, not within one.
-GROUP_ROWS_MAX = work.ROW_GROUP_ROWS * 1.05
+# Some close a group between two batches of theirs, not within one, and ours by its bytes.
+GROUP_ROWS_MAX = work.ROW_GROUP_ROWS * 1.2
 
 
 def main() -> None:
@@ -44,7 +44,9 @@ def row_groups(connection: duckdb.DuckDBPyConnection, name: str, files: list[str
     """The rows of each row group of some files, whose columns and compression must be what they are to be."""
     connection.execute(f"DESCRIBE {name}")
     columns = [row[:2] for row in connection.fetchall()]
-    expect(f"the columns of {name}", [*((it, "VARCHAR") for it in work.COLUMNS), ("place", "BIGINT")], columns)
+    # In whatever order: ours are laid out by what is asked together.
+    expected = sorted([*((it, "VARCHAR") for it in work.COLUMNS), ("place", "BIGINT")])
+    expect(f"the columns of {name}", expected, sorted(columns))
     metadata = f"parquet_metadata({files})"
     answer = connection.execute(
         f"""SELECT any_value(row_group_num_rows) FROM {metadata}
