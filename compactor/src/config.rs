@@ -35,8 +35,6 @@ pub struct Limits {
     pub threads: usize,
     /// How many objects of an hour are read at once, where memory allows.
     pub reads_at_once: usize,
-    /// Parquet is written in parts of so many bytes; S3 takes 5 MB or more.
-    pub part_bytes: usize,
 }
 
 impl Default for Limits {
@@ -49,7 +47,6 @@ impl Default for Limits {
             memory_bytes_max: 128 << 20,
             threads: 1,
             reads_at_once: 1,
-            part_bytes: 8 << 20,
         }
     }
 }
@@ -79,6 +76,11 @@ impl Limits {
         Limits { threads: processors.max(1), reads_at_once: READS_AT_ONCE, ..self }
     }
 
+    /// Files are written in parts of so many bytes, and at once where they are no longer: every part is a call.
+    pub fn part_bytes(&self) -> usize {
+        (self.hour_bytes_max() / 16).clamp(PART_BYTES_MIN, PART_BYTES_MAX) as usize
+    }
+
     /// What one hour of those at work may hold, in bytes.
     pub fn hour_bytes_max(&self) -> u64 {
         self.memory_bytes_max / self.hours_at_once.max(1) as u64
@@ -97,6 +99,9 @@ impl Limits {
 
 /// What Lambda tells a function of its memory, in MB. Half of it is for rows, the rest for what they become.
 const FUNCTION_MEGABYTES: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+/// S3 takes parts of 5 MB or more.
+const PART_BYTES_MIN: u64 = 8 << 20;
+const PART_BYTES_MAX: u64 = 64 << 20;
 /// Reading an object from S3 is mostly waiting.
 const READS_AT_ONCE: usize = 4;
 

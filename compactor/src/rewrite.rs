@@ -103,7 +103,7 @@ impl Compactor {
     /// Writes the file of rejected lines.
     async fn write_rejected(&self, key: &str, mut file: SpooledTempFile, run: &Run) -> Result<(), HourError> {
         file.rewind().map_err(DecodeError::Rejected)?;
-        let mut upload = self.bucket.upload(key, self.limits.part_bytes);
+        let mut upload = self.bucket.upload(key, self.limits.part_bytes());
         let written = copy_to(&mut upload, file, run).await;
         if written.is_err() {
             upload.abort().await;
@@ -117,7 +117,7 @@ impl Compactor {
             return Ok((Vec::new(), Found::default()));
         }
         let key = format!("{folder}00000.parquet");
-        let mut upload = self.bucket.upload(&key, self.limits.part_bytes);
+        let mut upload = self.bucket.upload(&key, self.limits.part_bytes());
         match self.write_groups(&mut upload, runs, run).await {
             Ok((size, rows, sha256, found)) => Ok((vec![File { key, size, rows, sha256 }], found)),
             Err(error) => {
@@ -143,7 +143,7 @@ impl Compactor {
         let mut groups = VecDeque::new();
         let (mut number, mut size, mut sha256) = (0, 0, Sha256::new());
         loop {
-            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1) + 1) {
+            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1)) {
                 let (merging, rows, more) =
                     work::begin(move || next_group(merging)).await.map_err(DecodeError::Spill)?;
                 let encoder = Arc::clone(&encoder);

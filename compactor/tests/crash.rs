@@ -99,7 +99,7 @@ fn noise(state: &mut u64, length: usize) -> String {
 async fn large() -> Snapshot {
     let world = world().await;
     let mut state = 1;
-    let lines: Vec<String> = (0..900)
+    let lines: Vec<String> = (0..1600)
         .map(|number| format!(r#"{{"log_id":"{number}","details":"{}"}}"#, noise(&mut state, 10_000)))
         .collect();
     world.put_lines(HOURS[0], "a", &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -111,7 +111,7 @@ async fn large() -> Snapshot {
 async fn c_crash_a_file_in_parts_is_there_whole_or_not_at_all() {
     let snapshot = large().await;
     let everything = everything(&snapshot).await;
-    assert_eq!(everything.values().map(Vec::len).sum::<usize>(), 900);
+    assert_eq!(everything.values().map(Vec::len).sum::<usize>(), 1600);
     let whole = snapshot.world();
     let before = whole.athena().await;
     crash(&whole, 0, Fault::Torn).await;

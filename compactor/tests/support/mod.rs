@@ -122,9 +122,7 @@ pub(crate) fn compactor(aws: &LocalAws) -> Arc<Compactor> {
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let bucket = Bucket::new(aws_sdk_s3::Client::from_conf(s3), BUCKET);
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&config), "logs");
-    // The smallest parts that S3 takes.
-    let limits = Limits { part_bytes: 5 << 20, ..Limits::default() };
-    Arc::new(Compactor::new(bucket, catalog, limits))
+    Arc::new(Compactor::new(bucket, catalog, Limits::default()))
 }
 
 pub(crate) fn gzip(text: &str) -> Vec<u8> {
