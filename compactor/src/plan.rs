@@ -433,12 +433,32 @@ mod tests {
     }
 
     #[test]
+    fn what_the_next_run_does_needs_nobody() {
+        let asks = [
+            Refusal::InputGone { objects: 1 },
+            Refusal::WouldShrink { rows: 1, had: 2 },
+            Refusal::Deadly { deaths: 3 },
+            Refusal::TooLarge { bytes: 101 },
+        ];
+        let waits = [
+            Refusal::Claimed,
+            Refusal::Unfinished { attempts: 1 },
+            Refusal::Contended,
+            Refusal::InputChanging,
+            Refusal::NoTime,
+        ];
+        assert!(asks.iter().all(Refusal::needs_somebody));
+        assert!(!waits.iter().any(Refusal::needs_somebody));
+    }
+
+    #[test]
     fn an_hour_that_runs_died_over_goes_last_and_then_once_a_day() {
         let mut seen = seen(&[("a", "1", 10)]);
         let compact = "compact 2026-11-20T13: 1 objects, 10 bytes, first time";
         let check = |seen: &Seen, now: &str, turn: Turn, expected: &str| {
             assert_eq!(planned(seen, now, Rewrite::No, turn), expected, "{now} {turn:?}");
         };
+        check(&seen, CLOSED, Turn::First, compact);
         for (number, time) in ["15:20", "16:20", "17:20"].iter().enumerate() {
             let claimed_at = format!("2026-11-20T{time}:00Z").parse().unwrap();
             seen.manifest = seen.manifest.claimed(&number.to_string(), claimed_at);
@@ -448,6 +468,9 @@ mod tests {
         }
         check(&seen, "2026-11-20T17:35:00Z", Turn::Last, compact);
         seen.manifest.deaths = 3;
+        let now = "2026-11-20T18:00:00Z".parse().unwrap();
+        let plan = plan(&seen, now, &Limits::default(), Rewrite::No, Turn::First);
+        assert_eq!(plan, Plan::Leave { hour: seen.hour, reason: Refusal::Unfinished { attempts: 6 } });
         let deadly = "leave 2026-11-20T13: 3 runs began it and have not come back";
         check(&seen, "2026-11-21T17:19:59Z", Turn::Last, deadly);
         check(&seen, "2026-11-21T17:20:00Z", Turn::Last, compact);
