@@ -4,10 +4,11 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use local_aws::seam::{Failure, Fault, Faults};
-use support::{TICK, World, world};
+use support::{HOUR, TICK, World, shown, world};
 
 const HOURS: [&str; 3] = ["2026-11-20T11", "2026-11-20T12", "2026-11-20T13"];
 
@@ -135,4 +136,24 @@ async fn c_faults_a_bad_day_costs_three_times_the_calls_at_most_and_is_over_afte
     println!(
         "C-faults: 60 bad days, {most_calls} calls instead of {calls} at most, healed after {most_ticks} ticks at most"
     );
+}
+
+/// The SDK asks again and is refused, for the manifest is what the run itself has made it.
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_to_the_claim_or_to_the_commit_costs_no_second_attempt() {
+    for lost in [1, 2] {
+        let world = world().await;
+        world.put_lines(HOUR, "a", &[r#"{"log_id":"1","type":"s"}"#]).await;
+        let writes = AtomicU32::new(0);
+        world.aws.inject(Faults::by(move |_, call| {
+            let is_write = call.name == "PutObject" && call.resources[0].contains("/manifests/2026/");
+            let hit = is_write && writes.fetch_add(1, Ordering::Relaxed) + 1 == lost;
+            hit.then_some(Fault::After(Failure::Reset))
+        }));
+        let tick = world.tick("2026-11-20T15:25:00Z").await;
+        let compacted = "2026-11-20T13 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected";
+        assert_eq!(shown(&tick), [compacted], "reply {lost}");
+        let manifest = world.manifest(HOUR).await;
+        assert_eq!((manifest.revision, manifest.claims.len(), manifest.retired.len()), (2, 0, 0), "reply {lost}");
+    }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::hour::{Run, Visit};
 use compactor::hours::{Request, Scope};
+use compactor::manifest::Manifest;
 use compactor::plan::Turn;
 use local_aws::seam::{Call, Failure, Fault, Faults, Gates};
 use support::{HOUR, Snapshot, TICK, Wall, World, hour, world};
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 const LINES: [&str; 3] =
     [r#"{"log_id":"1","type":"s"}"#, r#"{"log_id":"2","type":"s"}"#, r#"{"log_id":"3","type":"s"}"#];
 const ROWS: [&str; 3] = ["log_id=1 type=s", "log_id=2 type=s", "log_id=3 type=s"];
+const MANIFEST: &str = "manifests/2026/11/20/13.json";
 const ASLEEP: &str = "2026-11-20T15:25:00Z";
 
 /// The hour, compacted with one object; another has come since.
@@ -56,6 +58,29 @@ impl Sleeper {
         }
         self.gates.settled().await;
         self.gates.held().into_iter().next().map(|held| held.call)
+    }
+
+    /// Lets calls through up to one of that name on such a key.
+    async fn go_on_to(&self, name: &str, key: &str) {
+        let mut held = self.go_on(0).await.unwrap();
+        while held.name != name || !held.resources[0].contains(key) {
+            held = self.go_on(1).await.unwrap();
+        }
+    }
+
+    async fn go_on_to_the_claim(&self) {
+        self.go_on_to("PutObject", MANIFEST).await;
+    }
+
+    async fn go_on_to_the_commit(&self) {
+        self.go_on_to_the_claim().await;
+        self.go_on(1).await;
+        self.go_on_to("PutObject", MANIFEST).await;
+    }
+
+    async fn go_on_past_the_commit(&self) {
+        self.go_on_to_the_commit().await;
+        self.go_on(1).await;
     }
 
     async fn wake(self) {
@@ -133,6 +158,115 @@ async fn c_zombie_a_run_may_sleep_at_every_call() {
     }
     assert_eq!(tried, calls * naps.len());
     println!("C-zombie: asleep at each of {calls} calls, {} ways: {tried} awakenings", naps.len());
+}
+
+fn sleeper(world: &World) -> Sleeper {
+    sleeper_by(world, &Wall::at(ASLEEP))
+}
+
+fn sleeper_by(world: &World, wall: &Wall) -> Sleeper {
+    // From here on there is a trace.
+    world.aws.inject(Faults::none());
+    Sleeper::start(world, wall.run("sleeper", TICK))
+}
+
+/// How often the sleeper has asked Glue to let the partition name another folder.
+fn updates(world: &World) -> usize {
+    let trace = world.aws.trace();
+    trace.iter().filter(|it| &*it.call.caller == "compactor sleeper" && it.call.name == "UpdatePartition").count()
+}
+
+/// Another run writes the manifest.
+async fn change(world: &World, changed: impl Fn(Manifest) -> Manifest) {
+    let next = changed(world.manifest(HOUR).await);
+    world.put(MANIFEST, next.to_json().unwrap()).await;
+}
+
+/// Where every folder stands: `live | claims | retired`.
+async fn folders(world: &World) -> String {
+    let manifest = world.manifest(HOUR).await;
+    let claims: Vec<&str> = manifest.claims.iter().map(|claim| claim.attempt.as_str()).collect();
+    let retired: Vec<&str> = manifest.retired.iter().map(|folder| folder.attempt.as_str()).collect();
+    format!("{} | {} | {}", manifest.live_attempt().unwrap(), claims.join(","), retired.join(","))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_into_a_folder_whose_claim_was_refused() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_to_the_claim().await;
+    change(&world, |manifest| manifest.claimed("other", ASLEEP.parse().unwrap())).await;
+    sleeper.wake().await;
+    assert_eq!(folders(&world).await, "run1-0 | other | ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_leaves_the_claims_of_others_standing() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_to_the_commit().await;
+    change(&world, |manifest| manifest.claimed("other", ASLEEP.parse().unwrap())).await;
+    sleeper.wake().await;
+    assert_eq!(folders(&world).await, "sleeper-3 | other | run1-0");
+}
+
+/// Its folder may be collected any time.
+#[tokio::test(start_paused = true)]
+async fn a_folder_whose_claim_is_gone_is_not_committed() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_to_the_commit().await;
+    change(&world, |manifest| manifest.withdrawn("sleeper-3", ASLEEP.parse().unwrap())).await;
+    sleeper.wake().await;
+    assert_eq!(folders(&world).await, "sleeper-4 |  | sleeper-3,run1-0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_inputs_change_withdraws_its_claim() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_to("GetObject", "logs/2026/11/20/13/2").await;
+    world.put_lines(HOUR, "2", &LINES[2..]).await;
+    sleeper.wake().await;
+    assert_eq!(folders(&world).await, "sleeper-4 |  | sleeper-3,run1-0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn glue_is_not_written_ten_minutes_after_the_manifest_was_read() {
+    let world = prepared().await.world();
+    let wall = Wall::at(ASLEEP);
+    let sleeper = sleeper_by(&world, &wall);
+    sleeper.go_on_past_the_commit().await;
+    sleeper.go_on_to("CreatePartition", "").await;
+    others(&world, &["2026-11-20T15:30:00Z"]).await;
+    wall.set("2026-11-20T15:36:00Z");
+    sleeper.wake().await;
+    assert_eq!((updates(&world), world.parquet_rows(HOUR).await), (0, ROWS.map(str::to_owned).to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_was_written_too_late_is_put_right_by_the_same_run() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_past_the_commit().await;
+    sleeper.go_on_to("UpdatePartition", "").await;
+    others(&world, &["2026-11-20T15:30:00Z"]).await;
+    sleeper.wake().await;
+    assert_eq!((updates(&world), world.parquet_rows(HOUR).await), (2, ROWS.map(str::to_owned).to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_partition_names_a_folder_whose_files_are_gone() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_past_the_commit().await;
+    let live = world.manifest(HOUR).await.live.unwrap();
+    world.delete(&live.files[0].key).await;
+    sleeper.wake().await;
+    assert_eq!(
+        (updates(&world), world.parquet_rows(HOUR).await),
+        (0, ROWS[..1].iter().map(|row| row.to_string()).collect())
+    );
 }
 
 #[tokio::test(start_paused = true)]
