@@ -8,7 +8,7 @@ use std::sync::Arc;
 use catalog::PARQUET;
 use local_aws::seam::{Failure, Fault, Faults};
 use support::athena::Rows;
-use support::{Snapshot, TICK, World, hour, world};
+use support::{BUCKET, Snapshot, TICK, World, hour, world};
 
 /// The hours of this story. One is compacted, one recompacted a day ago, one has a late object, two are new.
 const HOURS: [&str; 5] = ["2026-11-20T11", "2026-11-20T12", "2026-11-20T13", "2026-11-21T14", "2026-11-21T15"];
@@ -145,6 +145,37 @@ async fn c_crash_a_file_in_parts_is_there_whole_or_not_at_all() {
     }
     assert_eq!(points, in_parts.len() * faults.len());
     println!("C-crash: {points} points, {} calls that write in parts x {} ways to fail", in_parts.len(), faults.len());
+}
+
+/// S3 forgets the parts of a file that is not to be finished, and the next tick writes all of it.
+#[tokio::test(start_paused = true)]
+async fn c_crash_a_file_that_cannot_be_finished_is_forgotten() {
+    for prefix in ["rejected/", "parquet/"] {
+        let world = large().await.world();
+        let mut state = 2;
+        // The same again, but no JSON.
+        let words: Vec<String> = (0..1600).map(|_| noise(&mut state, 10_000)).collect();
+        world.put_lines(HOURS[0], "words", &words.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let object = format!("/{prefix}");
+        world.aws.inject(Faults::by(move |_, call| {
+            let last = call.name == "CompleteMultipartUpload" && call.resources.iter().any(|it| it.contains(&object));
+            last.then_some(Fault::Before(Failure::Internal))
+        }));
+        let failures = world.tick(CRASH).await.failures();
+        assert!(
+            failures.iter().any(|it| it.contains(&format!("failed to complete s3://acme-logs/{prefix}"))),
+            "{failures:?}"
+        );
+        world.aws.inject(Faults::none());
+        let unfinished = world.s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
+        assert_eq!(unfinished.uploads().len(), 0, "{prefix}");
+        for now in AFTER {
+            world.tick(now).await;
+        }
+        assert_eq!(world.athena().await.values().map(Vec::len).sum::<usize>(), 1600, "{prefix}");
+        assert_eq!(world.manifest(HOURS[0]).await.live.unwrap().counts.rejected, 1600, "{prefix}");
+        world.check_folders(prefix);
+    }
 }
 
 #[tokio::test(start_paused = true)]
