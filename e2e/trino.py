@@ -292,7 +292,8 @@ AUDIT = {
     "failed logins by ip": """SELECT ip, count(*) FROM {source}
         WHERE {demo} AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY 2 DESC, 1 LIMIT 50""",
     "counts by type": "SELECT type, count(*) FROM {source} WHERE {demo} GROUP BY type ORDER BY 2 DESC, 1",
-    "one log_id": "SELECT DISTINCT * FROM {source} WHERE {demo} AND log_id = '{event}'",
+    "one log_id": """SELECT * FROM (SELECT DISTINCT * FROM {source} WHERE {demo} AND log_id = '{event}')
+        ORDER BY "date", "hour", user_id, ip, details""",
     "last login of each user": """SELECT user_id, max("timestamp") FROM {source}
         WHERE {demo} AND type IN ('s', 'ssa') GROUP BY user_id ORDER BY 2, 1""",
 }

@@ -47,7 +47,8 @@ impl Columns {
 
     /// Is it a whole row group?
     pub fn is_full(&self) -> bool {
-        self.rows >= ROW_GROUP_ROWS || self.bytes >= ROW_GROUP_BYTES
+        let enough = self.rows >= ROW_GROUP_ROWS_MIN && self.bytes >= ROW_GROUP_BYTES_MIN;
+        enough || self.rows >= ROW_GROUP_ROWS_MAX || self.bytes >= ROW_GROUP_BYTES_MAX
     }
 
     /// Is there no row?
@@ -74,9 +75,13 @@ impl Default for Columns {
     }
 }
 
-/// Rows of one row group at most.
-pub const ROW_GROUP_ROWS: usize = 1 << 17;
-/// Bytes of its records, after which a row group is closed: about 20,000 rows, whose wide columns take 2 MB in the file.
-/// Athena prunes by row group alone, so that smaller ones read less; but ranges less than 1 MB apart it reads as one, so
-/// that all is read where the wide columns of a group take no more than that.
-pub const ROW_GROUP_BYTES: usize = 24 << 20;
+/// A row group is closed once it has so many rows and so many bytes of records: mostly about 25,000 rows, whose wide columns
+/// take 2 MB in the file. Athena prunes by row group alone, so that smaller ones read less; but ranges less than 1 MB apart
+/// it reads as one, and so all of it where the wide columns of a group take no more than that.
+pub const ROW_GROUP_ROWS_MIN: usize = 1 << 14;
+/// Of rows that are long, and as repetitive as such rows are, so few would take less than 1 MB.
+pub const ROW_GROUP_BYTES_MIN: usize = 24 << 20;
+/// And at the latest with so many bytes: several groups are in memory at once.
+pub const ROW_GROUP_BYTES_MAX: usize = 48 << 20;
+/// Or with so many rows.
+pub const ROW_GROUP_ROWS_MAX: usize = 1 << 17;

@@ -16,7 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use crate::WRITER_VERSION;
-use crate::columns::{Columns, ROW_GROUP_ROWS, schema};
+use crate::columns::{Columns, ROW_GROUP_ROWS_MAX, schema};
 
 /// Columns that people look single values up in, and how many row groups may be read in vain for one. A filter is sized
 /// by the values that its group has: at 50,000 of them one takes 65 KB.
@@ -138,7 +138,7 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         let column = ColumnPath::from(name);
         properties = properties
             .set_column_bloom_filter_fpp(column.clone(), BLOOM_FALSE_POSITIVES)
-            .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS as u64);
+            .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS_MAX as u64);
     }
     Ok(properties.build())
 }

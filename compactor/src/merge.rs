@@ -221,7 +221,7 @@ impl Ord for Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::ROW_GROUP_BYTES;
+    use crate::columns::ROW_GROUP_BYTES_MAX;
     use crate::sort::Sorter;
     use arrow::array::{Array, RecordBatch, StringArray};
 
@@ -321,7 +321,7 @@ mod tests {
     fn a_group_is_full_at_its_bytes() {
         let line = |number: usize| format!(r#"{{"log_id":"{number:06}","ip":"{}"}}"#, "x".repeat(1 << 20));
         let mut sorter = Sorter::new(1 << 20);
-        for number in 0..30 {
+        for number in 0..60 {
             sorter.push_line(line(number).as_bytes()).unwrap().unwrap();
         }
         let mut merge = Merge::new(sorter.finish(false).unwrap().runs, 0).unwrap();
@@ -334,6 +334,6 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(sizes, [ROW_GROUP_BYTES >> 20, 30 - (ROW_GROUP_BYTES >> 20)]);
+        assert_eq!(sizes, [ROW_GROUP_BYTES_MAX >> 20, 60 - (ROW_GROUP_BYTES_MAX >> 20)]);
     }
 }
