@@ -30,10 +30,29 @@ pub struct Columns {
     bytes: usize,
 }
 
+/// How many rows there are in some columns, and bytes in each.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Room {
+    rows: usize,
+    bytes: [usize; COLUMNS.len()],
+}
+
 impl Columns {
     /// Columns without rows.
     pub fn new() -> Columns {
-        Columns { values: COLUMNS.iter().map(|_| BinaryBuilder::new()).collect(), rows: 0, bytes: 0 }
+        Columns::with_room(Room::default())
+    }
+
+    /// Columns without rows, but with room for what others hold and a little more: to grow is to copy.
+    pub fn with_room(room: Room) -> Columns {
+        let more = |size: usize| size + size / 8;
+        let values = room.bytes.iter().map(|bytes| BinaryBuilder::with_capacity(more(room.rows), more(*bytes)));
+        Columns { values: values.collect(), rows: 0, bytes: 0 }
+    }
+
+    /// What they hold.
+    pub fn room(&self) -> Room {
+        Room { rows: self.rows, bytes: std::array::from_fn(|place| self.values[place].values_slice().len()) }
     }
 
     /// Takes the row that `record` begins with.

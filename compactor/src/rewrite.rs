@@ -13,8 +13,8 @@ use tempfile::SpooledTempFile;
 
 use crate::WRITER_VERSION;
 use crate::bucket::{Bucket, Got, Upload};
-use crate::columns::Columns;
-use crate::decode::{DecodeError, Decoded, Decoder, Room};
+use crate::columns::{Columns, Room};
+use crate::decode::{self, DecodeError, Decoded, Decoder};
 use crate::encode::{ParquetFile, RowGroup};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Counts, File, Input, Live};
@@ -74,7 +74,7 @@ impl Compactor {
     /// Reads all inputs, several at once. None where one is not what was listed any more.
     async fn read_all(&self, inputs: &[Input]) -> Result<Option<Inputs>, HourError> {
         let (eighth, threads) = (self.limits.hour_bytes_max() / 8, self.limits.threads.max(1));
-        let room = Room {
+        let room = decode::Room {
             rows_bytes: (ROWS_EIGHTHS * eighth) as usize / threads,
             text_bytes: (TEXT_EIGHTHS * eighth) as usize / threads,
         };
@@ -141,11 +141,12 @@ impl Compactor {
         let mut file = ParquetFile::new()?;
         let encoder = Arc::new(file.encoder());
         let mut groups = VecDeque::new();
-        let (mut number, mut size, mut sha256) = (0, 0, Sha256::new());
+        let (mut number, mut size, mut sha256, mut room) = (0, 0, Sha256::new(), Room::default());
         loop {
-            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1)) {
+            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1) + 1) {
                 let (merging, rows, more) =
-                    work::begin(move || next_group(merging)).await.map_err(DecodeError::Spill)?;
+                    work::begin(move || next_group(merging, room)).await.map_err(DecodeError::Spill)?;
+                room = rows.room();
                 let encoder = Arc::clone(&encoder);
                 groups.push_back(work::begin(move || encoder.encode(number, rows)));
                 number += 1;
@@ -216,8 +217,8 @@ async fn decode_object(
 }
 
 /// The rows of the next group, and whether any are left.
-fn next_group(mut merge: Merge) -> io::Result<(Merge, Columns, bool)> {
-    let mut rows = Columns::new();
+fn next_group(mut merge: Merge, room: Room) -> io::Result<(Merge, Columns, bool)> {
+    let mut rows = Columns::with_room(room);
     let more = merge.fill(&mut rows)?;
     Ok((merge, rows, more))
 }
@@ -238,7 +239,7 @@ impl Inputs {
 #[derive(Debug)]
 struct Decoders {
     idle: Mutex<Vec<Decoder>>,
-    room: Room,
+    room: decode::Room,
 }
 
 impl Decoders {
