@@ -14,9 +14,6 @@ use clap::Parser;
 use compactor::config::{Limits, timeouts};
 use uuid::Uuid;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     telemetry::quiet_panics();
