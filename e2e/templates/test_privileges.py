@@ -30,6 +30,9 @@ ROLES = {
 # The calls that need a right of another name.
 ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
     "s3:HeadObject": "s3:GetObject",
     "s3:DeleteObjects": "s3:DeleteObject",
     "lambda:Invoke": "lambda:InvokeFunction",
