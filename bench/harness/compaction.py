@@ -37,9 +37,11 @@ class Ours:
         self.command = setup.command()
 
     def prepare(self) -> None:
-        """Puts back what was there before: the objects, and nothing made of them."""
+        """Puts back what was there before: the objects, and nothing made of them. S3 knows the ETag of what lies in it, so
+        the embedded one takes them here: it does so when it first lists a file that another program has put there."""
         shutil.rmtree(self.data, ignore_errors=True)
         link(self.hour / setup.LOGS, self.data / setup.LOGS)
+        process.run([self.command, "status", "--data", str(self.data)])
 
     def run(self) -> process.Usage:
         """Compacts the hour."""

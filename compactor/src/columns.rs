@@ -2,16 +2,22 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, BinaryBuilder, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BinaryBuilder, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use log_format::COLUMNS;
 
-use crate::record::{Outline, in_order};
+use crate::pages::{Pages, Spare};
+use crate::record::{Record, in_order};
 
 /// The columns that come first in a file: the ones that most questions are about lie side by side, and the two that hold
 /// most bytes last. Readers go by name.
 const FIRST: [&str; 6] = ["type", "ip", "user_id", "timestamp", "log_id", "description"];
+
+/// The columns that hold most bytes, the last in a file.
+const WIDE: [&str; 2] = ["details", "extra"];
+/// How many columns are not wide.
+const NARROW_COLUMNS: usize = COLUMNS.len() - WIDE.len();
 
 /// Positions of all columns, in the order that a file has them.
 static ORDER: LazyLock<[usize; COLUMNS.len()]> = LazyLock::new(|| in_order(&FIRST));
@@ -25,43 +31,51 @@ pub fn schema() -> SchemaRef {
 /// Takes rows, gives their columns. Which rows make a group depends on them alone (C7).
 #[derive(Debug)]
 pub struct Columns {
-    values: Vec<BinaryBuilder>,
+    narrow: Vec<BinaryBuilder>,
+    wide: Vec<Pages>,
     rows: usize,
     bytes: usize,
 }
 
-/// How many rows there are in some columns, and bytes in each.
-#[derive(Debug, Clone, Copy, Default)]
+/// What columns need of the ones before them: to grow is to copy, and memory that is new is dear.
+#[derive(Debug, Clone, Default)]
 pub struct Room {
     rows: usize,
-    bytes: [usize; COLUMNS.len()],
+    bytes: [usize; NARROW_COLUMNS],
+    pages: Spare,
 }
 
 impl Columns {
     /// Columns without rows.
     pub fn new() -> Columns {
-        Columns::with_room(Room::default())
+        Columns::with_room(&Room::default())
     }
 
-    /// Columns without rows, but with room for what others hold and a little more: to grow is to copy.
-    pub fn with_room(room: Room) -> Columns {
+    /// Columns without rows, but with room for what others hold and a little more.
+    pub fn with_room(room: &Room) -> Columns {
         let more = |size: usize| size + size / 8;
-        let values = room.bytes.iter().map(|bytes| BinaryBuilder::with_capacity(more(room.rows), more(*bytes)));
-        Columns { values: values.collect(), rows: 0, bytes: 0 }
+        let narrow = room.bytes.iter().map(|bytes| BinaryBuilder::with_capacity(more(room.rows), more(*bytes)));
+        let wide = WIDE.iter().map(|_| Pages::new(room.pages.clone()));
+        Columns { narrow: narrow.collect(), wide: wide.collect(), rows: 0, bytes: 0 }
     }
 
-    /// What they hold.
-    pub fn room(&self) -> Room {
-        Room { rows: self.rows, bytes: std::array::from_fn(|place| self.values[place].values_slice().len()) }
+    /// Tells what they hold.
+    pub fn tell(&self, room: &mut Room) {
+        room.rows = self.rows;
+        room.bytes = std::array::from_fn(|place| self.narrow[place].values_slice().len());
     }
 
-    /// Takes the row that `record` begins with.
-    pub fn push(&mut self, record: &[u8], outline: &Outline) {
-        for (column, values) in ORDER.iter().zip(&mut self.values) {
-            values.append_option(outline.value(record, *column));
+    /// Takes a row.
+    pub fn push(&mut self, record: Record<'_>) {
+        let (narrow, wide) = ORDER.split_at(NARROW_COLUMNS);
+        for (column, values) in narrow.iter().zip(&mut self.narrow) {
+            values.append_option(record.value(*column));
+        }
+        for (column, pages) in wide.iter().zip(&mut self.wide) {
+            pages.push(record.value(*column));
         }
         self.rows += 1;
-        self.bytes += outline.bytes();
+        self.bytes += record.bytes().len();
     }
 
     /// Is it a whole row group?
@@ -75,16 +89,17 @@ impl Columns {
         self.rows == 0
     }
 
-    /// The columns; nothing but text was put into them, which is checked once more.
+    /// The columns in the order of a file: first those that are not wide; nothing but text was put into them, which is
+    /// checked once more. Then the wide ones.
     ///
     /// # Errors
     ///
     /// Where a value is not UTF-8.
-    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
+    pub fn finish(self) -> Result<(Vec<ArrayRef>, Vec<Pages>), ArrowError> {
         let column =
             |mut values: BinaryBuilder| Ok(Arc::new(StringArray::try_from_binary(values.finish())?) as ArrayRef);
-        let columns = self.values.into_iter().map(column).collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
-        RecordBatch::try_new(schema(), columns)
+        let narrow = self.narrow.into_iter().map(column).collect::<Result<_, ArrowError>>()?;
+        Ok((narrow, self.wide))
     }
 }
 
@@ -104,3 +119,13 @@ pub const ROW_GROUP_BYTES_MIN: usize = 24 << 20;
 pub const ROW_GROUP_BYTES_MAX: usize = 48 << 20;
 /// Or with so many rows.
 pub const ROW_GROUP_ROWS_MAX: usize = 1 << 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wide_columns_come_last() {
+        assert_eq!(ORDER.map(|column| COLUMNS[column].name)[NARROW_COLUMNS..], WIDE);
+    }
+}

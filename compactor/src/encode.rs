@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowSchemaConverter;
@@ -13,19 +12,20 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::WRITER_VERSION;
 use crate::columns::{Columns, ROW_GROUP_ROWS_MAX, schema};
+use crate::pages::Chunk;
 
 /// Columns that people look single values up in, and how many row groups may be read in vain for one. A filter is sized
 /// by the values that its group has: at 50,000 of them one takes 65 KB.
 const BLOOM_COLUMNS: [&str; 3] = ["log_id", "user_id", "ip"];
 const BLOOM_FALSE_POSITIVES: f64 = 0.01;
 /// Columns whose values hardly ever repeat.
-const WITHOUT_DICTIONARY: [&str; 4] = ["details", "log_id", "timestamp", "user_id"];
-/// Columns whose least and greatest values tell nothing.
-const WITHOUT_STATISTICS: [&str; 2] = ["details", "extra"];
+const WITHOUT_DICTIONARY: [&str; 3] = ["log_id", "timestamp", "user_id"];
+/// The level of zstd.
+const ZSTD_LEVEL: i32 = 1;
 
 /// Why rows could not be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -43,11 +43,15 @@ pub enum EncodeError {
 pub struct Encoder {
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
+    columns: SchemaDescriptor,
 }
 
-/// A row group, encoded: its columns.
+/// A row group, encoded: its columns, those that are not wide first.
 #[derive(Debug)]
-pub struct RowGroup(Vec<ArrowColumnChunk>);
+pub struct RowGroup {
+    narrow: Vec<ArrowColumnChunk>,
+    wide: Vec<Chunk>,
+}
 
 impl Encoder {
     /// Encodes rows as the row group of that number.
@@ -56,16 +60,18 @@ impl Encoder {
     ///
     /// Where they are not text, or the Parquet writer fails.
     pub fn encode(&self, number: usize, rows: Columns) -> Result<RowGroup, EncodeError> {
-        let rows: RecordBatch = rows.finish()?;
+        let (arrays, pages) = rows.finish()?;
+        let mut narrow = Vec::with_capacity(arrays.len());
         let writers = self.factory.create_column_writers(number)?;
-        let mut chunks = Vec::with_capacity(writers.len());
-        for ((mut writer, field), column) in writers.into_iter().zip(self.schema.fields()).zip(rows.columns()) {
-            for leaf in compute_leaves(field, column)? {
+        for ((mut writer, field), array) in writers.into_iter().zip(self.schema.fields()).zip(&arrays) {
+            for leaf in compute_leaves(field, array)? {
                 writer.write(&leaf)?;
             }
-            chunks.push(writer.close()?);
+            narrow.push(writer.close()?);
         }
-        Ok(RowGroup(chunks))
+        let columns = &self.columns.columns()[arrays.len()..];
+        let wide = columns.iter().zip(pages).map(|(column, pages)| pages.encode(Arc::clone(column), ZSTD_LEVEL));
+        Ok(RowGroup { narrow, wide: wide.collect::<Result<_, _>>()? })
     }
 }
 
@@ -88,7 +94,8 @@ impl ParquetFile {
     /// What encodes its row groups.
     pub fn encoder(&self) -> Encoder {
         let schema = schema();
-        Encoder { factory: ArrowRowGroupWriterFactory::new(&self.writer, Arc::clone(&schema)), schema }
+        let columns = self.writer.schema_descr().clone();
+        Encoder { factory: ArrowRowGroupWriterFactory::new(&self.writer, Arc::clone(&schema)), schema, columns }
     }
 
     /// Appends the next row group, and gives what of the file has not been given before.
@@ -98,8 +105,11 @@ impl ParquetFile {
     /// Where the Parquet writer fails.
     pub fn append(&mut self, group: RowGroup) -> Result<Vec<u8>, EncodeError> {
         let mut writer = self.writer.next_row_group()?;
-        for chunk in group.0 {
+        for chunk in group.narrow {
             chunk.append_to_row_group(&mut writer)?;
+        }
+        for chunk in group.wide {
+            chunk.append_to(&mut writer)?;
         }
         writer.close()?;
         self.writer.flush().map_err(ParquetError::from)?;
@@ -125,14 +135,11 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_created_by("auth0-s3-logs".to_string())
         .set_key_value_metadata(Some(vec![version]))
         .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
     for name in WITHOUT_DICTIONARY {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
-    }
-    for name in WITHOUT_STATISTICS {
-        properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::None);
     }
     for name in BLOOM_COLUMNS {
         let column = ColumnPath::from(name);

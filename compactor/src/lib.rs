@@ -10,6 +10,7 @@
 //! rewrite, read back                                decode  lines → records, and what is rejected
 //!                                                   sort    records → sorted runs, in files where memory is short
 //!                                                   merge   runs → the distinct rows, a row group at a time
+//!                                                   columns, pages  rows → a row group's columns
 //!                                                   encode  row groups → Parquet
 //! commit ─ conditional write of the manifest        manifest  claimed → live → retired
 //! publish ─ the partition names the live folder     cut     how far the view reads Parquet
@@ -47,6 +48,7 @@ pub mod lines;
 pub mod manifest;
 pub mod members;
 pub mod merge;
+pub mod pages;
 pub mod plan;
 mod publish;
 mod range;
@@ -61,4 +63,4 @@ pub mod whole;
 pub mod work;
 
 /// The version of what this writer writes, raised whenever it would write the same rows differently.
-pub const WRITER_VERSION: u32 = 2;
+pub const WRITER_VERSION: u32 = 3;

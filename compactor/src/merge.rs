@@ -5,18 +5,22 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::collisions::Collisions;
 use crate::columns::Columns;
-use crate::record::{Outline, compare, position};
+use crate::record::{Record, key_columns, position};
 use crate::sort::Run;
 
 /// What is read of a run in a file at once, at least.
 const READ_BYTES_MIN: usize = 16 << 10;
 /// And at most: what more there is brings nothing.
 const READ_BYTES_MAX: usize = 1 << 20;
+
+/// How much of a row's first value is compared first.
+const FIRST_BYTES: usize = 16;
 
 /// Merges sorted runs.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ impl Merge {
     pub fn fill(&mut self, columns: &mut Columns) -> io::Result<bool> {
         while !columns.is_full() {
             let Some(Reverse(mut first)) = self.heads.pop() else { return Ok(false) };
-            columns.push(first.record(), &first.outline);
+            columns.push(first.record());
             self.count(&first)?;
             while let Some(mut next) = self.heads.peek_mut().filter(|next| next.0.cmp(&first).is_eq()) {
                 self.found.duplicates += 1;
@@ -96,10 +100,10 @@ impl Merge {
     fn count(&mut self, first: &Head) -> io::Result<()> {
         self.found.rows += 1;
         // A row without a log_id, or with the empty one of Auth0's test button, collides with none.
-        if let Some(log_id) = first.value(self.log_id).filter(|log_id| !log_id.is_empty()) {
+        if let Some(log_id) = first.record().value(self.log_id).filter(|log_id| !log_id.is_empty()) {
             self.collisions.push(log_id)?;
         }
-        let Some(timestamp) = first.value(self.timestamp) else { return Ok(()) };
+        let Some(timestamp) = first.record().value(self.timestamp) else { return Ok(()) };
         let text = || String::from_utf8_lossy(timestamp).into_owned();
         match &mut self.found.timestamps {
             None => self.found.timestamps = Some([text(), text()]),
@@ -116,8 +120,10 @@ impl Merge {
 struct Head {
     rest: Rest,
     records: Vec<u8>,
-    at: usize,
-    outline: Outline,
+    /// Where the row's record is.
+    record: Range<usize>,
+    /// What its first value in sort order begins with, which tells most rows of different users apart.
+    first: Option<[u8; FIRST_BYTES]>,
 }
 
 /// What follows in a run.
@@ -135,15 +141,11 @@ impl Head {
                 (Rest::File { file, begin, bytes, filled: 0 }, vec![0; read_bytes.min(bytes as usize)])
             }
         };
-        Head { rest, records, at: 0, outline: Outline::default() }
+        Head { rest, records, record: 0..0, first: None }
     }
 
-    fn record(&self) -> &[u8] {
-        &self.records[self.at..]
-    }
-
-    fn value(&self, column: usize) -> Option<&[u8]> {
-        self.outline.value(self.record(), column)
+    fn record(&self) -> Record<'_> {
+        Record::of(&self.records[self.record.clone()])
     }
 
     /// Goes on to the next row; false where there is none.
@@ -151,37 +153,38 @@ impl Head {
         match &mut self.rest {
             Rest::Memory(order) => {
                 let Some(begin) = order.next() else { return Ok(false) };
-                self.at = begin as usize;
+                self.record.start = begin as usize;
             }
             Rest::File { .. } => {
-                self.at += self.outline.bytes();
+                self.record.start = self.record.end;
                 if !self.read()? {
                     return Ok(false);
                 }
             }
         }
-        match Outline::read(&self.records[self.at..]) {
-            Some(outline) => self.outline = outline,
-            None => return Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+        let Some(record) = Record::first(&self.records[self.record.start..]) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        self.record.end = self.record.start + record.bytes().len();
+        self.first = record.value(key_columns()[0]).map(beginning);
         Ok(true)
     }
 
-    /// Sees that the whole record at `at` has been read.
+    /// Sees that the whole record has been read that begins where `record` does.
     fn read(&mut self) -> io::Result<bool> {
         let Rest::File { file, begin, bytes, filled } = &mut self.rest else { return Ok(true) };
         loop {
-            let there = &self.records[self.at..*filled];
+            let there = &self.records[self.record.start..*filled];
             if there.is_empty() && *bytes == 0 {
                 return Ok(false);
             }
-            let needed = Outline::read(there).map_or(there.len() + 1, |outline| outline.bytes());
+            let needed = Record::bytes_of(there).unwrap_or(there.len() + 1);
             if needed <= there.len() {
                 return Ok(true);
             }
-            self.records.copy_within(self.at..*filled, 0);
-            *filled -= self.at;
-            self.at = 0;
+            self.records.copy_within(self.record.start..*filled, 0);
+            *filled -= self.record.start;
+            self.record.start = 0;
             if needed > self.records.len() {
                 self.records.resize(needed, 0);
             }
@@ -196,6 +199,14 @@ impl Head {
             *bytes -= read as u64;
         }
     }
+}
+
+/// What a value begins with, zeros behind its end: of two that begin differently the lesser begins with the lesser.
+fn beginning(value: &[u8]) -> [u8; FIRST_BYTES] {
+    let mut beginning = [0; FIRST_BYTES];
+    let bytes = value.len().min(FIRST_BYTES);
+    beginning[..bytes].copy_from_slice(&value[..bytes]);
+    beginning
 }
 
 impl PartialEq for Head {
@@ -214,7 +225,7 @@ impl PartialOrd for Head {
 
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        compare((self.record(), &self.outline), (other.record(), &other.outline), 0)
+        self.first.cmp(&other.first).then_with(|| self.record().compare(other.record(), 0))
     }
 }
 

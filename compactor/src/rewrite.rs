@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use log_format::{Hour, layout};
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
@@ -20,7 +20,7 @@ use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Counts, File, Input, Live};
 use crate::merge::{Found, Merge};
 use crate::rejected::spool;
-use crate::sort;
+use crate::sort::{self, Sorted};
 use crate::work;
 
 /// What the memory of an hour is divided into, in eighths: rows that wait to be sorted, texts, and objects that are read
@@ -93,7 +93,7 @@ impl Compactor {
             let Some(decoded) = decoded? else { return Ok(None) };
             read.add(decoded).map_err(DecodeError::Rejected)?;
         }
-        for sorted in work::begin(move || decoders.sort()).await? {
+        for sorted in decoders.sort().await? {
             read.runs.extend(sorted.runs);
             read.duplicates += sorted.duplicates;
         }
@@ -145,8 +145,13 @@ impl Compactor {
         loop {
             while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1) + 1) {
                 let (merging, rows, more) =
-                    work::begin(move || next_group(merging, room)).await.map_err(DecodeError::Spill)?;
-                room = rows.room();
+                    work::begin({
+                        let room = room.clone();
+                        move || next_group(merging, &room)
+                    })
+                    .await
+                    .map_err(DecodeError::Spill)?;
+                rows.tell(&mut room);
                 let encoder = Arc::clone(&encoder);
                 groups.push_back(work::begin(move || encoder.encode(number, rows)));
                 number += 1;
@@ -217,7 +222,7 @@ async fn decode_object(
 }
 
 /// The rows of the next group, and whether any are left.
-fn next_group(mut merge: Merge, room: Room) -> io::Result<(Merge, Columns, bool)> {
+fn next_group(mut merge: Merge, room: &Room) -> io::Result<(Merge, Columns, bool)> {
     let mut rows = Columns::with_room(room);
     let more = merge.fill(&mut rows)?;
     Ok((merge, rows, more))
@@ -251,10 +256,11 @@ impl Decoders {
         decoded
     }
 
-    /// What all of them have taken. Where one has put rows into a file, all do, so that memory is free for what follows.
-    fn sort(&self) -> Result<Vec<sort::Sorted>, DecodeError> {
+    /// Sorts what each of them has taken. Where one has put rows into a file, all do, so that memory is free for what follows.
+    async fn sort(&self) -> Result<Vec<Sorted>, DecodeError> {
         let decoders = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         let into_files = decoders.iter().any(Decoder::uses_a_file);
-        decoders.into_iter().map(|decoder| decoder.finish(into_files)).collect()
+        let sort = |decoder: Decoder| work::begin(move || decoder.finish(into_files));
+        future::try_join_all(decoders.into_iter().map(sort)).await
     }
 }

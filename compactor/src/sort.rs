@@ -1,16 +1,16 @@
 //! Rows → sorted runs. Rows gather in memory; where it is full they are sorted, and go into a file.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use log_format::{LineError, Row, read_line};
 
-use crate::record::{self, KEY_COLUMNS, Outline, compare, key_columns};
+use crate::record::{self, KEY_COLUMNS, Record, key_columns};
 
-/// What is written to the file at once.
-const WRITE_BYTES: usize = 256 << 10;
+/// How many records are written to the file at once: a system call takes no more.
+const WRITE_RECORDS: usize = 1024;
 
 /// Distinct rows in their order.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Sorter {
     records: Vec<u8>,
     used: usize,
     begins: Vec<u32>,
-    spill: Option<BufWriter<File>>,
+    spill: Option<File>,
     spilled: Vec<(u64, u64)>,
     duplicates: u64,
 }
@@ -106,7 +106,7 @@ impl Sorter {
             self.spill()?;
         }
         if let Some(spill) = self.spill.take() {
-            let file = Arc::new(spill.into_inner().map_err(io::IntoInnerError::into_error)?);
+            let file = Arc::new(spill);
             let run = |(begin, bytes)| Run::File { file: Arc::clone(&file), begin, bytes };
             runs.extend(self.spilled.iter().copied().map(run));
         } else if !self.begins.is_empty() {
@@ -143,16 +143,21 @@ impl Sorter {
         let order = self.sort();
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            None => self.spill.insert(BufWriter::with_capacity(WRITE_BYTES, tempfile::tempfile()?)),
+            None => self.spill.insert(tempfile::tempfile()?),
         };
-        let begin = spill.stream_position()?;
-        let mut bytes = 0;
-        for place in order {
-            let record = &self.records[place as usize..];
-            let record = &record[..Outline::read(record).map_or(0, |outline| outline.bytes())];
-            spill.write_all(record)?;
-            bytes += record.len() as u64;
+        let records = order.iter().filter_map(|begin| Record::first(&self.records[*begin as usize..]));
+        let mut records = records.map(|record| IoSlice::new(record.bytes()));
+        let (mut gathered, mut bytes) = (Vec::with_capacity(WRITE_RECORDS), 0);
+        loop {
+            gathered.extend(records.by_ref().take(WRITE_RECORDS));
+            if gathered.is_empty() {
+                break;
+            }
+            bytes += gathered.iter().map(|record| record.len() as u64).sum::<u64>();
+            write_all(spill, &mut gathered)?;
+            gathered.clear();
         }
+        let begin = self.spilled.last().map_or(0, |(begin, bytes)| begin + bytes);
         self.spilled.push((begin, bytes));
         self.used = 0;
         Ok(())
@@ -163,12 +168,9 @@ impl Sorter {
         let begins = std::mem::take(&mut self.begins);
         let records = &self.records[..self.used];
         let (mut keys, compared) = keys(records, &begins);
-        let outlined = |begin: u32| {
-            let record = &records[begin as usize..];
-            Outline::read(record).map(|outline| (record, outline))
-        };
-        let rest = |a: u32, b: u32| match (outlined(a), outlined(b)) {
-            (Some(a), Some(b)) => compare((a.0, &a.1), (b.0, &b.1), compared),
+        let record = |begin: u32| Record::first(&records[begin as usize..]);
+        let rest = |a: u32, b: u32| match (record(a), record(b)) {
+            (Some(a), Some(b)) => a.compare(b, compared),
             (a, b) => a.is_some().cmp(&b.is_some()),
         };
         keys.sort_unstable_by(|a, b| a.ranks.cmp(&b.ranks).then_with(|| rest(a.begin, b.begin)));
@@ -177,6 +179,19 @@ impl Sorter {
         self.duplicates += (gathered - keys.len()) as u64;
         keys.into_iter().map(|key| key.begin).collect()
     }
+}
+
+/// Writes records from where they lie.
+fn write_all(file: &mut File, mut records: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !records.is_empty() {
+        match file.write_vectored(records) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut records, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A row's place in the order by the columns that rows are sorted by first, and where the row is.
@@ -196,11 +211,10 @@ fn keys(records: &[u8], begins: &[u32]) -> (Vec<Key>, usize) {
     let mut moments = true;
     let mut keys: Vec<Key> = Vec::with_capacity(begins.len());
     for begin in begins {
-        let record = &records[*begin as usize..];
-        let Some(outline) = Outline::read(record) else { continue };
-        let user = number(&mut values[0], outline.value(record, columns[0]));
-        let kind = number(&mut values[1], outline.value(record, columns[1]));
-        let moment = moment(outline.value(record, columns[2]));
+        let Some(record) = Record::first(&records[*begin as usize..]) else { continue };
+        let user = number(&mut values[0], record.value(columns[0]));
+        let kind = number(&mut values[1], record.value(columns[1]));
+        let moment = moment(record.value(columns[2]));
         moments &= moment.is_some();
         let ranks = (u64::from(user) << 32 | u64::from(kind), moment.unwrap_or_default());
         keys.push(Key { ranks, begin: *begin });

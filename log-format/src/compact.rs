@@ -3,7 +3,7 @@
 //! Whatever is read here, serde_json reads too, and the same. It reads more besides: text with white space, or very deep.
 
 use crate::object::{Field, Object};
-use crate::scan::{BLOCK_BYTES, block, plain_bytes};
+use crate::scan::Specials;
 
 /// How deep objects and arrays may lie in one another: as many as a word has bits.
 const DEPTH_MAX: u32 = u64::BITS;
@@ -12,7 +12,7 @@ const FIELDS: usize = 32;
 
 /// The fields of an object without white space between its tokens; none of any other text.
 pub(crate) fn object(text: &str) -> Option<Object<'_>> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::of(text);
     let object = scanner.object()?;
     (scanner.at == text.len()).then_some(object)
 }
@@ -20,14 +20,14 @@ pub(crate) fn object(text: &str) -> Option<Object<'_>> {
 /// Is it such an object?
 pub(crate) fn is_object(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::of(text);
     text.starts_with('{') && scanner.value().is_some() && scanner.at == text.len()
 }
 
 /// The event at `detail.data` of an EventBridge envelope without white space between its tokens, and `detail.log_id` as
 /// JSON text. None of any other envelope, and of one that says any of these twice.
 pub(crate) fn event(envelope: &str) -> Option<(Object<'_>, Option<&str>)> {
-    let mut scanner = Scanner { text: envelope, at: 0 };
+    let mut scanner = Scanner::of(envelope);
     let mut detail = None;
     scanner.fields(|scanner, key| match key {
         r#""detail""# if detail.is_none() => scanner.detail().map(|found| detail = Some(found)),
@@ -41,10 +41,15 @@ pub(crate) fn event(envelope: &str) -> Option<(Object<'_>, Option<&str>)> {
 
 struct Scanner<'a> {
     text: &'a str,
+    specials: Specials<'a>,
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
+    fn of(text: &'a str) -> Scanner<'a> {
+        Scanner { text, specials: Specials::of(text.as_bytes()), at: 0 }
+    }
+
     fn detail(&mut self) -> Option<(Object<'a>, Option<&'a str>)> {
         let (mut event, mut log_id) = (None, None);
         self.fields(|scanner, key| match key {
@@ -163,11 +168,7 @@ impl<'a> Scanner<'a> {
     /// A string, its opening quote passed already.
     fn string(&mut self) -> Option<()> {
         loop {
-            let plain = plain_bytes(block(self.text.as_bytes(), self.at));
-            self.at += plain;
-            if plain == BLOCK_BYTES {
-                continue;
-            }
+            self.at = self.specials.next(self.at);
             match self.next()? {
                 b'"' => return Some(()),
                 b'\\' => self.escape()?,

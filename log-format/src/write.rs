@@ -2,7 +2,7 @@
 
 use crate::column::{COLUMNS, Column, EXTRA, Kind, LOG_ID};
 use crate::object::Object;
-use crate::scan::{BLOCK_BYTES, block, plain_bytes};
+use crate::scan::{self, BLOCK_BYTES, Specials};
 
 /// An event that gives no column a value, so that its line could not be seen in any table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,19 +117,15 @@ fn escape(text: &[u8], line: &mut Vec<u8>) -> Option<()> {
     let mut end = line.len();
     // All of it may have to be escaped, and it is copied by whole blocks.
     line.resize(end + 2 * text.len() + BLOCK_BYTES, 0);
-    let mut at = 0;
+    let (mut specials, mut at) = (Specials::of(text), 0);
     loop {
-        let bytes = block(text, at);
-        line[end..end + BLOCK_BYTES].copy_from_slice(&bytes);
-        let plain = plain_bytes(bytes).min(text.len() - at);
+        let plain = specials.next(at) - at;
+        scan::copy(text, at, plain, line, end);
         at += plain;
         end += plain;
         if at == text.len() {
             line.truncate(end);
             return Some(());
-        }
-        if plain == BLOCK_BYTES {
-            continue;
         }
         // Between two quotes of JSON there is mostly one byte: they go together.
         if let Some([b'"', between @ (b':' | b','), b'"']) = text.get(at..at + 3) {

@@ -4,7 +4,7 @@ use crate::LINE_BYTES_MAX;
 use crate::column::{COLUMNS, EXTRA};
 use crate::compact;
 use crate::object::Object;
-use crate::scan::{BLOCK_BYTES, block, plain_bytes};
+use crate::scan::{self, BLOCK_BYTES, Specials};
 
 /// How long each column's value is, in bytes, in the order of [`COLUMNS`]; [`NULL`] where there is none.
 pub type Lengths = [u32; COLUMNS.len()];
@@ -24,7 +24,7 @@ pub fn read_written(line: &[u8], text: &mut [u8]) -> Option<Lengths> {
     if line.len() > LINE_BYTES_MAX || text.len() < line.len() + ROOM_BYTES {
         return None;
     }
-    let mut values = Values { line, at: 0, text, end: 0, bits: 0 };
+    let mut values = Values { line, specials: Specials::of(line), at: 0, text, end: 0 };
     let mut lengths = [NULL; COLUMNS.len()];
     for (column, length) in COLUMNS.iter().zip(&mut lengths) {
         if values.pass_key(column.name) {
@@ -32,12 +32,10 @@ pub fn read_written(line: &[u8], text: &mut [u8]) -> Option<Lengths> {
         }
     }
     let ended = values.at > 0 && &line[values.at..] == b"}";
-    let (end, is_text) = (values.end, values.bits & NOT_ASCII == 0 || std::str::from_utf8(line).is_ok());
+    // Few lines have anything but ASCII, and only they are looked at for UTF-8.
+    let (end, is_text) = (values.end, values.specials.was_ascii() || std::str::from_utf8(line).is_ok());
     (ended && is_text && extra_is_ours(&text[..end], lengths[EXTRA])).then_some(lengths)
 }
-
-/// The bits of a block that no byte of ASCII has. Few lines have any, and only they are looked at for UTF-8.
-const NOT_ASCII: u128 = u128::from_ne_bytes([0x80; BLOCK_BYTES]);
 
 /// What is no object in `extra` is the predecessor's, and not taken as it stands.
 fn extra_is_ours(text: &[u8], length: u32) -> bool {
@@ -51,13 +49,12 @@ fn extra_is_ours(text: &[u8], length: u32) -> bool {
 /// A line on its way into a buffer.
 struct Values<'a> {
     line: &'a [u8],
+    specials: Specials<'a>,
     /// Up to where the line has been read.
     at: usize,
     text: &'a mut [u8],
     /// Up to where the buffer has been filled: no further than the line has been read.
     end: usize,
-    /// The bits of all blocks together.
-    bits: u128,
 }
 
 impl Values<'_> {
@@ -75,15 +72,10 @@ impl Values<'_> {
     fn copy(&mut self) -> Option<u32> {
         let begin = self.end;
         loop {
-            let bytes = block(self.line, self.at);
-            self.text[self.end..self.end + BLOCK_BYTES].copy_from_slice(&bytes);
-            self.bits |= u128::from_ne_bytes(bytes);
-            let plain = plain_bytes(bytes);
+            let plain = self.specials.next(self.at) - self.at;
+            scan::copy(self.line, self.at, plain, self.text, self.end);
             self.at += plain;
             self.end += plain;
-            if plain == BLOCK_BYTES {
-                continue;
-            }
             match self.line.get(self.at)? {
                 b'"' => break,
                 b'\\' => self.decode()?,

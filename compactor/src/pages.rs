@@ -1,0 +1,202 @@
+//! Values → the pages of a wide column. Two columns hold most bytes of an hour, and have neither a dictionary nor
+//! statistics: their values are put where the compressor reads them, and nothing else looks at them.
+//!
+//! What is written is data pages of version 1, `PLAIN`, the definition levels before the values:
+//! <https://parquet.apache.org/docs/file-format/data-pages/>
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, EncodingMask, PageType};
+use parquet::column::page::{CompressedPage, Page as ParquetPage, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
+use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
+
+/// A page is closed once it has so many bytes, as other writers do.
+const PAGE_BYTES: usize = 1 << 20;
+/// Or so many values.
+const PAGE_VALUES_MAX: usize = 1 << 13;
+/// What definition levels take at most: their length, the head of their run, and a bit for each.
+const LEVELS_BYTES_MAX: usize = 4 + 3 + PAGE_VALUES_MAX / 8;
+
+/// Pages that have been written out: their memory is used again, as memory that is new is dear.
+#[derive(Debug, Clone, Default)]
+pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    fn take(&self) -> Vec<u8> {
+        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut bytes = spare.unwrap_or_else(|| Vec::with_capacity(LEVELS_BYTES_MAX + PAGE_BYTES + PAGE_BYTES / 8));
+        bytes.clear();
+        bytes.resize(LEVELS_BYTES_MAX, 0);
+        bytes
+    }
+
+    /// One long value makes one long page, and no more.
+    fn give(&self, bytes: Vec<u8>) {
+        if bytes.capacity() <= 2 * PAGE_BYTES {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        }
+    }
+}
+
+/// Some values of the column, as they stand in a page.
+#[derive(Debug)]
+struct Page {
+    /// Room for the definition levels, then each value behind its length.
+    bytes: Vec<u8>,
+    /// A bit for each value: is there one?
+    there: Vec<u8>,
+    values: usize,
+    nulls: usize,
+}
+
+impl Page {
+    fn new(bytes: Vec<u8>) -> Page {
+        Page { bytes, there: Vec::new(), values: 0, nulls: 0 }
+    }
+
+    fn push(&mut self, value: Option<&[u8]>) {
+        if self.values % 8 == 0 {
+            self.there.push(0);
+        }
+        match value {
+            Some(value) => {
+                self.there[self.values / 8] |= 1 << (self.values % 8);
+                self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
+                self.bytes.extend_from_slice(value);
+            }
+            None => self.nulls += 1,
+        }
+        self.values += 1;
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= LEVELS_BYTES_MAX + PAGE_BYTES || self.values >= PAGE_VALUES_MAX
+    }
+
+    /// The page: the levels go right before the values.
+    fn finish(&mut self) -> &[u8] {
+        let mut levels = vec![0; 4];
+        if self.nulls == 0 || self.nulls == self.values {
+            // One run of the same level.
+            write_varint(self.values << 1, &mut levels);
+            levels.push(u8::from(self.nulls == 0));
+        } else {
+            // One run of levels of a bit each.
+            write_varint(self.there.len() << 1 | 1, &mut levels);
+            levels.extend_from_slice(&self.there);
+        }
+        let length = levels.len() as u32 - 4;
+        levels[..4].copy_from_slice(&length.to_le_bytes());
+        let begin = LEVELS_BYTES_MAX - levels.len();
+        self.bytes[begin..LEVELS_BYTES_MAX].copy_from_slice(&levels);
+        &self.bytes[begin..]
+    }
+}
+
+/// Seven bits a byte, the lowest first.
+fn write_varint(mut number: usize, bytes: &mut Vec<u8>) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// Takes the values of a wide column of a row group.
+#[derive(Debug)]
+pub struct Pages {
+    pages: Vec<Page>,
+    spare: Spare,
+}
+
+impl Pages {
+    /// A column without values.
+    pub fn new(spare: Spare) -> Pages {
+        Pages { pages: Vec::new(), spare }
+    }
+
+    /// Takes the value of the next row.
+    pub fn push(&mut self, value: Option<&[u8]>) {
+        let page = match self.pages.last_mut().filter(|page| !page.is_full()) {
+            Some(page) => page,
+            None => self.pages.push_mut(Page::new(self.spare.take())),
+        };
+        page.push(value);
+    }
+
+    /// Compresses the pages.
+    ///
+    /// # Errors
+    ///
+    /// Where the Parquet writer fails.
+    pub fn encode(self, column: ColumnDescPtr, level: i32) -> Result<Chunk, ParquetError> {
+        let mut compressor = Compressor::new(level)?;
+        let (mut compressed, mut file) = (Vec::new(), TrackedWrite::new(Vec::new()));
+        let mut writer = SerializedPageWriter::new(&mut file);
+        let (mut rows, mut bytes, mut whole_bytes, pages) = (0, 0, 0, self.pages.len());
+        for mut page in self.pages {
+            let (count, plain) = (page.values, page.finish());
+            compressed.resize(compress_bound(plain.len()).max(compressed.len()), 0);
+            let size = compressor.compress_to_buffer(plain, &mut compressed[..])?;
+            let written = writer.write_page(CompressedPage::new(
+                ParquetPage::DataPage {
+                    buf: Bytes::copy_from_slice(&compressed[..size]),
+                    num_values: count as u32,
+                    encoding: Encoding::PLAIN,
+                    def_level_encoding: Encoding::RLE,
+                    rep_level_encoding: Encoding::RLE,
+                    statistics: None,
+                },
+                plain.len(),
+            ))?;
+            rows += count;
+            bytes += written.compressed_size;
+            whole_bytes += written.uncompressed_size;
+            self.spare.give(page.bytes);
+        }
+        let data = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding: Encoding::PLAIN, count: pages as i32 };
+        let metadata = ColumnChunkMetaData::builder(column)
+            .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::try_new(level)?))
+            .set_encodings_mask(EncodingMask::new_from_encodings([Encoding::PLAIN, Encoding::RLE].iter()))
+            .set_page_encoding_stats(vec![data])
+            .set_total_compressed_size(bytes as i64)
+            .set_total_uncompressed_size(whole_bytes as i64)
+            .set_num_values(rows as i64)
+            .set_data_page_offset(0)
+            .build()?;
+        let close = ColumnCloseResult {
+            bytes_written: bytes as u64,
+            rows_written: rows as u64,
+            metadata,
+            bloom_filter: None,
+            column_index: None,
+            offset_index: None,
+        };
+        Ok(Chunk { bytes: Bytes::from(file.into_inner()?), close })
+    }
+}
+
+/// A wide column of a row group, compressed.
+#[derive(Debug)]
+pub struct Chunk {
+    bytes: Bytes,
+    close: ColumnCloseResult,
+}
+
+impl Chunk {
+    /// Appends it to the row group as its next column.
+    ///
+    /// # Errors
+    ///
+    /// Where the Parquet writer fails.
+    pub fn append_to(self, writer: &mut SerializedRowGroupWriter<'_, Vec<u8>>) -> Result<(), ParquetError> {
+        writer.append_column(&self.bytes, self.close)
+    }
+}
