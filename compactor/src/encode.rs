@@ -25,7 +25,7 @@ const BLOOM_FALSE_POSITIVES: f64 = 0.01;
 /// Columns whose values hardly ever repeat.
 const WITHOUT_DICTIONARY: [&str; 3] = ["log_id", "timestamp", "user_id"];
 /// The level of zstd.
-const ZSTD_LEVEL: i32 = 1;
+const ZSTD_LEVEL: i32 = 2;
 
 /// Why rows could not be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,8 @@ impl Encoder {
             narrow.push(writer.close()?);
         }
         let columns = &self.columns.columns()[arrays.len()..];
-        let wide = columns.iter().zip(pages).map(|(column, pages)| pages.encode(Arc::clone(column), ZSTD_LEVEL));
+        let level = ZstdLevel::try_new(ZSTD_LEVEL)?;
+        let wide = columns.iter().zip(pages).map(|(column, pages)| pages.encode(Arc::clone(column), level));
         Ok(RowGroup { narrow, wide: wide.collect::<Result<_, _>>()? })
     }
 }

@@ -232,9 +232,9 @@ impl Ord for Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::ROW_GROUP_BYTES_MAX;
+    use crate::columns::{ROW_GROUP_BYTES_MAX, schema};
     use crate::sort::Sorter;
-    use arrow::array::{Array, RecordBatch, StringArray};
+    use arrow::array::{Array, ArrayRef, StringArray};
 
     /// The values of a column, and what was found, of lines dealt to so many sorters of so many bytes each.
     fn merged(
@@ -259,11 +259,11 @@ mod tests {
         assert!(!merge.fill(&mut columns).unwrap());
         let found = merge.found().unwrap();
         let found = Found { duplicates: found.duplicates + duplicates, ..found };
-        (values(&columns.finish().unwrap(), column), found)
+        (values(&columns.finish().unwrap().0, column), found)
     }
 
-    fn values(rows: &RecordBatch, column: &str) -> Vec<Option<String>> {
-        let values: &StringArray = rows.column_by_name(column).unwrap().as_any().downcast_ref().unwrap();
+    fn values(columns: &[ArrayRef], column: &str) -> Vec<Option<String>> {
+        let values: &StringArray = columns[schema().index_of(column).unwrap()].as_any().downcast_ref().unwrap();
         values.iter().map(|value| value.map(str::to_owned)).collect()
     }
 
@@ -340,7 +340,7 @@ mod tests {
         loop {
             let mut columns = Columns::new();
             let more = merge.fill(&mut columns).unwrap();
-            sizes.push(columns.finish().unwrap().num_rows());
+            sizes.push(columns.finish().unwrap().0[0].len());
             if !more {
                 break;
             }

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, EncodingMask, PageType};
+use parquet::basic::{Compression, Encoding, EncodingMask, PageType, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page as ParquetPage, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
@@ -18,7 +18,7 @@ use zstd::bulk::Compressor;
 use zstd::zstd_safe::compress_bound;
 
 /// A page is closed once it has so many bytes, as other writers do.
-const PAGE_BYTES: usize = 1 << 20;
+const PAGE_BYTES: usize = 1 << 22;
 /// Or so many values.
 const PAGE_VALUES_MAX: usize = 1 << 13;
 /// What definition levels take at most: their length, the head of their run, and a bit for each.
@@ -136,8 +136,8 @@ impl Pages {
     /// # Errors
     ///
     /// Where the Parquet writer fails.
-    pub fn encode(self, column: ColumnDescPtr, level: i32) -> Result<Chunk, ParquetError> {
-        let mut compressor = Compressor::new(level)?;
+    pub fn encode(self, column: ColumnDescPtr, level: ZstdLevel) -> Result<Chunk, ParquetError> {
+        let mut compressor = Compressor::new(level.compression_level())?;
         let (mut compressed, mut file) = (Vec::new(), TrackedWrite::new(Vec::new()));
         let mut writer = SerializedPageWriter::new(&mut file);
         let (mut rows, mut bytes, mut whole_bytes, pages) = (0, 0, 0, self.pages.len());
@@ -163,7 +163,7 @@ impl Pages {
         }
         let data = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding: Encoding::PLAIN, count: pages as i32 };
         let metadata = ColumnChunkMetaData::builder(column)
-            .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::try_new(level)?))
+            .set_compression(Compression::ZSTD(level))
             .set_encodings_mask(EncodingMask::new_from_encodings([Encoding::PLAIN, Encoding::RLE].iter()))
             .set_page_encoding_stats(vec![data])
             .set_total_compressed_size(bytes as i64)
@@ -198,5 +198,68 @@ impl Chunk {
     /// Where the Parquet writer fails.
     pub fn append_to(self, writer: &mut SerializedRowGroupWriter<'_, Vec<u8>>) -> Result<(), ParquetError> {
         writer.append_column(&self.bytes, self.close)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::record::Field;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    /// A file of these values, and the values in it.
+    fn written(values: &[Option<&str>], spare: &Spare) -> (Bytes, Vec<Option<String>>) {
+        let schema = Arc::new(parse_message_type("message m { OPTIONAL BINARY a (STRING); }").unwrap());
+        let mut writer =
+            SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::builder().build())).unwrap();
+        let mut pages = Pages::new(spare.clone());
+        for value in values {
+            pages.push(value.map(str::as_bytes));
+        }
+        let chunk = pages.encode(writer.schema_descr().column(0), ZstdLevel::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        chunk.append_to(&mut group).unwrap();
+        group.close().unwrap();
+        let file = Bytes::from(writer.into_inner().unwrap());
+        let reader = SerializedFileReader::new(file.clone()).unwrap();
+        let rows =
+            reader.get_row_iter(None).unwrap().map(|row| match row.unwrap().get_column_iter().next().unwrap().1 {
+                Field::Null => None,
+                Field::Str(text) => Some(text.clone()),
+                other => panic!("{other:?}"),
+            });
+        (file, rows.collect())
+    }
+
+    fn check(values: &[Option<&str>]) {
+        let spare = Spare::default();
+        let (file, found) = written(values, &spare);
+        let found: Vec<Option<&str>> = found.iter().map(Option::as_deref).collect();
+        assert!(found == values, "{} values", values.len());
+        // Memory that has been used before changes nothing.
+        assert!(written(values, &spare).0 == file);
+        let metadata = SerializedFileReader::new(file).unwrap().metadata().row_group(0).column(0).clone();
+        assert_eq!(metadata.num_values(), values.len() as i64);
+    }
+
+    #[test]
+    fn every_value_is_read_again() {
+        let long = "x".repeat(PAGE_BYTES);
+        check(&[Some("")]);
+        check(&[None]);
+        check(&[Some("a"), None, Some(""), Some("bc"), None]);
+        check(&[Some(&long), None, Some(&long), Some("a"), Some(&long[1..]), Some("b")]);
+        for count in
+            [1, 7, 8, 9, 127, 128, PAGE_VALUES_MAX - 1, PAGE_VALUES_MAX, PAGE_VALUES_MAX + 1, 3 * PAGE_VALUES_MAX]
+        {
+            check(&vec![Some("a"); count]);
+            check(&vec![None; count]);
+            let mixed: Vec<Option<&str>> = (0..count).map(|number| (number % 3 > 0).then_some("abc")).collect();
+            check(&mixed);
+        }
     }
 }
