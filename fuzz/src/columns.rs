@@ -6,7 +6,7 @@ use log_format::{COLUMNS, Kind, LINE_BYTES_MAX, LineError, NULL, Object, ROOM_BY
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::batch::{Fate, RESPONSE_BYTES_MAX, Record, answer};
+use crate::batch::{RESPONSE_BYTES_MAX, Record, answer};
 use crate::record::line as line_of;
 
 /// Wherever serde_json reads an envelope as a tree, its line holds what the tree does.
@@ -108,13 +108,17 @@ pub fn batch(bytes: &[u8]) {
     let ids: Vec<String> = (0..parts.len()).map(|number| number.to_string()).collect();
     let records: Vec<Record<'_>> = ids.iter().zip(&parts).map(|(id, data)| Record { id, data }).collect();
     let (response, report) = answer(&records, line_of);
-    assert!(serde_json::to_string(&response).expect("a response is JSON").len() <= RESPONSE_BYTES_MAX);
-    assert_eq!(response.records.len(), records.len());
+    let json = serde_json::to_string(&response).expect("a response is written");
+    assert!(json.len() <= RESPONSE_BYTES_MAX);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("a response is JSON");
+    let answers = json["records"].as_array().expect("a response has answers");
+    assert_eq!((response.records.len(), answers.len()), (records.len(), records.len()));
     assert_eq!(report.ok + report.failed_total(), records.len() as u64);
-    for (answer, record) in response.records.iter().zip(&records) {
-        let data = STANDARD.decode(&answer.data).expect("an answer is base64");
+    for (answer, record) in answers.iter().zip(&records) {
+        let text = |field: &str| answer[field].as_str().expect("an answer has texts");
+        let data = STANDARD.decode(text("data")).expect("an answer is base64");
         let line = line_of(record.data);
-        assert_eq!((answer.record_id.as_str(), answer.result == Fate::Ok), (record.id, line.is_ok()));
+        assert_eq!((text("recordId"), text("result") == "Ok"), (record.id, line.is_ok()));
         assert_eq!(data, line.unwrap_or(record.data.to_vec()));
     }
 }

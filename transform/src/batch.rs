@@ -36,8 +36,8 @@ pub struct Answer {
     pub record_id: String,
     /// What became of it.
     pub result: Fate,
-    /// Base64 of the line, or of the original; "" where the response had no room for it.
-    pub data: String,
+    /// The line, or the original; empty where the response had no room for it. It becomes base64 in the response's JSON.
+    pub data: Vec<u8>,
 }
 
 /// What became of a record. There is no third: `Dropped` counts as success at Firehose (T3).
@@ -67,7 +67,7 @@ impl Response {
     }
 }
 
-/// Base64 has nothing to escape: it is written as it is, not looked through for what may have to be.
+/// Base64 has nothing to escape: it is written where it is to stand, not looked through for what may have to be.
 impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         RawValue::from_string(self.to_json()).map_err(S::Error::custom)?.serialize(serializer)
@@ -78,13 +78,15 @@ impl Answer {
     fn write(&self, json: &mut String) {
         let (result, id) = (self.result.name(), serde_json::Value::from(self.record_id.as_str()));
         // A string takes any text.
-        let written = write!(json, "{{\"recordId\":{id},\"result\":\"{result}\",\"data\":\"{}\"}}", self.data);
+        let written = write!(json, "{{\"recordId\":{id},\"result\":\"{result}\",\"data\":\"");
         debug_assert!(written.is_ok());
+        STANDARD.encode_append(&self.data, json);
+        json.push_str("\"}");
     }
 
     /// Bytes of its JSON with a comma, where nothing in the id has to be escaped.
     fn bytes(&self) -> usize {
-        ANSWER_BYTES + self.record_id.len() + self.result.name().len() + self.data.len()
+        ANSWER_BYTES + self.record_id.len() + self.result.name().len() + encoded_bytes(&self.data)
     }
 }
 
@@ -179,7 +181,7 @@ const FRAME_BYTES: usize = 14;
 /// Length of the longer of a record's two answers, with its comma but without data.
 fn empty_answer_bytes(id: &str) -> usize {
     let mut json = String::new();
-    Answer { record_id: id.to_string(), result: Fate::ProcessingFailed, data: String::new() }.write(&mut json);
+    Answer { record_id: id.to_string(), result: Fate::ProcessingFailed, data: Vec::new() }.write(&mut json);
     json.len() + 1
 }
 
@@ -201,19 +203,19 @@ fn fit(line: Vec<u8>, room: &mut usize) -> Result<Vec<u8>, RecordError> {
 fn answer_one(record: &Record<'_>, outcome: Result<Vec<u8>, RecordError>, room: &mut usize) -> Answer {
     let record_id = record.id.to_string();
     match outcome {
-        Ok(line) => Answer { record_id, result: Fate::Ok, data: STANDARD.encode_to_string(line) },
+        Ok(line) => Answer { record_id, result: Fate::Ok, data: line },
         Err(_) => Answer { record_id, result: Fate::ProcessingFailed, data: original(record.data, room) },
     }
 }
 
 /// The original as `data` where there is room for it. Firehose keeps its own copy either way.
-fn original(data: &[u8], room: &mut usize) -> String {
+fn original(data: &[u8], room: &mut usize) -> Vec<u8> {
     match room.checked_sub(encoded_bytes(data)) {
         Some(left) => {
             *room = left;
-            STANDARD.encode_to_string(data)
+            data.to_vec()
         }
-        None => String::new(),
+        None => Vec::new(),
     }
 }
 
@@ -291,7 +293,7 @@ mod tests {
         let batch: Vec<_> = ids.iter().zip(&data).map(|(id, data)| Record { id, data }).collect();
         let (response, report) = answer(&batch, |data| Ok(data.to_vec()));
         let lengths: Vec<usize> = response.records.iter().map(|answer| answer.data.len()).collect();
-        assert_eq!(lengths, [5_333_336, 0, 400_000]);
+        assert_eq!(lengths, [4_000_000, 0, 300_000]);
         assert_eq!(report.failed_by_reason(), "OverBudget=1");
     }
 

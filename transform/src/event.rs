@@ -1,8 +1,9 @@
 //! What Firehose hands over: a batch of records in base64.
 
-use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// A transformation event, what the transform needs of it.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html>
@@ -24,14 +25,28 @@ pub struct EventRecord {
 }
 
 fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    // Base64 has nothing to escape, so the text is taken where it lies.
-    let text: Text<'de> = Deserialize::deserialize(deserializer)?;
-    // The reason would not tell more, and nothing of the record may be told.
-    base64_simd::STANDARD.decode_to_vec(text.0.as_bytes()).map_err(|_| D::Error::custom("record data is not base64"))
+    deserializer.deserialize_bytes(Base64)
 }
 
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// Takes base64 off a string where it lies, which nobody has to look through for what else it might hold.
+struct Base64;
+
+impl Visitor<'_> for Base64 {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string of base64")
+    }
+
+    fn visit_bytes<E: Error>(self, text: &[u8]) -> Result<Vec<u8>, E> {
+        // The reason would not tell more, and nothing of the record may be told.
+        base64_simd::STANDARD.decode_to_vec(text).map_err(|_| E::custom("record data is not base64"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
+        self.visit_bytes(text.as_bytes())
+    }
+}
 
 #[cfg(test)]
 mod tests {
