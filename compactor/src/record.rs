@@ -97,7 +97,7 @@ pub fn room_bytes(line: &[u8]) -> usize {
 
 /// Writes the record of a line that looks as we write it; how many bytes it takes. None of any other, and where there
 /// are not [`room_bytes`].
-pub fn write_line(line: &[u8], room: &mut [u8]) -> Option<usize> {
+pub fn write(line: &[u8], room: &mut [u8]) -> Option<usize> {
     let (header, text) = room.split_at_mut_checked(HEADER_BYTES)?;
     let lengths = read_written(line, text)?;
     Some(write_header(header, &lengths))
@@ -150,13 +150,13 @@ mod tests {
     fn the_quick_way_writes_the_same_record() {
         for line in [r#"{"log_id":"1"}"#, r#"{"ip":"","type":"s\n","details":"{\"a\":1}","extra":"{}"}"#] {
             let mut room = vec![b'#'; room_bytes(line.as_bytes())];
-            let bytes = write_line(line.as_bytes(), &mut room).unwrap();
+            let bytes = write(line.as_bytes(), &mut room).unwrap();
             assert_eq!(room[..bytes], record(line));
             assert_eq!(Record::first(&room).unwrap().bytes(), record(line));
         }
         let line = br#"{"log_id":"1"}"#;
-        assert_eq!(write_line(line, &mut vec![0; room_bytes(line) - 1]), None);
-        assert_eq!(write_line(line, &mut []), None);
+        assert_eq!(write(line, &mut vec![0; room_bytes(line) - 1]), None);
+        assert_eq!(write(line, &mut []), None);
     }
 
     #[test]

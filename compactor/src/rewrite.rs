@@ -144,12 +144,9 @@ impl Compactor {
         let (mut number, mut size, mut sha256, mut room) = (0, 0, Sha256::new(), Room::default());
         loop {
             while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1) + 1) {
-                let (merging, rows, more) = work::begin({
-                    let room = room.clone();
-                    move || next_group(merging, &room)
-                })
-                .await
-                .map_err(DecodeError::Spill)?;
+                let given = room.clone();
+                let (merging, rows, more) =
+                    work::begin(move || next_group(merging, &given)).await.map_err(DecodeError::Spill)?;
                 rows.tell(&mut room);
                 let encoder = Arc::clone(&encoder);
                 groups.push_back(work::begin(move || encoder.encode(number, rows)));

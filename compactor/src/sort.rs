@@ -71,7 +71,7 @@ impl Sorter {
     /// Where the line is none, which the inner error says, or the file cannot be written.
     pub fn push_line(&mut self, line: &[u8]) -> io::Result<Result<(), LineError>> {
         self.make_room(record::room_bytes(line))?;
-        if let Some(bytes) = record::write_line(line, &mut self.records[self.used..]) {
+        if let Some(bytes) = record::write(line, &mut self.records[self.used..]) {
             self.add(bytes);
             return Ok(Ok(()));
         }
