@@ -14,14 +14,14 @@ use compactor::clock::RUN_MINUTES_MAX;
 use compactor::config::{Config, timeouts};
 use compactor::handler::{Invocation, handle};
 use compactor::hour::Compactor;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::time::Duration;
 use uuid::Uuid;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    telemetry::log::begin(|name| std::env::var(name).ok());
     telemetry::quiet_panics();
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;

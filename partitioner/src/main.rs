@@ -4,14 +4,14 @@
 use aws_config::BehaviorVersion;
 use catalog::Catalog;
 use chrono::Utc;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use partitioner::config::Config;
 use partitioner::handler::{self, Partitioner};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    telemetry::log::begin(|name| std::env::var(name).ok());
     telemetry::quiet_panics();
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;

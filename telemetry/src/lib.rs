@@ -1,5 +1,6 @@
-//! What an operator sees of the three Lambdas: their metrics, and their errors with every cause.
+//! What an operator sees of the three Lambdas: their log, their metrics, and their errors with every cause.
 
+pub mod log;
 pub mod metrics;
 
 use std::error::Error;

@@ -1,8 +1,8 @@
 //! The transform Lambda.
-#![expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
+#![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment")]
 
 use chrono::Utc;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use transform::batch::Response;
 use transform::event::Event;
 use transform::handler;
@@ -12,7 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    telemetry::log::begin(|name| std::env::var(name).ok());
     telemetry::quiet_panics();
     run(service_fn(transform)).await
 }
