@@ -63,7 +63,7 @@ impl Page {
     }
 
     fn push(&mut self, value: Option<&[u8]>) {
-        if self.values % 8 == 0 {
+        if self.values.is_multiple_of(8) {
             self.there.push(0);
         }
         match value {
