@@ -143,7 +143,7 @@ impl Compactor {
         let mut groups = VecDeque::new();
         let (mut number, mut size, mut sha256, mut room) = (0, 0, Sha256::new(), Room::default());
         loop {
-            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1) + 1) {
+            while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1)) {
                 let given = room.clone();
                 let (merging, rows, more) =
                     work::begin(move || next_group(merging, &given)).await.map_err(DecodeError::Spill)?;
