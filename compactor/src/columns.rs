@@ -42,7 +42,8 @@ pub struct Columns {
 pub struct Room {
     rows: usize,
     bytes: [usize; NARROW_COLUMNS],
-    pages: Spare,
+    /// Of each wide column its own: the pages of one are fuller than those of the other.
+    pages: [Spare; WIDE.len()],
 }
 
 impl Columns {
@@ -55,7 +56,7 @@ impl Columns {
     pub fn with_room(room: &Room) -> Columns {
         let more = |size: usize| size + size / 8;
         let narrow = room.bytes.iter().map(|bytes| BinaryBuilder::with_capacity(more(room.rows), more(*bytes)));
-        let wide = WIDE.iter().map(|_| Pages::new(room.pages.clone()));
+        let wide = room.pages.iter().cloned().map(Pages::new);
         Columns { narrow: narrow.collect(), wide: wide.collect(), rows: 0, bytes: 0 }
     }
 

@@ -2,7 +2,6 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -75,10 +74,12 @@ impl Merge {
             let Some(Reverse(mut first)) = self.heads.pop() else { return Ok(false) };
             columns.push(first.record());
             self.count(&first)?;
-            while let Some(mut next) = self.heads.peek_mut().filter(|next| next.0.cmp(&first).is_eq()) {
+            while self.heads.peek().is_some_and(|next| next.0.cmp(&first).is_eq()) {
+                let Some(Reverse(mut next)) = self.heads.pop() else { break };
                 self.found.duplicates += 1;
-                if !next.0.advance()? {
-                    PeekMut::pop(next);
+                // Not in the heap meanwhile, so that one whose file cannot be read is compared with no other.
+                if next.advance()? {
+                    self.heads.push(Reverse(next));
                 }
             }
             if first.advance()? {

@@ -3,7 +3,7 @@
 use tracing_subscriber::filter::LevelFilter;
 
 /// Sends the log to the standard output: as JSON where `AWS_LAMBDA_LOG_FORMAT` says so, from the level on that
-/// `AWS_LAMBDA_LOG_LEVEL` names, else `RUST_LOG`, else `INFO`. `var` reads a variable of the environment.
+/// `RUST_LOG` names, else `AWS_LAMBDA_LOG_LEVEL`, else `INFO`. `var` reads a variable of the environment.
 ///
 /// A level is all that can be asked for: filters by module would be a quarter of the transform's package.
 ///
@@ -17,7 +17,7 @@ pub fn begin(var: impl Fn(&str) -> Option<String>) {
 }
 
 fn settings(var: impl Fn(&str) -> Option<String>) -> (LevelFilter, bool) {
-    let level = match var("AWS_LAMBDA_LOG_LEVEL").or_else(|| var("RUST_LOG")) {
+    let level = match var("RUST_LOG").or_else(|| var("AWS_LAMBDA_LOG_LEVEL")) {
         // Lambda has one level more.
         Some(level) if level.eq_ignore_ascii_case("fatal") => Some(LevelFilter::ERROR),
         Some(level) => level.parse().ok(),
@@ -41,8 +41,8 @@ mod tests {
         check(&[], (LevelFilter::INFO, false));
         check(&[("AWS_LAMBDA_LOG_FORMAT", "Text")], (LevelFilter::INFO, false));
         check(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN")], (LevelFilter::WARN, true));
-        check(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL"), ("RUST_LOG", "debug")], (LevelFilter::ERROR, false));
-        check(&[("RUST_LOG", "debug")], (LevelFilter::DEBUG, false));
+        check(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL")], (LevelFilter::ERROR, false));
+        check(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL"), ("RUST_LOG", "debug")], (LevelFilter::DEBUG, false));
         check(&[("RUST_LOG", "hyper=trace")], (LevelFilter::INFO, false));
     }
 }
