@@ -18,8 +18,9 @@ use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::compress_bound;
 
-/// A page is closed once it has so many bytes, as other writers do.
-const PAGE_BYTES: usize = 1 << 22;
+/// A page is closed once it has so many bytes. Of an hour of 400,000 events those of 1 MB, which other writers make, take 1 %
+/// more in the file, and 4 % more time: the compressor begins anew with each.
+const PAGE_BYTES: usize = 4 << 20;
 /// Or so many values.
 const PAGE_VALUES_MAX: usize = 1 << 13;
 /// What definition levels take at most: their length, the head of their run, and a bit for each.
