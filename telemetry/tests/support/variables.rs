@@ -6,5 +6,6 @@ use std::collections::BTreeSet;
 pub(crate) fn given(template: &str) -> BTreeSet<String> {
     let variables = template.split_once("        Variables:\n").unwrap().1;
     let variables = variables.lines().take_while(|line| line.starts_with("          "));
-    variables.map(|line| line.trim().split(':').next().unwrap().to_owned()).collect()
+    let variables = variables.map(str::trim).filter(|line| !line.starts_with('#'));
+    variables.map(|line| line.split(':').next().unwrap().to_owned()).collect()
 }
