@@ -32,13 +32,13 @@ pub fn schema() -> SchemaRef {
 #[derive(Debug)]
 pub struct Columns {
     narrow: Vec<BinaryBuilder>,
-    wide: Vec<Pages>,
+    wide: [Pages; WIDE.len()],
     rows: usize,
     bytes: usize,
 }
 
 /// What columns need of the ones before them: to grow is to copy, and memory that is new is dear.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Room {
     rows: usize,
     bytes: [usize; NARROW_COLUMNS],
@@ -49,21 +49,21 @@ pub struct Room {
 impl Columns {
     /// Columns without rows.
     pub fn new() -> Columns {
-        Columns::with_room(&Room::default())
+        Columns::with_room(Room::default())
     }
 
     /// Columns without rows, but with room for what others hold and a little more.
-    pub fn with_room(room: &Room) -> Columns {
+    pub fn with_room(room: Room) -> Columns {
         let more = |size: usize| size + size / 8;
         let narrow = room.bytes.iter().map(|bytes| BinaryBuilder::with_capacity(more(room.rows), more(*bytes)));
-        let wide = room.pages.iter().cloned().map(Pages::new);
-        Columns { narrow: narrow.collect(), wide: wide.collect(), rows: 0, bytes: 0 }
+        let wide = room.pages.map(Pages::new);
+        Columns { narrow: narrow.collect(), wide, rows: 0, bytes: 0 }
     }
 
-    /// Tells what they hold.
-    pub fn tell(&self, room: &mut Room) {
-        room.rows = self.rows;
-        room.bytes = std::array::from_fn(|place| self.narrow[place].values_slice().len());
+    /// What the next ones need.
+    pub fn room(&self) -> Room {
+        let bytes = std::array::from_fn(|place| self.narrow[place].values_slice().len());
+        Room { rows: self.rows, bytes, pages: self.wide.each_ref().map(Pages::spare) }
     }
 
     /// Takes a row.
@@ -96,7 +96,7 @@ impl Columns {
     /// # Errors
     ///
     /// Where a value is not UTF-8.
-    pub fn finish(self) -> Result<(Vec<ArrayRef>, Vec<Pages>), ArrowError> {
+    pub fn finish(self) -> Result<(Vec<ArrayRef>, [Pages; WIDE.len()]), ArrowError> {
         let column =
             |mut values: BinaryBuilder| Ok(Arc::new(StringArray::try_from_binary(values.finish())?) as ArrayRef);
         let narrow = self.narrow.into_iter().map(column).collect::<Result<_, ArrowError>>()?;

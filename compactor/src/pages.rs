@@ -124,6 +124,11 @@ impl Pages {
         Pages { pages: Vec::new(), spare }
     }
 
+    /// Where its memory comes from, and goes to.
+    pub fn spare(&self) -> Spare {
+        self.spare.clone()
+    }
+
     /// Takes the value of the next row.
     pub fn push(&mut self, value: Option<&[u8]>) {
         let page = match self.pages.last_mut().filter(|page| !page.is_full()) {

@@ -144,10 +144,9 @@ impl Compactor {
         let (mut number, mut size, mut sha256, mut room) = (0, 0, Sha256::new(), Room::default());
         loop {
             while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1)) {
-                let given = room.clone();
                 let (merging, rows, more) =
-                    work::begin(move || next_group(merging, &given)).await.map_err(DecodeError::Spill)?;
-                rows.tell(&mut room);
+                    work::begin(move || next_group(merging, room)).await.map_err(DecodeError::Spill)?;
+                room = rows.room();
                 let encoder = Arc::clone(&encoder);
                 groups.push_back(work::begin(move || encoder.encode(number, rows)));
                 number += 1;
@@ -218,7 +217,7 @@ async fn decode_object(
 }
 
 /// The rows of the next group, and whether any are left.
-fn next_group(mut merge: Merge, room: &Room) -> io::Result<(Merge, Columns, bool)> {
+fn next_group(mut merge: Merge, room: Room) -> io::Result<(Merge, Columns, bool)> {
     let mut rows = Columns::with_room(room);
     let more = merge.fill(&mut rows)?;
     Ok((merge, rows, more))

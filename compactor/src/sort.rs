@@ -145,17 +145,13 @@ impl Sorter {
             Some(spill) => spill,
             None => self.spill.insert(tempfile::tempfile()?),
         };
-        let records = order.iter().filter_map(|begin| Record::first(&self.records[*begin as usize..]));
-        let mut records = records.map(|record| IoSlice::new(record.bytes()));
-        let (mut gathered, mut bytes) = (Vec::with_capacity(WRITE_RECORDS), 0);
-        loop {
-            gathered.extend(records.by_ref().take(WRITE_RECORDS));
-            if gathered.is_empty() {
-                break;
-            }
+        let record = |begin: &u32| Record::first(&self.records[*begin as usize..]);
+        let mut bytes = 0;
+        for begins in order.chunks(WRITE_RECORDS) {
+            let records = begins.iter().filter_map(record).map(Record::bytes);
+            let mut gathered: Vec<IoSlice<'_>> = records.map(IoSlice::new).collect();
             bytes += gathered.iter().map(|record| record.len() as u64).sum::<u64>();
             write_all(spill, &mut gathered)?;
-            gathered.clear();
         }
         let begin = self.spilled.last().map_or(0, |(begin, bytes)| begin + bytes);
         self.spilled.push((begin, bytes));
