@@ -24,10 +24,8 @@ const BLOOM_COLUMNS: [&str; 3] = ["log_id", "user_id", "ip"];
 const BLOOM_FALSE_POSITIVES: f64 = 0.01;
 /// Columns whose values hardly ever repeat.
 const WITHOUT_DICTIONARY: [&str; 3] = ["log_id", "timestamp", "user_id"];
-/// The levels of zstd. The second makes the wide columns 1 % smaller in the same time, and the others, which are digits
-/// mostly, larger.
+/// The level of zstd. Higher ones make columns that are digits mostly larger.
 const ZSTD_LEVEL: i32 = 1;
-const ZSTD_LEVEL_WIDE: i32 = 2;
 
 /// Why rows could not be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +70,7 @@ impl Encoder {
             narrow.push(writer.close()?);
         }
         let columns = &self.columns.columns()[arrays.len()..];
-        let level = ZstdLevel::try_new(ZSTD_LEVEL_WIDE)?;
-        let wide = columns.iter().zip(pages).map(|(column, pages)| pages.encode(Arc::clone(column), level));
+        let wide = columns.iter().zip(pages).map(|(column, pages)| pages.encode(Arc::clone(column)));
         Ok(RowGroup { narrow, wide: wide.collect::<Result<_, _>>()? })
     }
 }

@@ -16,13 +16,17 @@ use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
 use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
-use zstd::zstd_safe::compress_bound;
+use zstd::zstd_safe::{CParameter, compress_bound};
 
 /// A page is closed once it has so many bytes. Of an hour of 400,000 events those of 1 MB, which other writers make, take 1 %
 /// more in the file, and 4 % more time: the compressor begins anew with each.
 const PAGE_BYTES: usize = 4 << 20;
 /// Or so many values.
 const PAGE_VALUES_MAX: usize = 1 << 13;
+/// The first level of zstd, which looks for repetitions of 7 bytes, but in the whole page and with a table of 2^16 places.
+/// Of an hour of 400,000 events that is 2 % smaller in a sixth less time, and 1 % smaller than the second level.
+const ZSTD_LEVEL: i32 = 1;
+const ZSTD_PARAMETERS: [CParameter; 2] = [CParameter::WindowLog(PAGE_BYTES.ilog2()), CParameter::HashLog(16)];
 /// What definition levels take at most: their length, the head of their run, and a bit for each.
 const LEVELS_BYTES_MAX: usize = 4 + 3 + PAGE_VALUES_MAX / 8;
 
@@ -143,8 +147,11 @@ impl Pages {
     /// # Errors
     ///
     /// Where the Parquet writer fails.
-    pub fn encode(self, column: ColumnDescPtr, level: ZstdLevel) -> Result<Chunk, ParquetError> {
-        let mut compressor = Compressor::new(level.compression_level())?;
+    pub fn encode(self, column: ColumnDescPtr) -> Result<Chunk, ParquetError> {
+        let mut compressor = Compressor::new(ZSTD_LEVEL)?;
+        for parameter in ZSTD_PARAMETERS {
+            compressor.set_parameter(parameter)?;
+        }
         let (mut compressed, mut file) = (Vec::new(), TrackedWrite::new(Vec::new()));
         let mut writer = SerializedPageWriter::new(&mut file);
         let (mut rows, mut bytes, mut whole_bytes, pages) = (0, 0, 0, self.pages.len());
@@ -170,7 +177,7 @@ impl Pages {
         }
         let data = PageEncodingStats { page_type: PageType::DATA_PAGE, encoding: Encoding::PLAIN, count: pages as i32 };
         let metadata = ColumnChunkMetaData::builder(column)
-            .set_compression(Compression::ZSTD(level))
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_encodings_mask(EncodingMask::new_from_encodings([Encoding::PLAIN, Encoding::RLE].iter()))
             .set_page_encoding_stats(vec![data])
             .set_total_compressed_size(bytes as i64)
@@ -227,7 +234,7 @@ mod tests {
         for value in values {
             pages.push(value.map(str::as_bytes));
         }
-        let chunk = pages.encode(writer.schema_descr().column(0), ZstdLevel::default()).unwrap();
+        let chunk = pages.encode(writer.schema_descr().column(0)).unwrap();
         let mut group = writer.next_row_group().unwrap();
         chunk.append_to(&mut group).unwrap();
         group.close().unwrap();
