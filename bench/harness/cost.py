@@ -12,16 +12,15 @@ from typing import Any
 from harness import compaction, process, report, setup
 
 PRICES = process.BENCH / "prices.toml"
-# What functions are given, MB; the last but one is the template's default for the compactor.
-MEMORY_MB = (512, 1024, 1769, 3008, 10240)
-DEFAULT_MB = 3008
+# What functions are given, MB.
+MEMORY_MB = (512, 1024, 1769, compaction.DEFAULT_MB, 10240)
 # A function is given so many times its peak, for hours are not alike.
 HEADROOM = 1.25
 TERABYTE = 1e12
 # What S3 bills like a PUT, and what it bills nothing for; all else is billed like a GET.
 LIKE_PUT = ("PutObject", "CopyObject", "ListObjects", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 FREE = ("DeleteObject", "AbortMultipartUpload")
-# Its partition is read and written, the view and its cut's neighbours are looked at: docs/operations.md, "Costs".
+# Its partition is read and written, the view and its cut's neighbours are looked at: docs/operations.md, "What it costs".
 GLUE_REQUESTS = 10
 
 
@@ -62,18 +61,18 @@ def model(work: pathlib.Path, figures: dict[str, Any]) -> report.Part:
             statistics.median(run["usage"][of] for run in runs) for of in ("wall_s", "cpu_s", "peak_bytes")
         )
         least = next((mb for mb in MEMORY_MB if mb << 20 >= peak * HEADROOM), MEMORY_MB[-1])
-        ours = name == compaction.OURS
+        ours = name in compaction.ENVIRONMENTS
         requests = hours * (ours_requests(counted, prices) if ours else peer_requests(figures["files"], prices))
-        for memory_mb in sorted({least, DEFAULT_MB} if ours else {least}):
-            duration_s = cpu / min(memory_mb / prices["lambda"]["mb_per_vcpu"], cpu / wall)
-            compute = hours * duration_s * memory_mb / 1024 * prices["lambda"]["arm64_gb_second"]
-            cells = [
-                f"{memory_mb:,}",
-                report.seconds(duration_s),
-                *(f"{it:.3f}" for it in (compute, requests, compute + requests)),
-            ]
-            rows.append([name, *cells])
-            told[f"{name} {memory_mb} MB"] = {"duration_s": duration_s, "compute": compute, "requests": requests}
+        memory_mb = compaction.DEFAULT_MB if name == compaction.ROOMY else least
+        duration_s = cpu / min(memory_mb / prices["lambda"]["mb_per_vcpu"], cpu / wall)
+        compute = hours * duration_s * memory_mb / 1024 * prices["lambda"]["arm64_gb_second"]
+        cells = [
+            f"{memory_mb:,}",
+            report.seconds(duration_s),
+            *(f"{it:.3f}" for it in (compute, requests, compute + requests)),
+        ]
+        rows.append([name, *cells])
+        told[f"{name} {memory_mb} MB"] = {"duration_s": duration_s, "compute": compute, "requests": requests}
     header = ["", "memory, MB", "an hour takes, s", "Lambda, $/TB", "requests, $/TB", "all, $/TB"]
     text = f"{report.table(header, rows)}\n\n{formula(prices, figures, counted, hours)}"
     return report.Part("cost", text, {"prices": prices, "hours": hours, "calls": counted, "dollars": told})
@@ -102,7 +101,7 @@ def formula(prices: dict[str, Any], figures: dict[str, Any], calls: dict[str, in
         f" hours = 10¹² / {figures['json_bytes']:,} bytes = {hours:,.0f} and"
         f" seconds = CPU / min(MB / {per_vcpu}, CPU / wall): a function has MB / {per_vcpu} processors, and no"
         f" program uses more than it did here. One of Lambda's is taken to be as fast as"
-        f" one here. MB is the least that holds {HEADROOM} times the peak, and for ours also the template's default."
+        f" one here. MB is the least that holds {HEADROOM} times the peak, of {compaction.ROOMY} the template's."
         f" Requests of ours for this hour: {counted}, {GLUE_REQUESTS} of Glue, one invocation; of the others"
         f" the least there is: one LIST, {figures['files']} GET, one PUT. Prices of {prices['date']},"
         f" {prices['region']}, {prices['source']}."

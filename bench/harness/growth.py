@@ -25,7 +25,7 @@ def measure(work: pathlib.Path, gigabytes: Sequence[float], rounds: int) -> repo
         made = setup.hour(hour, events, files)
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            runs = repeat(compaction.Ours(hour, folder), rounds, f"{size:g} GB")
+            runs = repeat(compaction.Ours(compaction.OURS, hour, folder), rounds, f"{size:g} GB")
         except process.Failed as failed:
             rows.append([f"{made['json_bytes'] / 1e9:.2f}", "not done", str(failed), "", ""])
             figures.append({**made, "failed": str(failed)})

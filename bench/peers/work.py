@@ -9,7 +9,7 @@ COLUMNS = (
 )  # fmt: skip
 # Ascending, null first.
 ORDER = ("user_id", "type", "timestamp", "log_id")
-# About as many as ours come to, which are closed by their bytes; check_compaction.py sees that all files agree.
+# About as many as ours come to, which are closed by their rows and bytes; check_compaction.py sees that all files agree.
 ROW_GROUP_ROWS = 25_000
 ZSTD_LEVEL = 1
 # Columns whose values hardly ever repeat: who can be told so need not try a dictionary.
