@@ -109,6 +109,11 @@ UNASKED = {"nested-deeply"}
 DOCUMENTED = pathlib.Path(__file__).resolve().parent.parent / "docs" / "bad-input.md"
 
 
+def differing() -> set[str]:
+    """The names of the lines whose rows are not the same in both tables."""
+    return {odd.name for odd in ODD_LINES if odd.fate not in (SAME, NEITHER)}
+
+
 def documented() -> set[str]:
     """The names of the lines that the documentation lists."""
     [lines] = re.findall(r"^## Lines$(.*?)^## ", DOCUMENTED.read_text(), re.MULTILINE | re.DOTALL)
