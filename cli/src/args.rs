@@ -175,7 +175,8 @@ pub struct Compact {
     /// Also rewrite what an older writer wrote, and, of one --hour, carry through that objects were deleted
     #[arg(long)]
     pub rewrite: bool,
-    /// How many hours at once, each in memory; with --invoke how many invocations [default: the cores, and 8]
+    /// How many hours at once, each in memory; with --invoke how many invocations [default: as many as there are
+    /// cores and 64 MiB of MEMORY_BYTES_MAX; 8 invocations]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub at_once: Option<u16>,
     /// Have this deployed function do the hours, a day an invocation; with --aws

@@ -29,9 +29,12 @@ const INVOCATIONS_AT_ONCE: usize = 8;
 /// Compacts the hours asked for, and tells what became of each.
 pub async fn compact(place: &Place, options: &Compact, given: &Given) -> anyhow::Result<Verdict> {
     let at_once = options.at_once.map(usize::from);
-    // One hour alone has all the memory.
-    let hours_at_once = at_once.unwrap_or(if options.hour.is_some() { 1 } else { given.cores });
-    let limits = Limits { hours_at_once, ..given.limits.clone() };
+    let limits = match (at_once, options.hour) {
+        (Some(hours_at_once), _) => Limits { hours_at_once, ..given.limits.clone() },
+        // It alone has all the memory.
+        (None, Some(_)) => given.limits.clone(),
+        (None, None) => given.limits.clone().for_many_hours(),
+    };
     let given = &Given { limits, ..given.clone() };
     let deployment = Deployment::open_or_make(place, "compactor", given).await?;
     let scope = scope(&deployment, options, given).await?;

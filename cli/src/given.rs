@@ -19,10 +19,9 @@ pub struct Given {
     pub nonce: Uuid,
     /// True where a person watches the standard error.
     pub terminal: bool,
-    /// The compactor's limits: its own defaults over a folder, on AWS those that the environment has.
+    /// The compactor's limits: memory and threads are this machine's and the environment's; the delays its own defaults over
+    /// a folder, on AWS those that the environment has.
     pub limits: Limits,
-    /// How many things can be done at once on this machine.
-    pub cores: usize,
     /// How clients reach AWS; none where the command works over a folder.
     pub aws: Option<SdkConfig>,
 }
@@ -30,7 +29,7 @@ pub struct Given {
 impl Given {
     /// A start of the command over a folder, with nobody watching.
     pub fn new(now: DateTime<Utc>, nonce: Uuid) -> Given {
-        Given { now, nonce, terminal: false, limits: Limits::default(), cores: 1, aws: None }
+        Given { now, nonce, terminal: false, limits: Limits::default(), aws: None }
     }
 
     /// A clock that goes on from the reading at the start.

@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
 async fn execute(args: Args) -> anyhow::Result<Verdict> {
     let terminal = stderr().is_terminal();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let mut given = Given { terminal, cores, ..Given::new(Utc::now(), Uuid::new_v4()) };
+    let mut given = Given { terminal, ..Given::new(Utc::now(), Uuid::new_v4()) };
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);
     if args.place.aws {
         given.limits = limits;

@@ -76,6 +76,12 @@ impl Limits {
         Limits { threads: processors.max(1), reads_at_once: READS_AT_ONCE, ..self }
     }
 
+    /// The same, for as many hours at once as the processors and the memory allow.
+    pub fn for_many_hours(self) -> Limits {
+        let fitting = usize::try_from(self.memory_bytes_max / HOUR_BYTES_MIN).unwrap_or(usize::MAX);
+        Limits { hours_at_once: self.threads.min(fitting).max(1), ..self }
+    }
+
     /// Files are written in parts of so many bytes, and at once where they are no longer: every part is a call.
     pub fn part_bytes(&self) -> usize {
         (self.hour_bytes_max() / 16).clamp(PART_BYTES_MIN, PART_BYTES_MAX) as usize
@@ -99,6 +105,8 @@ impl Limits {
 
 /// What Lambda tells a function of its memory, in MB. Half of it is for rows, the rest for what they become.
 const FUNCTION_MEGABYTES: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+/// With less for an hour its rows become many short runs, each of which takes memory when they are merged.
+const HOUR_BYTES_MIN: u64 = 64 << 20;
 /// S3 takes parts of 5 MB or more.
 const PART_BYTES_MIN: u64 = 8 << 20;
 const PART_BYTES_MAX: u64 = 64 << 20;
@@ -203,5 +211,18 @@ mod tests {
         let both = [(FUNCTION_MEGABYTES, "3008"), ("MEMORY_BYTES_MAX", "1000")];
         assert_eq!(limits(&both).memory_bytes_max, 1000);
         assert_eq!(Limits { hours_at_once: 4, ..limits(&both) }.hour_bytes_max(), 250);
+    }
+
+    #[test]
+    fn as_many_hours_at_once_as_there_is_memory_for() {
+        let check = |processors, megabytes: u64, expected| {
+            let limits = Limits { memory_bytes_max: megabytes << 20, ..Limits::default() };
+            assert_eq!(limits.on(processors).for_many_hours().hours_at_once, expected, "{processors}, {megabytes} MB");
+        };
+        check(1, 128, 1);
+        check(2, 128, 2);
+        check(64, 128, 2);
+        check(64, 0, 1);
+        check(16, 4096, 16);
     }
 }
