@@ -100,20 +100,34 @@ def check_compactor(api: str, clients: dict[str, Any], key: str) -> None:
 
 
 def check_many_hours(api: str, aws: str, clients: dict[str, Any], lines: bytes) -> None:
-    """`compact --invoke` has the function do hours of several days, and then finds nothing left to do."""
+    """`compact --invoke` has the function do hours of several days, and then those that an older writer wrote."""
     hours = [f"2026/01/{day:02}/{hour:02}" for day in (1, 2, 5) for hour in (0, 7, 23)]
     for hour in hours:
         clients["s3"].put_object(Bucket=BUCKET, Key=f"logs/{hour}/1.gz", Body=gzip.compress(lines))
     fan_out = ["compact", "--aws", "--from", "2026-01-01T00", "--to", "2026-02-01T00", "--invoke", "compactor", "--json"]
     given = os.environ | environment(aws, "", "") | {"AWS_ENDPOINT_URL_LAMBDA": f"http://{api}"}
-    for due, invocations in ((len(hours), 3), (0, 0)):
-        arguments = [*servers.command(), *fan_out, "--bucket", BUCKET, "--database", DATABASE, "--at-once", "2"]
+
+    def check(due: int, invocations: int, *options: str) -> None:
+        arguments = [*servers.command(), *fan_out, "--bucket", BUCKET, "--database", DATABASE, "--at-once", "2", *options]
         told = json.loads(subprocess.run(arguments, env=given, check=True, stdout=subprocess.PIPE).stdout)
         assert told == {"hours": due, "invocations": invocations, "failures": [], "left": []}, told
-    for hour in hours:
-        manifest = clients["s3"].get_object(Bucket=BUCKET, Key=f"manifests/{hour}.json")
-        assert json.load(manifest["Body"])["live"]["counts"]["rows"] > 0
-    print(f"compact --invoke: {len(hours)} hours by 3 invocations, and nothing left")
+
+    def manifest(hour: str) -> dict[str, Any]:
+        return json.load(clients["s3"].get_object(Bucket=BUCKET, Key=f"manifests/{hour}.json")["Body"])
+
+    check(len(hours), 3)
+    check(0, 0)
+    check(0, 0, "--rewrite")
+    assert all(manifest(hour)["live"]["counts"]["rows"] > 0 for hour in hours)
+    for hour in hours[:4]:
+        written = manifest(hour)
+        written["live"]["writer_version"] = 0
+        clients["s3"].put_object(Bucket=BUCKET, Key=f"manifests/{hour}.json", Body=json.dumps(written).encode())
+    # What they replaced stays for its readers, and is nothing to wait for.
+    check(4, 2, "--rewrite")
+    assert [len(manifest(hour)["retired"]) for hour in hours] == [1] * 4 + [0] * (len(hours) - 4)
+    check(0, 0)
+    print(f"compact --invoke: {len(hours)} hours by 3 invocations, 4 of them anew by 2, and nothing left")
 
 
 def stops_without(function: pathlib.Path, missing: str) -> None:

@@ -1,6 +1,7 @@
 //! The calls.
 
 use std::collections::HashMap;
+use std::ops::{Bound, RangeBounds};
 
 use aws_sdk_glue::Client;
 use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, StorageDescriptor, Table, TableInput};
@@ -13,6 +14,9 @@ use crate::{JSON, PARQUET, VIEW, tables, view};
 const MANIFEST_ETAG: &str = "manifest_etag";
 /// Parameter of a Parquet partition: the time since when it names its folder.
 const SINCE: &str = "since";
+
+/// Parameter of a Parquet partition: there, with any value, where the manifest has attempts that have not come back.
+const UNFINISHED: &str = "unfinished";
 
 /// One database of Glue, in our verbs.
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ pub enum Ensured {
 }
 
 /// What a Parquet partition says: where its files are, and which manifest said so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pointer {
     /// The folder, `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`, "/" at its end.
     pub location: String,
@@ -40,6 +44,8 @@ pub struct Pointer {
     pub manifest_etag: String,
     /// Since when the partition names this folder.
     pub since: Option<DateTime<Utc>>,
+    /// That manifest has attempts that had not come back.
+    pub unfinished: bool,
 }
 
 /// Why the catalog could not do what it was asked.
@@ -165,15 +171,18 @@ impl Catalog {
             .map_err(failed("update the partition", partition_name(PARQUET, hour)))
     }
 
-    /// What every Parquet partition from `from` on says.
-    pub async fn parquet_pointers(&self, from: Hour) -> Result<HashMap<Hour, Pointer>, CatalogError> {
-        let partitions = self.partitions(PARQUET, from).await?;
+    /// What the Parquet partitions of the dates of `hours` say.
+    pub async fn parquet_pointers(
+        &self,
+        hours: impl RangeBounds<Hour>,
+    ) -> Result<HashMap<Hour, Pointer>, CatalogError> {
+        let partitions = self.partitions(PARQUET, hours).await?;
         Ok(partitions.iter().filter_map(|partition| Some((hour_of(partition)?, pointer(partition)))).collect())
     }
 
-    /// The hours from `from` on that have a partition of the JSON table.
-    pub async fn json_hours(&self, from: Hour) -> Result<Vec<Hour>, CatalogError> {
-        Ok(self.partitions(JSON, from).await?.iter().filter_map(hour_of).collect())
+    /// The hours, of the dates of `hours`, that have a partition of the JSON table.
+    pub async fn json_hours(&self, hours: impl RangeBounds<Hour>) -> Result<Vec<Hour>, CatalogError> {
+        Ok(self.partitions(JSON, hours).await?.iter().filter_map(hour_of).collect())
     }
 
     /// The table of that name; none where there is none.
@@ -186,10 +195,10 @@ impl Catalog {
         }
     }
 
-    /// All partitions of a table whose date is that of `from` or later.
-    pub async fn partitions(&self, table: &str, from: Hour) -> Result<Vec<Partition>, CatalogError> {
+    /// All partitions of a table of the dates of `hours`.
+    pub async fn partitions(&self, table: &str, hours: impl RangeBounds<Hour>) -> Result<Vec<Partition>, CatalogError> {
         let call = self.glue.get_partitions().database_name(&self.database).table_name(table);
-        let call = call.expression(format!("date >= '{}'", from.date())).max_results(1000);
+        let call = call.set_expression(of_dates(&hours)).max_results(1000);
         let mut pages = call.into_paginator().send();
         let mut partitions = Vec::new();
         while let Some(page) = pages.next().await {
@@ -276,6 +285,17 @@ fn hour_of(partition: &Partition) -> Option<Hour> {
     Hour::from_partition_values(partition.values())
 }
 
+/// Chooses the partitions of the dates that hours are of; the hours themselves Glue is not asked about.
+fn of_dates(hours: &impl RangeBounds<Hour>) -> Option<String> {
+    let bound = |sign: &str, bound: Bound<&Hour>| match bound {
+        Bound::Included(hour) | Bound::Excluded(hour) => Some(format!("date {sign} '{}'", hour.date())),
+        Bound::Unbounded => None,
+    };
+    let bounds: Vec<String> =
+        [bound(">=", hours.start_bound()), bound("<=", hours.end_bound())].into_iter().flatten().collect();
+    (!bounds.is_empty()).then(|| bounds.join(" AND "))
+}
+
 fn pointer(partition: &Partition) -> Pointer {
     let parameter = |name| partition.parameters().and_then(|parameters| parameters.get(name)).cloned();
     let storage = partition.storage_descriptor();
@@ -284,11 +304,13 @@ fn pointer(partition: &Partition) -> Pointer {
         location: storage.and_then(StorageDescriptor::location).unwrap_or_default().to_string(),
         manifest_etag: parameter(MANIFEST_ETAG).filter(|_| as_made).unwrap_or_default(),
         since: parameter(SINCE).and_then(|time| time.parse().ok()),
+        unfinished: parameter(UNFINISHED).is_some(),
     }
 }
 
 fn parameters(pointer: &Pointer) -> HashMap<String, String> {
     let etag = (MANIFEST_ETAG.to_string(), pointer.manifest_etag.clone());
     let since = pointer.since.map(|time| (SINCE.to_string(), time.to_rfc3339_opts(SecondsFormat::Millis, true)));
-    std::iter::once(etag).chain(since).collect()
+    let unfinished = pointer.unfinished.then(|| (UNFINISHED.to_string(), "true".to_string()));
+    std::iter::once(etag).chain(since).chain(unfinished).collect()
 }

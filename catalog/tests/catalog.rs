@@ -46,7 +46,7 @@ async fn a_partition_copies_its_tables_descriptor_whole() {
     let world = world().await;
     assert_eq!(world.catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap(), Ensured::Created);
     assert_eq!(world.catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap(), Ensured::Existed);
-    let partitions = world.catalog.partitions(JSON, Hour::EPOCH).await.unwrap();
+    let partitions = world.catalog.partitions(JSON, Hour::EPOCH..).await.unwrap();
     let [partition] = partitions.as_slice() else { panic!("{partitions:?}") };
     assert_eq!(partition.values(), ["2026-11-20", "13"]);
     let storage = partition.storage_descriptor().unwrap();
@@ -68,23 +68,28 @@ async fn a_pointer_is_read_back_as_it_was_set() {
             location: format!("s3://acme-logs/parquet/2026/11/20/13/{attempt}/"),
             manifest_etag: format!("\"{attempt}\""),
             since: Some("2026-11-20T14:21:00.250Z".parse().unwrap()),
+            unfinished: attempt == "a",
         };
         world.catalog.point_parquet(at, &pointer, &|| true).await.unwrap();
         assert_eq!(world.catalog.parquet_pointer(at).await.unwrap(), Some(pointer.clone()));
-        assert_eq!(world.catalog.parquet_pointers(Hour::EPOCH).await.unwrap().get(&at), Some(&pointer));
+        assert_eq!(world.catalog.parquet_pointers(Hour::EPOCH..).await.unwrap().get(&at), Some(&pointer));
     }
 }
 
 #[tokio::test]
-async fn partitions_are_listed_from_a_date_on_over_many_pages() {
+async fn partitions_are_listed_by_dates_over_many_pages() {
     let world = world().await;
     let (from, to) = (hour("2026-10-01T00"), hour("2026-11-20T00"));
     for hour in from.until(to) {
         world.catalog.ensure_json_partition(hour).await.unwrap();
     }
-    assert_eq!(world.catalog.json_hours(Hour::EPOCH).await.unwrap(), from.until(to).collect::<Vec<_>>());
+    assert_eq!(world.catalog.json_hours(Hour::EPOCH..).await.unwrap(), from.until(to).collect::<Vec<_>>());
     let late = hour("2026-11-19T23");
-    assert_eq!(world.catalog.json_hours(late).await.unwrap().len(), 24);
+    assert_eq!(world.catalog.json_hours(late..).await.unwrap().len(), 24);
+    assert_eq!(world.catalog.json_hours(late..late.next()).await.unwrap().len(), 24, "none of the date after");
+    assert_eq!(world.catalog.json_hours(hour("2026-10-02T05")..hour("2026-10-03T07")).await.unwrap().len(), 48);
+    assert_eq!(world.catalog.json_hours(..hour("2026-10-02T00")).await.unwrap().len(), 48);
+    assert_eq!(world.catalog.json_hours(..).await.unwrap().len(), 50 * 24);
 }
 
 #[tokio::test]
@@ -127,6 +132,6 @@ async fn errors_name_what_was_attempted() {
         error.to_string(),
         "absent.auth0_logs_json does not exist or has no storage descriptor; deploy the catalog again"
     );
-    let error = catalog.partitions(JSON, Hour::EPOCH).await.unwrap_err();
+    let error = catalog.partitions(JSON, Hour::EPOCH..).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to list the partitions in Glue: auth0_logs_json");
 }

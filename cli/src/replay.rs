@@ -152,7 +152,7 @@ impl<'a> Replayer<'a> {
     /// Sees that every hour with replayed lines has its partition. Most have: one walk finds those.
     async fn register(&mut self) -> anyhow::Result<()> {
         let Some(first) = self.unregistered.first().copied().filter(|_| !self.dry_run) else { return Ok(()) };
-        self.registered.extend(self.deployment.catalog.json_hours(first).await?);
+        self.registered.extend(self.deployment.catalog.json_hours(first..).await?);
         for hour in std::mem::take(&mut self.unregistered) {
             self.register_hour(hour).await?;
         }

@@ -54,7 +54,7 @@ impl Bucket {
         let folder = layout::parquet_folder(hour, attempt);
         self.put(&format!("{folder}part-0.parquet"), parquet_file(rows)).await;
         let location = format!("s3://{BUCKET}/{folder}");
-        let pointer = Pointer { location, manifest_etag: String::new(), since: None };
+        let pointer = Pointer { location, ..Pointer::default() };
         self.catalog.point_parquet(hour, &pointer, &|| true).await.unwrap();
     }
 
@@ -421,7 +421,7 @@ async fn an_empty_database_has_empty_tables() {
 #[tokio::test]
 async fn a_partition_without_a_folder_has_no_rows() {
     let bucket = Bucket::filled().await;
-    let gone = Pointer { location: format!("s3://{BUCKET}/parquet/gone/"), manifest_etag: String::new(), since: None };
+    let gone = Pointer { location: format!("s3://{BUCKET}/parquet/gone/"), ..Pointer::default() };
     bucket.catalog.point_parquet("2026-11-20T13".parse().unwrap(), &gone, &|| true).await.unwrap();
     check(&bucket.sql().await, "SELECT log_id FROM auth0_logs_parquet ORDER BY 1", &["1", "2"]).await;
 }
@@ -502,7 +502,7 @@ async fn views_may_name_other_views() {
 #[tokio::test]
 async fn a_bucket_that_is_elsewhere_is_named() {
     let bucket = Bucket::new().await;
-    let there = Pointer { location: "s3://elsewhere/parquet/".into(), manifest_etag: String::new(), since: None };
+    let there = Pointer { location: "s3://elsewhere/parquet/".into(), ..Pointer::default() };
     bucket.catalog.point_parquet("2026-11-20T13".parse().unwrap(), &there, &|| true).await.unwrap();
     let error = bucket.sql().await.query("SELECT * FROM auth0_logs_parquet").await.unwrap_err();
     assert!(error.to_string().contains("there is no bucket elsewhere in the data folder"), "{error}");

@@ -166,7 +166,7 @@ async fn live_file(stack: &Stack, at: &str) -> String {
 /// What a reader of the Parquet table sees: partition → location → listed objects → rows, sorted.
 async fn rows(stack: &Stack) -> BTreeMap<Hour, Vec<String>> {
     let mut hours = BTreeMap::new();
-    for (hour, pointer) in stack.catalog.parquet_pointers(Hour::EPOCH).await.unwrap() {
+    for (hour, pointer) in stack.catalog.parquet_pointers(Hour::EPOCH..).await.unwrap() {
         let mut rows = Vec::new();
         for key in keys(stack, pointer.location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap()).await {
             let file = bytes::Bytes::from(bytes(stack, &key).await);

@@ -99,7 +99,7 @@ impl Bucket {
         &self,
         prefix: &str,
         after: &str,
-        wanted: impl Fn(&str) -> bool,
+        mut wanted: impl FnMut(&str) -> bool,
     ) -> Result<Vec<Input>, BucketError> {
         let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix);
         let call = if after.is_empty() { call } else { call.start_after(after) };

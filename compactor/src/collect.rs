@@ -3,11 +3,12 @@
 //! Never an object under `logs/` (C4).
 
 use catalog::Pointer;
+use chrono::{DateTime, Utc};
 use log_format::{Hour, layout};
 
 use crate::commit::Stored;
 use crate::hour::{Compactor, HourError, Run};
-use crate::manifest::Manifest;
+use crate::manifest::{Attempt, Manifest};
 
 impl Compactor {
     /// Step 6. `pointer` is what Glue says in this very visit. Gives the manifest as it was changed, none where it
@@ -26,8 +27,7 @@ impl Compactor {
             None => None,
         };
         let stored = buried.clone().unwrap_or(stored);
-        let since = pointer.filter(|it| self.names_live(it, &stored.manifest)).and_then(|pointer| pointer.since);
-        let attempts = stored.manifest.collectable(run.clock.now(), since);
+        let attempts = self.collectable(&stored.manifest, pointer, run.clock.now());
         if attempts.is_empty() {
             return Ok(buried);
         }
@@ -37,6 +37,17 @@ impl Compactor {
         // Only now that its files are gone is a folder forgotten; a crash before makes the next visit look again.
         let struck = self.write_manifest(&stored.manifest.struck(&attempts), &stored.condition(), run).await?;
         Ok(struck.or(buried))
+    }
+
+    /// Would [`Compactor::collect`] change anything?
+    pub(crate) fn may_collect(&self, manifest: &Manifest, pointer: Option<&Pointer>, now: DateTime<Utc>) -> bool {
+        manifest.buried(now).is_some() || !self.collectable(manifest, pointer, now).is_empty()
+    }
+
+    /// The retired folders whose files may go.
+    fn collectable(&self, manifest: &Manifest, pointer: Option<&Pointer>, now: DateTime<Utc>) -> Vec<Attempt> {
+        let since = pointer.filter(|it| self.names_live(it, manifest)).and_then(|pointer| pointer.since);
+        manifest.collectable(now, since)
     }
 
     fn names_live(&self, pointer: &Pointer, manifest: &Manifest) -> bool {

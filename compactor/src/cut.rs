@@ -3,17 +3,19 @@
 //! The cut is the greatest hour, at least the cut lag in the past, such that every hour up to it is read whole from
 //! Parquet. It lives in `manifests/cut.json` and never goes back; the view in Glue is its cache.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_glue::types::Table;
 use catalog::{CatalogError, Pointer, view};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Condition, Put};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Input, Manifest};
+use crate::survey::by_hour;
 
 /// Where the cut is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +41,18 @@ struct Cut {
 /// How far the cut could go.
 struct Reach {
     hour: Hour,
+    /// The hour that keeps it from going on.
     waits_for: Option<Hour>,
+    /// It has gone as far as this step does, and there is another.
+    more: bool,
     /// When the objects were listed.
     seen_at: DateTime<Utc>,
 }
+
+/// The cut goes on by so many hours with a manifest at a time: a week's objects are listed in seconds.
+const STEP_HOURS: usize = 7 * 24;
+/// How many manifests are read at once.
+const READS_AT_ONCE: usize = 64;
 
 /// The cut and the view follow the listing of the objects within this time, or not at all: an object that came after it
 /// is seen from JSON until they do.
@@ -69,10 +79,21 @@ pub enum CutError {
 }
 
 impl Compactor {
-    /// Moves the cut as far as it may go, and makes the view say so.
+    /// Moves the cut as far as it may go, and makes the view say so, step by step: what a step has gained is kept, however
+    /// far there is to go.
+    pub(crate) async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
+        loop {
+            let (moved, more) = self.step_cut(run).await?;
+            if !more || run.clock.may_write().is_err() {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// Moves the cut a step, and tells whether there may be another.
     ///
     /// The view is read before the cut is, so that Glue refuses the write of a run that slept with an older cut.
-    pub(crate) async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
+    async fn step_cut(&self, run: &Run) -> Result<(Moved, bool), CutError> {
         let view = self.catalog.view().await?;
         let (found, condition) = self.find_cut().await?;
         let limit = self.limit(run);
@@ -85,7 +106,7 @@ impl Compactor {
         let stored = found.map_or(Hour::EPOCH, |found| found.cut);
         let reach = match limit > shown {
             true => self.reachable(shown, limit, run).await?,
-            false => Reach { hour: shown, waits_for: None, seen_at: run.clock.now() },
+            false => Reach { hour: shown, waits_for: None, more: false, seen_at: run.clock.now() },
         };
         let fresh = || run.clock.now() - reach.seen_at < TimeDelta::seconds(SEEN_SECONDS_MAX);
         let stored = match reach.hour > stored {
@@ -100,7 +121,8 @@ impl Compactor {
         }
         self.catalog.set_view(view.as_ref(), cut).await?;
         let behind = (limit.start() - cut.start()).num_hours();
-        Ok(Moved { cut, waits_for: reach.waits_for, behind: u64::try_from(behind).unwrap_or(0) })
+        let moved = Moved { cut, waits_for: reach.waits_for, behind: u64::try_from(behind).unwrap_or(0) };
+        Ok((moved, reach.more && cut > shown))
     }
 
     /// The latest hour that the cut's lag allows.
@@ -150,33 +172,64 @@ impl Compactor {
         }
     }
 
-    /// The greatest hour up to `limit` that every hour after `cut` is read whole from Parquet up to, and the first that
-    /// is not.
+    /// The greatest hour up to `limit` that every hour after `cut` is read whole from Parquet up to, as far as a step goes.
     ///
     /// The objects are listed last: one that came after the manifests were read makes the cut wait, one that came after
     /// the listing would be unseen until its hour is compacted again.
     async fn reachable(&self, cut: Hour, limit: Hour, run: &Run) -> Result<Reach, CutError> {
-        let (from, to) = (cut.next(), limit.next());
-        let pointers = self.catalog.parquet_pointers(from).await?;
-        let mut manifests = BTreeMap::new();
-        let with_manifest = self.hours_with_manifest(from, to).await.map_err(HourError::from)?;
-        for hour in &with_manifest {
-            match self.read_manifest(*hour, run).await {
-                Ok(stored) => drop(manifests.insert(*hour, stored.manifest)),
-                // An hour that cannot be known whole; that its manifest is broken is told wherever it is visited.
-                Err(HourError::Manifest { .. }) => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let from = cut.next();
+        let mut with_manifest =
+            self.first_hours_with_manifest(from, limit.next(), STEP_HOURS + 1).await.map_err(HourError::from)?;
+        // All before the first hour of the next step; none of that one.
+        let next_step = if with_manifest.len() > STEP_HOURS { with_manifest.pop() } else { None };
+        let to = next_step.unwrap_or(limit.next());
+        let pointers = self.catalog.parquet_pointers(from..to).await?;
+        let manifests = self.readable_manifests(&with_manifest, run).await?;
         let seen_at = run.clock.now();
-        let inputs = self.inputs_by_hour(from, to).await.map_err(HourError::from)?;
-        let hours: BTreeSet<Hour> = inputs.keys().chain(&with_manifest).copied().collect();
-        let whole = |hour: &Hour| {
+        let (inputs, unknown) = self.inputs_of(&with_manifest, from, to).await?;
+        let whole = |hour: &&Hour| {
             let listed = inputs.get(hour).map(Vec::as_slice).unwrap_or_default();
             manifests.get(hour).is_some_and(|manifest| self.whole(manifest, listed, &pointers))
         };
-        let waits_for = hours.iter().find(|hour| !whole(hour)).copied();
-        Ok(Reach { hour: waits_for.map_or(limit, |hour| hour.back(1)), waits_for, seen_at })
+        let broken = with_manifest.iter().find(|hour| !whole(hour)).copied();
+        let waits_for = broken.into_iter().chain(unknown).min();
+        let more = next_step.is_some() && waits_for.is_none();
+        Ok(Reach { hour: waits_for.unwrap_or(to).back(1), waits_for, more, seen_at })
+    }
+
+    /// The manifests of these hours that can be read. An hour of another one cannot be known whole; that its manifest is
+    /// broken is told wherever it is visited.
+    async fn readable_manifests(&self, hours: &[Hour], run: &Run) -> Result<BTreeMap<Hour, Manifest>, HourError> {
+        let read = |hour: &Hour| self.read_manifest(*hour, run);
+        let read: Vec<_> = stream::iter(hours.iter().map(read)).buffered(READS_AT_ONCE).collect().await;
+        let mut manifests = BTreeMap::new();
+        for (hour, stored) in hours.iter().zip(read) {
+            match stored {
+                Ok(stored) => drop(manifests.insert(*hour, stored.manifest)),
+                Err(HourError::Manifest { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(manifests)
+    }
+
+    /// The inputs of `known` hours from `from` up to, not including, `to`, as far as the first hour that has some and is
+    /// not known, and that hour: the cut stops there, and what follows may be years.
+    async fn inputs_of(
+        &self,
+        known: &[Hour],
+        from: Hour,
+        to: Hour,
+    ) -> Result<(BTreeMap<Hour, Vec<Input>>, Option<Hour>), HourError> {
+        let (end, mut unknown) = (layout::json_prefix(to), None);
+        let wanted = |key: &str| {
+            if *key < *end {
+                unknown = layout::hour_of_input(key).filter(|hour| known.binary_search(hour).is_err());
+            }
+            *key < *end && unknown.is_none()
+        };
+        let objects = self.bucket.list_between(layout::LOGS, &layout::json_prefix(from), wanted).await?;
+        Ok((by_hour(objects), unknown))
     }
 
     /// True where Parquet, as Glue names it, holds the rows of everything listed.

@@ -54,6 +54,9 @@ pub struct Live {
     pub inputs: Vec<Input>,
     /// Every file of the folder.
     pub files: Vec<File>,
+    /// The file of rejected lines; none where there are none, and where an older writer wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_file: Option<File>,
     /// What became of the lines.
     pub counts: Counts,
     /// Least and greatest `timestamp` of the rows, as texts; none where no row has one.
@@ -73,14 +76,14 @@ pub struct Input {
     pub size: u64,
 }
 
-/// A Parquet file.
+/// A file that was written, of rows or of rejected lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// Its key.
     pub key: String,
     /// Its size in bytes.
     pub size: u64,
-    /// Its rows.
+    /// Its rows, or its lines.
     pub rows: u64,
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
@@ -229,10 +232,19 @@ impl Manifest {
         }
         let mut next = self.next();
         for claim in next.claims.extract_if(.., |claim| dead(claim)) {
-            next.deaths += 1;
+            next.deaths += u32::from(self.is_since_commit(&claim));
             next.retired.push(Retired { attempt: claim.attempt, retired_at: now, was_live: false });
         }
         Some(next)
+    }
+
+    /// Has a run begun the hour since the last commit, and not come back?
+    pub fn is_unfinished(&self) -> bool {
+        self.deaths > 0 || self.claims.iter().any(|claim| self.is_since_commit(claim))
+    }
+
+    fn is_since_commit(&self, claim: &Claim) -> bool {
+        self.live.as_ref().is_none_or(|live| claim.claimed_at > live.committed_at)
     }
 
     /// The retired folders whose files may go: retired for the grace time, and if they were live, only where Glue has
@@ -279,6 +291,7 @@ mod tests {
             committed_at: moment(time),
             inputs: vec![Input { key: "logs/2026/11/20/13/a.gz".into(), etag: "\"e\"".into(), size: 5 }],
             files: Vec::new(),
+            rejected_file: None,
             counts: Counts::default(),
             timestamps: None,
             writer_version: 1,

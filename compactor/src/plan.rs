@@ -197,7 +197,7 @@ fn refusal(seen: &Seen, now: DateTime<Utc>, limits: &Limits, turn: Turn) -> Opti
         return Some(Refusal::Claimed);
     }
     match turn {
-        Turn::First if *deaths > 0 || !claims.is_empty() => {
+        Turn::First if seen.manifest.is_unfinished() => {
             return Some(Refusal::Unfinished { attempts: *deaths as usize + claims.len() });
         }
         Turn::Last if *deaths >= DEATHS_MAX && younger(TimeDelta::hours(DEADLY_HOURS)) => {
@@ -319,6 +319,7 @@ mod tests {
             committed_at: CLOSED.parse().unwrap(),
             inputs: objects(inputs),
             files: vec![file],
+            rejected_file: None,
             counts: Counts::default(),
             timestamps: None,
             writer_version: WRITER_VERSION,

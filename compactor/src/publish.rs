@@ -27,12 +27,14 @@ impl Compactor {
             let location = self.bucket.uri(&live.folder(hour));
             let manifest_etag = stored.etag.clone().unwrap_or_default();
             let same = found.filter(|pointer| pointer.location == location);
-            if same.as_ref().is_some_and(|pointer| pointer.manifest_etag == manifest_etag) {
+            if same.as_ref().is_some_and(|pointer| pointer.manifest_etag == manifest_etag && pointer.since.is_some()) {
                 return Ok((stored, same));
             }
             self.see_files(hour, live).await?;
-            let since = same.map_or(Some(run.clock.now()), |pointer| pointer.since);
-            let pointer = Pointer { location, manifest_etag, since };
+            // Somebody may have made the partition anew, and not known since when it names the folder.
+            let since = same.and_then(|pointer| pointer.since).or(Some(run.clock.now()));
+            let unfinished = stored.manifest.is_unfinished();
+            let pointer = Pointer { location, manifest_etag, since, unfinished };
             let fresh = || run.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
             let may_write = || fresh() && run.clock.may_write().is_ok();
             let pointed = self.catalog.point_parquet(hour, &pointer, &may_write).await;

@@ -1,8 +1,9 @@
 //! A range of hours: what of it there is to do, from a few long listings and one read of each manifest. Years of hours are
 //! planned in seconds, and only those are visited that a visit could change.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use catalog::Pointer;
 use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 
@@ -28,23 +29,25 @@ impl Compactor {
     pub(crate) async fn survey_range(&self, from: Hour, to: Hour, run: &Run) -> Result<Survey, SurveyError> {
         let inputs = self.inputs_by_hour(from, to).await?;
         let manifests = self.manifest_etags(from, to).await?;
-        let registered: HashSet<Hour> = self.catalog.json_hours(from).await?.into_iter().collect();
-        let astray = astray(&manifests, &self.catalog.parquet_pointers(from).await?);
+        let registered: HashSet<Hour> = self.catalog.json_hours(from..to).await?.into_iter().collect();
+        let pointers = self.catalog.parquet_pointers(from..to).await?;
+        let astray = astray(&manifests, &pointers);
         let follows =
             |hour: &&Hour| !astray.contains(hour) && (registered.contains(hour) || !inputs.contains_key(hour));
         let candidates: Vec<Hour> = manifests.keys().filter(follows).copied().collect();
-        let settled = self.settled(candidates, &inputs, run).await?;
+        let settled = self.settled(candidates, &inputs, &pointers, run).await?;
         let hours: BTreeSet<Hour> = inputs.into_keys().chain(manifests.into_keys()).collect();
         let hours = hours.into_iter().filter(|hour| !settled.contains(hour)).collect();
         Ok(Survey { hours, settled, registered, ..Survey::default() })
     }
 
-    /// Of `hours`, those whose live folder holds all that is listed and that have nothing to collect. One whose manifest
-    /// cannot be read is none: its visit says what is wrong.
+    /// Of `hours`, those whose live folder holds all that is listed and of which nothing may be collected yet. One whose
+    /// manifest cannot be read is none: its visit says what is wrong.
     async fn settled(
         &self,
         hours: Vec<Hour>,
         inputs: &BTreeMap<Hour, Vec<Input>>,
+        pointers: &HashMap<Hour, Pointer>,
         run: &Run,
     ) -> Result<BTreeSet<Hour>, BucketError> {
         let (Some(first), Some(last)) = (hours.first().copied(), hours.last().copied()) else {
@@ -54,12 +57,13 @@ impl Compactor {
         let reads = hours.into_iter().map(|hour| async move { self.read_manifest(hour, run).await });
         let read: Vec<_> = stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
         let manifests = read.into_iter().filter_map(|stored| Some(stored.ok()?.manifest));
-        let quiet = manifests.filter(|manifest| manifest.claims.is_empty() && manifest.retired.is_empty());
+        let now = run.clock.now();
+        let quiet = manifests.filter(|manifest| !self.may_collect(manifest, pointers.get(&manifest.hour), now));
         let settled = quiet.filter_map(|manifest| {
             let hour = manifest.hour;
             let listed = inputs.get(&hour).cloned().unwrap_or_default();
             let seen = Seen { hour, listed, manifest, files: files.remove(&hour).unwrap_or_default() };
-            let plan = plan(&seen, run.clock.now(), &self.limits, run.request.rewrite(), Turn::Asked);
+            let plan = plan(&seen, now, &self.limits, run.request.rewrite(), Turn::Asked);
             matches!(plan, Plan::Nothing { reason: Rest::UpToDate, .. }).then_some(hour)
         });
         Ok(settled.collect())

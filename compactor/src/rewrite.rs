@@ -29,6 +29,8 @@ const ROWS_EIGHTHS: u64 = 4;
 const TEXT_EIGHTHS: u64 = 3;
 const OBJECTS_EIGHTHS: u64 = 1;
 const RUNS_EIGHTHS: u64 = 1;
+/// What a thread has at least for rows, if it is not the only one: with less they become very many runs.
+const ROWS_BYTES_MIN: usize = 4 << 20;
 
 /// What is read at once of the file of rejected lines.
 const READ_BYTES: usize = 1 << 20;
@@ -53,9 +55,14 @@ impl Compactor {
         run: &Run,
     ) -> Result<Option<Live>, HourError> {
         let Some(read) = self.read_all(&inputs).await? else { return Ok(None) };
-        if read.rejected > 0 {
-            self.write_rejected(&layout::rejected_key(hour, attempt), read.rejected_file, run).await?;
-        }
+        let rejected_file = match read.rejected {
+            0 => None,
+            lines => {
+                let key = layout::rejected_key(hour, attempt);
+                let (size, sha256) = self.write_rejected(&key, read.rejected_file, run).await?;
+                Some(File { key, size, rows: lines, sha256 })
+            }
+        };
         let folder = layout::parquet_folder(hour, attempt);
         let (files, found) = self.write_rows(&folder, read.runs, run).await?;
         let counts = Counts {
@@ -68,16 +75,17 @@ impl Compactor {
         self.read_back(&folder, &files, &counts).await?;
         let (attempt, committed_at) = (attempt.to_string(), run.clock.now());
         let timestamps = found.timestamps;
-        Ok(Some(Live { attempt, committed_at, inputs, files, counts, timestamps, writer_version: WRITER_VERSION }))
+        let writer_version = WRITER_VERSION;
+        Ok(Some(Live { attempt, committed_at, inputs, files, rejected_file, counts, timestamps, writer_version }))
     }
 
     /// Reads all inputs, several at once. None where one is not what was listed any more.
     async fn read_all(&self, inputs: &[Input]) -> Result<Option<Inputs>, HourError> {
-        let (eighth, threads) = (self.limits.hour_bytes_max() / 8, self.limits.threads.max(1));
-        let room = decode::Room {
-            rows_bytes: (ROWS_EIGHTHS * eighth) as usize / threads,
-            text_bytes: (TEXT_EIGHTHS * eighth) as usize / threads,
-        };
+        let eighth = self.limits.hour_bytes_max() / 8;
+        let rows_bytes = (ROWS_EIGHTHS * eighth) as usize;
+        let threads = (rows_bytes / ROWS_BYTES_MIN).clamp(1, self.limits.threads.max(1));
+        let room =
+            decode::Room { rows_bytes: rows_bytes / threads, text_bytes: (TEXT_EIGHTHS * eighth) as usize / threads };
         let largest = inputs.iter().map(|input| input.size).max().unwrap_or_default();
         let at_once = (OBJECTS_EIGHTHS * eighth / largest.max(1)).clamp(1, self.limits.reads_at_once.max(1) as u64);
         let decoders = Arc::new(Decoders { idle: Mutex::default(), room });
@@ -100,8 +108,13 @@ impl Compactor {
         Ok(Some(read))
     }
 
-    /// Writes the file of rejected lines.
-    async fn write_rejected(&self, key: &str, mut file: SpooledTempFile, run: &Run) -> Result<(), HourError> {
+    /// Writes the file of rejected lines. Gives its size and checksum.
+    async fn write_rejected(
+        &self,
+        key: &str,
+        mut file: SpooledTempFile,
+        run: &Run,
+    ) -> Result<(u64, String), HourError> {
         file.rewind().map_err(DecodeError::Rejected)?;
         let mut upload = self.bucket.upload(key, self.limits.part_bytes());
         let written = copy_to(&mut upload, file, run).await;
@@ -141,7 +154,7 @@ impl Compactor {
         let mut file = ParquetFile::new()?;
         let encoder = Arc::new(file.encoder());
         let mut groups = VecDeque::new();
-        let (mut number, mut size, mut sha256, mut room) = (0, 0, Sha256::new(), Room::default());
+        let (mut number, mut written, mut room) = (0, Written::default(), Room::default());
         loop {
             while let Some(merging) = merge.take_if(|_| groups.len() < self.limits.threads.max(1)) {
                 let (merging, rows, more) =
@@ -159,18 +172,14 @@ impl Compactor {
             let Some(group) = groups.pop_front() else { break };
             let group: RowGroup = group.await?;
             let bytes = file.append(group)?;
-            size += bytes.len() as u64;
-            sha256.update(&bytes);
             run.clock.may_write()?;
-            upload.push(&bytes).await?;
+            upload.push(written.with(&bytes)).await?;
         }
         let (bytes, rows) = file.finish()?;
-        size += bytes.len() as u64;
-        sha256.update(&bytes);
-        upload.push(&bytes).await?;
+        upload.push(written.with(&bytes)).await?;
         run.clock.may_write()?;
         upload.finish().await?;
-        let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let (size, sha256) = written.finish();
         Ok((size, rows, sha256, found))
     }
 
@@ -188,15 +197,37 @@ impl Compactor {
     }
 }
 
-async fn copy_to(upload: &mut Upload<'_>, mut file: SpooledTempFile, run: &Run) -> Result<(), HourError> {
-    let mut bytes = vec![0; READ_BYTES];
+async fn copy_to(upload: &mut Upload<'_>, mut file: SpooledTempFile, run: &Run) -> Result<(u64, String), HourError> {
+    let (mut bytes, mut written) = (vec![0; READ_BYTES], Written::default());
     loop {
         let read = file.read(&mut bytes).map_err(DecodeError::Rejected)?;
         run.clock.may_write()?;
         if read == 0 {
-            return Ok(upload.finish().await?);
+            upload.finish().await?;
+            return Ok(written.finish());
         }
-        upload.push(&bytes[..read]).await?;
+        upload.push(written.with(&bytes[..read])).await?;
+    }
+}
+
+/// What has been written of a file.
+#[derive(Debug, Default)]
+struct Written {
+    size: u64,
+    sha256: Sha256,
+}
+
+impl Written {
+    /// Takes bytes on their way.
+    fn with<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.size += bytes.len() as u64;
+        self.sha256.update(bytes);
+        bytes
+    }
+
+    /// Size and checksum.
+    fn finish(self) -> (u64, String) {
+        (self.size, self.sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -62,8 +62,8 @@ impl Compactor {
         }
         let end = Hour::of(run.clock.now()).next();
         let manifests = self.manifest_etags(Hour::EPOCH, end).await?;
-        let pointers = self.catalog.parquet_pointers(Hour::EPOCH).await?;
-        let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH).await?.into_iter().collect();
+        let pointers = self.catalog.parquet_pointers(Hour::EPOCH..).await?;
+        let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH..).await?.into_iter().collect();
         let cut = self.cut_or_epoch().await?;
         let mut with_objects: BTreeSet<Hour> =
             self.inputs_by_hour(cut.next().min(from), end).await?.into_keys().collect();
@@ -75,7 +75,8 @@ impl Compactor {
         let window: BTreeSet<Hour> = window.copied().collect();
         let rota = self.rota(from, &manifests, run).await?;
         let uncommitted = |hour: &&Hour| !manifests.contains_key(hour) || astray.contains(hour);
-        let backlog = with_objects.iter().filter(uncommitted).copied();
+        let unfinished = manifests.keys().filter(|hour| pointers.get(hour).is_some_and(|pointer| pointer.unfinished));
+        let backlog: BTreeSet<Hour> = with_objects.iter().filter(uncommitted).chain(unfinished).copied().collect();
         let mut known = HashSet::new();
         let hours = window.into_iter().chain(rota).chain(backlog).filter(|hour| known.insert(*hour)).collect();
         let astray = astray.into_iter().collect();
@@ -135,29 +136,60 @@ impl Compactor {
 
     /// The ETags of the manifests of the hours from `from` up to, not including, `to`.
     pub(crate) async fn manifest_etags(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, String>, BucketError> {
+        self.list_manifests(from, to, |_| true).await
+    }
+
+    /// The first hours from `from` up to, not including, `to` that have a manifest, in order, no more than `most`.
+    pub(crate) async fn first_hours_with_manifest(
+        &self,
+        from: Hour,
+        to: Hour,
+        most: usize,
+    ) -> Result<Vec<Hour>, BucketError> {
+        let mut found = 0;
+        let wanted = |key: &str| {
+            found += usize::from(layout::hour_of_manifest(key).is_some());
+            found <= most
+        };
+        Ok(self.list_manifests(from, to, wanted).await?.into_keys().collect())
+    }
+
+    /// The manifests from `from` up to, not including, `to`, as long as `wanted` says so of their keys.
+    async fn list_manifests(
+        &self,
+        from: Hour,
+        to: Hour,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> Result<BTreeMap<Hour, String>, BucketError> {
         let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
-        let end = bound(to);
-        let listed = self.bucket.list_between(layout::MANIFESTS, &bound(from), |key| *key < *end).await?.into_iter();
-        Ok(listed.filter_map(|object| Some((layout::hour_of_manifest(&object.key)?, object.etag))).collect())
+        let (begin, end) = (bound(from), bound(to));
+        let listed = self.bucket.list_between(layout::MANIFESTS, &begin, |key| *key < *end && wanted(key)).await?;
+        let hours = listed.into_iter().filter_map(|object| Some((layout::hour_of_manifest(&object.key)?, object.etag)));
+        Ok(hours.collect())
     }
 
     /// The hours from `from` up to, not including, `to` that have inputs, with these.
     pub async fn inputs_by_hour(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, Vec<Input>>, BucketError> {
         let end = layout::json_prefix(to);
         let objects = self.bucket.list_between(layout::LOGS, &layout::json_prefix(from), |key| *key < *end).await?;
-        let mut inputs: BTreeMap<Hour, Vec<Input>> = BTreeMap::new();
-        for object in objects {
-            if let Some(hour) = layout::hour_of_input(&object.key) {
-                inputs.entry(hour).or_default().push(object);
-            }
-        }
-        Ok(inputs)
+        Ok(by_hour(objects))
     }
 
     /// The hours from `from` up to, not including, `to` that have a manifest, in order.
     pub async fn hours_with_manifest(&self, from: Hour, to: Hour) -> Result<Vec<Hour>, BucketError> {
         Ok(self.manifest_etags(from, to).await?.into_keys().collect())
     }
+}
+
+/// Inputs by their hour; an object that is none is left out.
+pub(crate) fn by_hour(objects: Vec<Input>) -> BTreeMap<Hour, Vec<Input>> {
+    let mut inputs: BTreeMap<Hour, Vec<Input>> = BTreeMap::new();
+    for object in objects {
+        if let Some(hour) = layout::hour_of_input(&object.key) {
+            inputs.entry(hour).or_default().push(object);
+        }
+    }
+    inputs
 }
 
 /// The hours whose partition is missing or follows another version of the manifest than the one there is.

@@ -3,11 +3,17 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use catalog::Catalog;
+use compactor::bucket::Bucket;
+use compactor::config::Limits;
 use compactor::cut::{CutError, Moved};
+use compactor::hour::Compactor;
 use local_aws::seam::{Failure, Fault, Faults};
-use support::{HOUR, World, hour, world};
+use log_format::Hour;
+use support::{BUCKET, HOUR, TICK, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 
@@ -95,6 +101,51 @@ async fn neither_cut_nor_view_follows_a_listing_of_long_ago() {
     }
     world.aws.inject(Faults::none());
     check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
+}
+
+/// The years of an adopted bucket, or the weeks of an outage: no step takes long, and none is lost.
+#[tokio::test(start_paused = true)]
+async fn goes_over_many_hours_step_by_step() {
+    let world = world().await;
+    let hours: Vec<Hour> = hour("2026-11-01T00").until(hour("2026-11-08T06")).collect();
+    for hour in &hours {
+        world.put_lines(&hour.to_string(), "1", &[A]).await;
+    }
+    let silent = AtomicBool::new(true);
+    let second = "start-after=logs/2026/11/08/00/";
+    world.aws.inject(Faults::by(move |_, call| {
+        let hit = call.to_string().contains(second) && silent.swap(false, Ordering::Relaxed);
+        hit.then_some(Fault::Before(Failure::Silence))
+    }));
+    let tick = world.tick("2026-11-20T20:20:00Z").await;
+    assert!(matches!(tick.cut, Some(Err(CutError::Stale))), "{:?}", tick.cut);
+    assert_eq!(world.view_cut().await.to_string(), "2026-11-07T23", "what the first step gained");
+    check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
+}
+
+/// Beyond the hour that it waits for there may be years that nobody has compacted.
+#[tokio::test]
+async fn lists_no_further_than_the_hour_that_it_waits_for() {
+    let world = world().await;
+    let large = vec![b'x'; 2 << 20];
+    world.put_lines("2026-11-20T08", "1", &[A]).await;
+    world.put("logs/2026/11/20/09/1.gz", large.clone()).await;
+    for number in 0..1200 {
+        world.put(&format!("logs/2026/11/20/10/{number:04}.gz"), Vec::new()).await;
+    }
+    world.put("logs/2026/11/20/10/large.gz", large).await;
+    let aws = world.aws.as_caller("compactor");
+    let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::default() };
+    let compactor = Arc::new(Compactor::new(Bucket::new(aws.s3(), BUCKET), Catalog::new(aws.glue(), "logs"), limits));
+    let run = Arc::new(world.run("2026-11-20T20:20:00Z", TICK));
+    world.aws.inject(Faults::none());
+    let tick = compactor.tick(&run, |_, _| {}).await.unwrap();
+    let waits = Moved { cut: hour("2026-11-20T08"), waits_for: Some(hour("2026-11-20T09")), behind: 8 };
+    assert_eq!(tick.cut.unwrap().unwrap(), waits);
+    let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());
+    let listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();
+    let manifests = listings.iter().rposition(|call| call.contains("prefix=manifests/")).unwrap();
+    assert_eq!(listings.len() - manifests, 2, "the first page is all that follows: {listings:#?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod support;
 
+use catalog::Pointer;
 use compactor::hours::{Request, Scope};
 use log_format::{Hour, layout};
 use parquet::basic::{Compression, Encoding};
@@ -140,7 +141,26 @@ async fn what_is_lost_outside_the_record_is_made_again() {
     }
     world.tick("2026-11-20T16:20:00Z").await;
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 user_id=a type=s"]);
-    assert_eq!(world.catalog.json_hours(Hour::EPOCH).await.unwrap(), [hour(HOUR)]);
+    assert_eq!(world.catalog.json_hours(Hour::EPOCH..).await.unwrap(), [hour(HOUR)]);
+}
+
+/// Somebody may make a partition anew by hand. Without the time since when it names its folder nothing would ever be
+/// collected.
+#[tokio::test]
+async fn since_when_a_partition_names_its_folder_is_written_where_it_is_lost() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.tick(CLOSED).await;
+    world.put_lines(HOUR, "2", &[B]).await;
+    world.tick("2026-11-20T15:20:00Z").await;
+    let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    world.catalog.point_parquet(hour(HOUR), &Pointer { since: None, ..pointer.clone() }, &|| true).await.unwrap();
+    world.tick("2026-11-20T16:20:00Z").await;
+    let again = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    assert!(again.since.unwrap().to_rfc3339().starts_with("2026-11-20T16:2"), "{again:?}");
+    assert_eq!(again, Pointer { since: again.since, ..pointer });
+    world.tick("2026-11-21T16:30:00Z").await;
+    assert_eq!(world.manifest(HOUR).await.retired, []);
 }
 
 #[tokio::test]
@@ -160,7 +180,9 @@ async fn an_hour_of_nothing_but_rejected_lines_is_committed_without_a_file() {
     let tick = world.tick(CLOSED).await;
     assert_eq!(shown(&tick), ["2026-11-20T13 2 lines, 0 rows, 0 duplicates, 0 collisions, 2 rejected"]);
     assert_eq!(world.parquet_rows(HOUR).await, [""; 0]);
-    assert_eq!(world.keys("rejected/").await.len(), 1);
+    let file = world.manifest(HOUR).await.live.unwrap().rejected_file.unwrap();
+    assert_eq!(world.keys("rejected/").await, [file.key.as_str()]);
+    assert_eq!((file.size, file.rows), (world.bytes(&file.key).await.len() as u64, 2));
     assert_eq!(world.keys("parquet/").await, [""; 0]);
     assert_eq!(shown(&world.tick("2026-11-20T15:20:00Z").await), ["2026-11-20T13 UpToDate"]);
 }

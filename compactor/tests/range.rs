@@ -31,9 +31,13 @@ async fn filled() -> World {
     world
 }
 
-/// The hours that a visit could change.
 async fn unsettled(world: &World) -> Vec<String> {
-    let run = world.run(NOW, range());
+    unsettled_at(world, NOW).await
+}
+
+/// The hours that a visit could change.
+async fn unsettled_at(world: &World, now: &str) -> Vec<String> {
+    let run = world.run(now, range());
     let found = world.compactor.unsettled(hour("2026-11-20T00"), hour("2026-11-22T00"), &run).await.unwrap();
     found.iter().map(Hour::to_string).collect()
 }
@@ -60,14 +64,18 @@ async fn only_hours_that_a_visit_could_change_are_visited() {
 }
 
 #[tokio::test]
-async fn an_hour_with_something_to_collect_is_visited_until_it_is_gone() {
+async fn an_hour_is_visited_once_something_of_it_may_be_collected() {
     let world = filled().await;
     world.ask(NOW, range()).await;
     world.put_lines(HOURS[0], "late", &[r#"{"log_id":"3"}"#]).await;
     world.ask(NOW, range()).await;
-    assert_eq!(unsettled(&world).await, [HOURS[0]]);
-    world.ask("2026-11-22T10:00:01Z", range()).await;
-    assert_eq!(unsettled(&world).await, [""; 0]);
+    let retired = world.manifest(HOURS[0]).await.retired.len();
+    assert_eq!((retired, unsettled(&world).await), (1, vec![]), "its readers have a day");
+    let later = "2026-11-22T10:00:01Z";
+    assert_eq!(unsettled_at(&world, later).await, [HOURS[0]]);
+    world.ask(later, range()).await;
+    assert_eq!(unsettled_at(&world, later).await, [""; 0]);
+    assert_eq!(world.manifest(HOURS[0]).await.retired, []);
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ impl Schedule {
             let _ = glue.delete_table().database_name("logs").name(VIEW).send().await;
         } else {
             self.story.push(format!("{}: the Parquet partitions are dropped", self.now));
-            for partition in self.world.catalog.partitions(PARQUET, log_format::Hour::EPOCH).await.unwrap() {
+            for partition in self.world.catalog.partitions(PARQUET, log_format::Hour::EPOCH..).await.unwrap() {
                 let drop = glue.delete_partition().database_name("logs").table_name(PARQUET);
                 drop.set_partition_values(partition.values).send().await.unwrap();
             }
@@ -283,7 +283,7 @@ impl Schedule {
             assert!(missing.is_none(), "{}: {missing:?} is missing, planned at {planned}", self.told(""));
         }
         let mut planned = Vec::new();
-        for pointer in self.world.catalog.parquet_pointers(log_format::Hour::EPOCH).await.unwrap().into_values() {
+        for pointer in self.world.catalog.parquet_pointers(log_format::Hour::EPOCH..).await.unwrap().into_values() {
             let folder = pointer.location.trim_start_matches(&format!("s3://{BUCKET}/")).to_owned();
             planned.extend(files.iter().filter(|file| file.starts_with(&folder)).cloned());
         }

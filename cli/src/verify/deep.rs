@@ -179,6 +179,7 @@ mod tests {
             committed_at: "2026-11-20T14:20:00Z".parse().unwrap(),
             inputs: Vec::new(),
             files: Vec::new(),
+            rejected_file: None,
             counts: Counts {
                 lines: lines.len() as u64,
                 rows: count,

@@ -113,12 +113,12 @@ impl Evidence {
             }
         }
         if !self.missing_tables.contains(&PARQUET) {
-            for (hour, pointer) in catalog.parquet_pointers(Hour::EPOCH).await? {
+            for (hour, pointer) in catalog.parquet_pointers(Hour::EPOCH..).await? {
                 self.hour(hour).pointer = Some(pointer);
             }
         }
         if !self.missing_tables.contains(&JSON) {
-            for partition in catalog.partitions(JSON, Hour::EPOCH).await? {
+            for partition in catalog.partitions(JSON, Hour::EPOCH..).await? {
                 if let Some(hour) = Hour::from_partition_values(partition.values()) {
                     let location = partition.storage_descriptor().and_then(|storage| storage.location());
                     self.hour(hour).json_location = Some(location.unwrap_or_default().to_string());

@@ -22,7 +22,7 @@ impl World {
         let cut = self.view_cut().await;
         let mut rows = Rows::new();
         for (table, is_parquet) in [(PARQUET, true), (JSON, false)] {
-            for partition in self.catalog.partitions(table, Hour::EPOCH).await.unwrap() {
+            for partition in self.catalog.partitions(table, Hour::EPOCH..).await.unwrap() {
                 let hour = Hour::from_partition_values(partition.values()).unwrap();
                 if (hour <= cut) != is_parquet {
                     continue;

@@ -181,7 +181,7 @@ impl World {
     /// `column=value` pairs, in order of the file.
     pub(crate) async fn parquet_rows(&self, hour: &str) -> Vec<String> {
         let hour: Hour = hour.parse().unwrap();
-        let partitions = self.catalog.partitions(PARQUET, hour).await.unwrap();
+        let partitions = self.catalog.partitions(PARQUET, hour..).await.unwrap();
         let Some(partition) = partitions.iter().find(|it| it.values() == hour.partition_values()) else {
             return Vec::new();
         };
