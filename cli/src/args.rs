@@ -189,12 +189,16 @@ pub struct Compact {
 #[command(after_help = "\
 Held against each other, hour by hour: the JSON objects, the manifest, the Parquet files to the byte, the rejected
 lines, the partitions of both tables, the view and its cut. Nothing is changed without --repair, and nothing under
-logs/ ever is. Hours that are open, or closed less than two hours ago, are pending.
+logs/ ever is. What differs is looked at again, at most twice, so that a run which commits meanwhile makes no difference.
+
+Printed is a line for every hour: sound, pending (open, or closed less than two hours ago), differs or unknown, with its
+objects, and the lines and rows of its Parquet. What differs stands below its hour, with what to do about it; a summary
+comes last. A dash is what no manifest tells.
 
 Exit codes:
   0  proven: every delivered event is in exactly one place
   1  there are differences; each was printed, with what to do about it
-  2  could not tell: S3 or Glue could not be read; run it again
+  2  could not tell: S3 or Glue could not be read, or something kept changing; run it again
 
 Examples:
   auth0-s3-logs verify

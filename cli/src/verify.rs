@@ -2,7 +2,8 @@
 //!
 //! Nothing that it reports comes from the compactor: the listings, the manifests, the files' bytes and the catalog are
 //! held against each other ([`hour`]), and with `--deep` every row against every line, read by a reader of its own
-//! (`lines`). With `--repair` the compactor mends what it can (`repair`), and all is looked at again.
+//! (`lines`). With `--repair` the compactor mends what it can (`repair`), and all is looked at again. What a person or a
+//! machine reads of it is in `told`: a line an hour, a summary, a sentence.
 
 mod deep;
 pub(crate) mod evidence;
@@ -11,8 +12,10 @@ pub mod hour;
 mod lines;
 mod repair;
 mod replays;
+mod text;
+mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
@@ -21,8 +24,8 @@ use futures::StreamExt;
 use indicatif::ProgressBar;
 use log_format::Hour;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use telemetry::error_chain;
+use tokio::time::{Duration, sleep};
 
 use crate::args::{Place, Verify};
 use crate::deployment::Deployment;
@@ -38,8 +41,12 @@ use replays::Replays;
 pub(crate) const PENDING_HOURS: i64 = 2;
 /// How many hours are looked at at the same time: each holds its files in memory.
 const HOURS_AT_ONCE: usize = 4;
-/// How many differences are printed for people; `--json` has all of them.
-const PRINTED_MAX: usize = 200;
+/// How often what differs is looked at, until it differs in the same way twice.
+const LOOKS_MAX: usize = 3;
+/// How long after a look the next one begins: longer than it takes, as a rule, from a commit to the partition that follows.
+const PAUSE: Duration = Duration::from_secs(3);
+/// Why of something nothing can be said that will hold.
+const CHANGING: &str = "it kept changing while it was looked at";
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -65,6 +72,12 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// What could not be looked at, and why.
     pub untold: Vec<String>,
+    /// Every hour that was looked at.
+    #[serde(skip)]
+    pub by_hour: BTreeMap<Hour, Checked>,
+    /// What is in no hour and was never the same twice.
+    #[serde(skip)]
+    changing: BTreeSet<Difference>,
     /// What was done about what was wrong before.
     pub repairs: Vec<Repair>,
 }
@@ -131,7 +144,42 @@ pub async fn run(deployment: &Deployment, options: &Verify, given: &Given) -> an
     Ok(Verified { repairs, ..look(deployment, options, given).await? })
 }
 
+/// Looks at everything, and again at what differs, until that differs in the same way twice.
+///
+/// Nothing keeps a run from committing between the listings here and the reading of its manifest, and then a sound hour
+/// looks damaged: its partition stale, its files missing. Such a difference names the attempts and ETags of its moment, so
+/// it is not there, or not in the same words, once all was gathered anew, while what is really wrong is. To hold ETags
+/// against each other instead would not do: Glue has none, and an hour may change without end for reasons of its own.
 async fn look(deployment: &Deployment, options: &Verify, given: &Given) -> anyhow::Result<Verified> {
+    let mut found = look_once(deployment, options, given, None).await?;
+    let mut unsettled = found.findings.clone();
+    for _ in 1..LOOKS_MAX {
+        let doubtful = found.doubtful_hours();
+        if unsettled.is_empty() && doubtful.iter().all(|hour| !found.is_untold(*hour)) {
+            break;
+        }
+        // A folder is this process's alone.
+        if given.aws.is_some() {
+            sleep(PAUSE).await;
+        }
+        let mut fresh = look_once(deployment, options, given, Some(&doubtful)).await?;
+        unsettled = fresh.findings.iter().filter(|it| found.findings.binary_search(it).is_err()).cloned().collect();
+        let settled = found.by_hour.into_iter().filter(|(hour, _)| !doubtful.contains(hour));
+        fresh.by_hour.extend(settled);
+        found = fresh;
+    }
+    found.leave_untold(&unsettled);
+    found.add_up();
+    Ok(found)
+}
+
+/// Looks at everything once, of the hours at those in `only`, if there is such a set. The findings are sorted.
+async fn look_once(
+    deployment: &Deployment,
+    options: &Verify,
+    given: &Given,
+    only: Option<&BTreeSet<Hour>>,
+) -> anyhow::Result<Verified> {
     let Deployment { bucket, catalog, limits, .. } = deployment;
     let replays = Replays::gather(bucket).await?;
     let mut evidence = Evidence::gather(bucket, catalog).await?;
@@ -144,6 +192,7 @@ async fn look(deployment: &Deployment, options: &Verify, given: &Given) -> anyho
     let cut = found.at_cut(&evidence);
     found.at_view(&evidence, catalog.database(), cut);
     found.at_rest(&evidence);
+    evidence.hours.retain(|hour, _| only.is_none_or(|only| only.contains(hour)));
     let checker = Checker { bucket: bucket.clone(), now: given.now, limits: limits.clone(), cut, deep: options.deep };
     let bar = progress::bar(evidence.hours.len() as u64, "hours", given.terminal);
     found.at_hours(checker, evidence, &bar).await;
@@ -221,126 +270,71 @@ impl Verified {
         let checker = Arc::new(checker);
         let tasks = evidence.hours.into_iter().map(|(hour, known)| {
             let checker = Arc::clone(&checker);
-            async move { (hour, tokio::spawn(async move { checker.check(hour, &known).await }).await) }
+            let listed = Checked::listed(&known);
+            async move { (hour, listed, tokio::spawn(async move { checker.check(hour, &known).await }).await) }
         });
         let mut tasks = futures::stream::iter(tasks).buffered(HOURS_AT_ONCE);
-        while let Some((hour, ended)) = tasks.next().await {
+        while let Some((hour, listed, ended)) = tasks.next().await {
             bar.inc(1);
-            match ended {
-                Ok(Ok(checked)) => self.add(checked),
-                Ok(Err(error)) => self.untold.push(format!("{hour}: {}", error_chain(&error))),
-                Err(_) => self.untold.push(format!("{hour}: looking at it panicked")),
+            let untold = |why| Checked { untold: Some(why), ..listed };
+            let mut checked = match ended {
+                Ok(Ok(checked)) => checked,
+                Ok(Err(error)) => untold(error_chain(&error)),
+                Err(_) => untold("looking at it panicked".to_string()),
+            };
+            self.findings.append(&mut checked.findings);
+            self.by_hour.insert(hour, checked);
+        }
+    }
+
+    /// The hours that are not known to be sound.
+    fn doubtful_hours(&self) -> BTreeSet<Hour> {
+        let differing = self.findings.iter().filter_map(|finding| finding.hour);
+        differing.chain(self.by_hour.keys().copied().filter(|hour| self.is_untold(*hour))).collect()
+    }
+
+    fn is_untold(&self, hour: Hour) -> bool {
+        self.by_hour.get(&hour).is_some_and(|checked| checked.untold.is_some())
+    }
+
+    /// What never was the same twice is no difference, but nothing that could be told either.
+    fn leave_untold(&mut self, unsettled: &[Finding]) {
+        self.findings.retain(|finding| unsettled.binary_search(finding).is_err());
+        for finding in unsettled {
+            match finding.hour {
+                Some(hour) => self.by_hour.entry(hour).or_default().untold = Some(CHANGING.to_string()),
+                None => drop(self.changing.insert(finding.difference)),
             }
         }
     }
 
-    fn add(&mut self, checked: Checked) {
-        self.hours += 1;
-        self.pending += u64::from(checked.pending);
-        self.compared += u64::from(checked.compared);
-        let totals = &mut self.totals;
-        totals.objects += checked.objects;
-        totals.json_bytes += checked.json_bytes;
-        totals.lines += checked.lines;
-        totals.rows += checked.rows;
-        totals.duplicates += checked.duplicates;
-        totals.rejected += checked.rejected;
-        totals.parquet_bytes += checked.parquet_bytes;
-        self.findings.extend(checked.findings);
-    }
-
-    /// How many differences there are of each kind.
-    fn by_kind(&self) -> BTreeMap<Difference, u64> {
-        let mut kinds = BTreeMap::new();
-        for finding in &self.findings {
-            *kinds.entry(finding.difference).or_default() += 1;
-        }
-        kinds
-    }
-
-    fn to_json(&self) -> anyhow::Result<serde_json::Value> {
-        let mut value = serde_json::to_value(self)?;
-        value["proven"] = json!(self.verdict() == Verdict::Well);
-        let kinds = self.by_kind().into_iter();
-        let kind = |(kind, count): (Difference, u64)| json!({"difference": kind, "count": count, "advice": kind.remedy().advice()});
-        value["differences"] = kinds.map(kind).collect();
-        Ok(value)
-    }
-
-    fn to_text(&self) -> String {
-        let mut text = String::new();
-        for repair in &self.repairs {
-            text.push_str(&format!("{repair}\n"));
-        }
-        if !self.findings.is_empty() {
-            text.push_str(&format!("{}\n{}\n", self.findings_table(), self.advice()));
-        }
-        text.push_str(&report::troubles(&self.untold));
-        format!("{text}{}\n{}\n", self.summary(), self.sentence())
-    }
-
-    /// One line a difference. The last column is as long as a key, so there is no frame to keep it in.
-    fn findings_table(&self) -> String {
-        let names = self.findings.iter().map(|finding| finding.difference.name().len());
-        let width = names.max().unwrap_or_default();
-        let mut text = String::new();
-        for finding in self.findings.iter().take(PRINTED_MAX) {
-            let hour = finding.hour.map_or(String::new(), |hour| hour.to_string());
-            text.push_str(&format!(" {hour:<13}  {:<width$}  {}\n", finding.difference.name(), finding.what));
-        }
-        let more = self.findings.len().saturating_sub(PRINTED_MAX);
-        if more > 0 { format!("{text} and {more} more; --json has them all\n") } else { text }
-    }
-
-    /// What to do about each kind of difference.
-    fn advice(&self) -> String {
-        let kinds = self.by_kind().into_iter();
-        let line =
-            |(kind, count): (Difference, u64)| format!(" {count} × {}: {}\n", kind.name(), kind.remedy().advice());
-        kinds.map(line).collect()
-    }
-
-    fn summary(&self) -> String {
-        let totals = &self.totals;
-        let percent = (totals.parquet_bytes * 100).checked_div(totals.json_bytes).unwrap_or_default();
-        let rows = [
-            ("hours", self.hours, format!("{} pending, {} compared row by row", self.pending, self.compared)),
-            ("JSON objects", totals.objects, report::bytes(totals.json_bytes)),
-            ("lines", totals.lines, "of the hours in Parquet".to_string()),
-            ("rows", totals.rows, format!("{}, {percent} % of the JSON", report::bytes(totals.parquet_bytes))),
-            ("duplicates left out", totals.duplicates, String::new()),
-            ("lines rejected", totals.rejected, "kept under rejected/".to_string()),
-            ("objects under error/", self.error_objects, self.replays()),
-            ("unread", self.unread_objects, "objects under logs/ that no reader takes for an hour's".to_string()),
-            ("differences", self.findings.len() as u64, String::new()),
-        ];
-        let mut table = report::table(&["", "count", ""]);
-        if let Some(column) = table.column_mut(2) {
-            column.set_cell_alignment(comfy_table::CellAlignment::Left);
-        }
-        for (name, count, note) in rows {
-            table.add_row([name.to_string(), count.to_string(), note]);
-        }
-        table.to_string()
-    }
-
-    fn replays(&self) -> String {
-        let refused = self.records_refused;
-        let refused = if refused > 0 { format!(", {refused} records refused again") } else { String::new() };
-        format!("{} replayed{refused}", self.error_objects_replayed)
-    }
-
-    fn sentence(&self) -> String {
-        match self.verdict() {
-            Verdict::Well if self.hours == 0 => {
-                "There is nothing to prove: no hour under logs/ of this bucket, or of this range, holds anything."
-                    .to_string()
+    /// The sums over the hours. What could not be told of one is named.
+    fn add_up(&mut self) {
+        let mut totals = Totals::default();
+        for (hour, checked) in &self.by_hour {
+            if let Some(why) = &checked.untold {
+                self.untold.push(format!("{hour}: {why}"));
+                continue;
             }
-            Verdict::Well => "Proven: every delivered event is in exactly one place, and nothing else is.".to_string(),
-            Verdict::Trouble => format!("NOT PROVEN: {} differences.", self.findings.len()),
-            Verdict::Unknown => {
-                format!("COULD NOT TELL: {} hours could not be read; run it again.", self.untold.len())
-            }
+            self.hours += 1;
+            self.pending += u64::from(checked.pending);
+            self.compared += u64::from(checked.compared);
+            totals.add(checked);
         }
+        self.totals = totals;
+        self.untold.extend(self.changing.iter().map(|difference| format!("{}: {CHANGING}", difference.name())));
+    }
+}
+
+impl Totals {
+    fn add(&mut self, hour: &Checked) {
+        let parquet = hour.parquet.unwrap_or_default();
+        self.objects += hour.objects;
+        self.json_bytes += hour.json_bytes;
+        self.lines += parquet.lines;
+        self.rows += parquet.rows;
+        self.duplicates += parquet.duplicates;
+        self.rejected += parquet.rejected;
+        self.parquet_bytes += parquet.parquet_bytes;
     }
 }

@@ -2,6 +2,13 @@
 //! of: each is seen and named, and mended where the JSON is there.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "verify/input.rs"]
+mod input;
+#[path = "verify/meanwhile.rs"]
+mod meanwhile;
+#[path = "verify/told.rs"]
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -232,7 +239,7 @@ async fn a_young_hour_is_pending() {
 }
 
 /// What is done to the bucket, which differences that makes, and whether `--repair` mends them.
-const DAMAGES: [(&str, &[&str], bool); 32] = [
+const DAMAGES: [(&str, &[&str], bool); 33] = [
     ("file cut short", &["file of another size"], true),
     ("bit flipped", &["file changed"], true),
     ("file missing", &["file missing"], true),
@@ -261,6 +268,7 @@ const DAMAGES: [(&str, &[&str], bool); 32] = [
     ("JSON object added", &["JSON object not in Parquet"], true),
     ("rejected file missing", &["rejected lines missing"], true),
     ("rejected file emptied", &["rejected lines wrong"], true),
+    ("rejected file edited", &["rejected lines wrong"], true),
     ("object in no folder", &["stray object"], false),
     ("error objects present", &["records not delivered"], false),
     ("replayed lines gone", &["replayed object gone"], false),
@@ -328,6 +336,7 @@ async fn damage_own_objects(stack: &Stack, name: &str) -> bool {
         "cut.json unreadable" => put(stack, layout::CUT, b"13".to_vec()).await,
         "rejected file missing" => delete(stack, &rejected).await,
         "rejected file emptied" => put(stack, &rejected, gzip("")).await,
+        "rejected file edited" => put(stack, &rejected, gzip(&"{}\n".repeat(live.counts.rejected as usize))).await,
         _ => return false,
     }
     true

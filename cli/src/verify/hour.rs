@@ -1,7 +1,7 @@
 //! One hour: what is listed against its manifest, the manifest against Parquet, Glue against the manifest.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 
 use bytes::Bytes;
 use catalog::Pointer;
@@ -33,12 +33,27 @@ pub(super) struct Checker {
 }
 
 /// What an hour turned out to be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
     /// JSON objects.
     pub objects: u64,
     /// Their bytes.
     pub json_bytes: u64,
+    /// Its live folder; none where it has none that its manifest would tell of.
+    pub parquet: Option<Projection>,
+    /// True where it is not to be in Parquet yet.
+    pub pending: bool,
+    /// True where its rows were compared with its lines.
+    pub compared: bool,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Why nothing can be said of it.
+    pub untold: Option<String>,
+}
+
+/// What became of an hour's lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Projection {
     /// Lines that its Parquet was made of.
     pub lines: u64,
     /// Rows of its Parquet.
@@ -49,13 +64,6 @@ pub struct Checked {
     pub rejected: u64,
     /// Bytes of its Parquet.
     pub parquet_bytes: u64,
-    /// True where it is not to be in Parquet yet.
-    pub pending: bool,
-    /// True where its rows were compared with its lines.
-    pub compared: bool,
-    /// What is wrong.
-    #[serde(skip)]
-    pub findings: Vec<Finding>,
 }
 
 /// One hour while it is looked at.
@@ -73,12 +81,7 @@ impl Checker {
     ///
     /// Those of S3: then nothing can be said of the hour.
     pub(super) async fn check(&self, hour: Hour, evidence: &HourEvidence) -> Result<Checked, BucketError> {
-        let checked = Checked {
-            objects: evidence.inputs.len() as u64,
-            json_bytes: evidence.inputs.iter().map(|object| object.size).sum(),
-            ..Checked::default()
-        };
-        let mut look = Look { checker: self, hour, evidence, checked };
+        let mut look = Look { checker: self, hour, evidence, checked: Checked::listed(evidence) };
         let manifest = match self.bucket.read(&layout::manifest_key(hour)).await? {
             None => Some((Manifest::new(hour), String::new())),
             Some((bytes, etag)) => match serde_json::from_slice::<Manifest>(&bytes) {
@@ -98,6 +101,17 @@ impl Checker {
     fn is_pending(&self, hour: Hour) -> bool {
         let young = !closed(hour, self.now - TimeDelta::hours(PENDING_HOURS), &self.limits);
         young && self.cut.is_none_or(|cut| hour > cut)
+    }
+}
+
+impl Checked {
+    /// What is known of an hour before its manifest is read.
+    pub(super) fn listed(evidence: &HourEvidence) -> Checked {
+        Checked {
+            objects: evidence.inputs.len() as u64,
+            json_bytes: evidence.inputs.iter().map(|object| object.size).sum(),
+            ..Checked::default()
+        }
     }
 }
 
@@ -219,11 +233,13 @@ impl Look<'_> {
 
     fn at_counts(&mut self, live: &Live) {
         let counts = live.counts;
-        self.checked.lines = counts.lines;
-        self.checked.rows = counts.rows;
-        self.checked.duplicates = counts.duplicates;
-        self.checked.rejected = counts.rejected;
-        self.checked.parquet_bytes = live.files.iter().map(|file| file.size).sum();
+        self.checked.parquet = Some(Projection {
+            lines: counts.lines,
+            rows: counts.rows,
+            duplicates: counts.duplicates,
+            rejected: counts.rejected,
+            parquet_bytes: live.files.iter().map(|file| file.size).sum(),
+        });
         let in_files: u64 = live.files.iter().map(|file| file.rows).sum();
         if in_files != counts.rows || counts.lines != counts.rows + counts.duplicates + counts.rejected {
             let what = format!(
@@ -261,8 +277,7 @@ impl Look<'_> {
             self.found(Difference::FileMissing, file.key.as_str());
             return Ok(());
         };
-        let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if sha256 != file.sha256 {
+        if sha256(&bytes) != file.sha256 {
             let what = format!("{}: its bytes are not those written, by their SHA-256", file.key);
             self.found(Difference::FileChanged, what);
             return Ok(());
@@ -297,13 +312,26 @@ impl Look<'_> {
         if found != Some(expected) {
             let found = found.map_or("no gzip".to_string(), |lines| format!("{lines} lines"));
             self.found(Difference::RejectedWrong, format!("{key}: {found}, {expected} lines by its manifest"));
+            return Ok(false);
         }
-        Ok(found == Some(expected))
+        let written = live.rejected_file.as_ref().zip(kept.as_deref());
+        let as_written = written.is_none_or(|(file, bytes)| sha256(bytes) == file.sha256);
+        if !as_written {
+            let what = format!("{key}: its bytes are not those written, by their SHA-256");
+            self.found(Difference::RejectedWrong, what);
+        }
+        Ok(as_written)
     }
 
     /// The rows against the lines of the inputs, as far as these are there as they were.
     async fn at_rows(&mut self, live: &Live) -> Result<(), BucketError> {
-        let Some(compared) = deep::compare(&self.checker.bucket, live).await? else { return Ok(()) };
+        let Some(compared) = deep::compare(&self.checker.bucket, live).await? else {
+            // Where something is known to be gone or edited, that is what differs. Where nothing is, it went meanwhile.
+            if self.checked.findings.is_empty() {
+                self.checked.untold = Some("its objects changed while they were read".to_string());
+            }
+            return Ok(());
+        };
         self.checked.compared = true;
         for (difference, what) in compared {
             self.found(difference, what);
@@ -321,9 +349,22 @@ fn rows_by_footer(bytes: Bytes) -> Option<u64> {
     Some(reader.metadata().file_metadata().num_rows().unsigned_abs())
 }
 
-/// The lines of a gzip file; none where it is not one.
+/// In hexadecimal digits, as manifests have it.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The lines of a gzip file; none where it is not one. Its text may be a thousand times as long as the file.
 fn line_count(gzip: &[u8]) -> Option<u64> {
-    let mut text = Vec::new();
-    MultiGzDecoder::new(gzip).read_to_end(&mut text).ok()?;
-    Some(text.iter().filter(|byte| **byte == b'\n').count() as u64)
+    let mut text = BufReader::new(MultiGzDecoder::new(gzip));
+    let mut lines = 0;
+    loop {
+        let window = text.fill_buf().ok()?;
+        let bytes = window.len();
+        if bytes == 0 {
+            return Some(lines);
+        }
+        lines += window.iter().filter(|byte| **byte == b'\n').count() as u64;
+        text.consume(bytes);
+    }
 }

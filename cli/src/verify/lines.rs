@@ -4,12 +4,12 @@
 //! so that a mistake in one of them shows as a difference.
 
 use std::fmt;
-use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
 use log_format::{COLUMNS, Kind, LINE_BYTES_MAX};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::text::{self, Found};
 
 /// The values of the columns, in their order.
 pub(super) type Values = [Option<String>; COLUMNS.len()];
@@ -18,64 +18,22 @@ pub(super) type Values = [Option<String>; COLUMNS.len()];
 const OTHER_CODECS: [&str; 7] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".zst"];
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const XZ: &[u8] = b"\xfd7zXZ\0";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// An object that decompresses to more is given up at some line that no second reader can find.
-const RATIO_MAX: usize = 200;
-const RATIO_BYTES_MIN: usize = 2 * LINE_BYTES_MAX;
-
-/// An object whose lines cannot be compared: it decompresses to so much that the compactor gave it up on the way.
-#[derive(Debug)]
-pub(super) struct GivenUp;
-
-impl fmt::Display for GivenUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it decompresses to more than {RATIO_MAX} times its size, so that not all of its lines were read")
-    }
-}
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Hands each line's values to `take`; none for a line that is no row and has to be among the rejected.
-pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>)) -> Result<(), GivenUp> {
+pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>)) {
     let unmarked = object.strip_prefix(BYTE_ORDER_MARK).unwrap_or(object);
     let is_text = unmarked.trim_ascii_start().starts_with(b"{");
     let is_gzip = key.ends_with(".gz") && !object.is_empty() && !is_text;
     let other_codec = OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) && !object.is_empty();
     if !is_gzip && (other_codec || object.starts_with(XZ) || object.starts_with(GZIP) && !key.ends_with(".gz")) {
-        take(None);
-        return Ok(());
+        return take(None);
     }
-    let (text, broken) = if is_gzip { decompressed(object) } else { (object.to_vec(), false) };
-    if text.len() > RATIO_BYTES_MIN && text.len() / RATIO_MAX > object.len() {
-        return Err(GivenUp);
-    }
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
-    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    // What stands after the last line's end of a broken member is one line, however little of it there is.
-    let end = if broken { text.iter().rposition(is_end).map_or(0, |at| at + 1) } else { text.len() };
-    for line in text[..end].split(is_end) {
-        if !line.trim_ascii().is_empty() {
-            take(values(line));
-        }
-    }
-    if broken {
-        take(None);
-    }
-    Ok(())
-}
-
-/// What can be decompressed, to the last byte before a break, and whether it broke off.
-fn decompressed(object: &[u8]) -> (Vec<u8>, bool) {
-    let mut text = Vec::new();
-    if MultiGzDecoder::new(object).read_to_end(&mut text).is_ok() {
-        return (text, false);
-    }
-    // A reader drops what it has decompressed into a buffer when the break comes in it; so one byte at a time.
-    text.clear();
-    let (mut decoder, mut byte) = (MultiGzDecoder::new(object), [0]);
-    while let Ok(1) = decoder.read(&mut byte) {
-        text.extend(byte);
-    }
-    (text, true)
+    text::read(object, is_gzip, |found| match found {
+        Found::Line(line) if line.trim_ascii().is_empty() => {}
+        Found::Line(line) => take(values(line)),
+        Found::TooLong | Found::Unread => take(None),
+    });
 }
 
 /// The row of a line; none where it is not one.
@@ -208,14 +166,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 mod tests {
     use std::io::Write;
 
+    use compactor::decode::{Decoder, Room};
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
     use super::*;
 
-    fn gzip(text: &str) -> Vec<u8> {
+    fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
         let mut file = GzEncoder::new(Vec::new(), Compression::default());
-        file.write_all(text.as_bytes()).unwrap();
+        file.write_all(text.as_ref()).unwrap();
         file.finish().unwrap()
     }
 
@@ -228,8 +187,7 @@ mod tests {
             };
             let row = |values: Values| COLUMNS.iter().zip(values).filter_map(pair).collect::<Vec<_>>().join(" ");
             found.push(values.map_or("-".to_string(), row));
-        })
-        .unwrap();
+        });
         found
     }
 
@@ -269,11 +227,11 @@ mod tests {
         let s = r#"{"type":"s"}"#;
         assert_eq!(lines("a", format!("\u{feff}{s}\r{s}\r\n\n \t\n{s}").as_bytes()), ["type=s"; 3]);
         assert_eq!(lines("a", format!("{s}\n\u{feff}{s}\n").as_bytes()), ["type=s", "-"]);
-        assert_eq!(lines("a.gz", &[gzip(&format!("{s}\n")), gzip(s)].concat()), ["type=s"; 2]);
+        assert_eq!(lines("a.gz", &[gzip(format!("{s}\n")), gzip(s)].concat()), ["type=s"; 2]);
         assert_eq!(lines("a.gz", b""), [""; 0]);
-        let whole = gzip(&format!("{s}\n{s}\n"));
+        let whole = gzip(format!("{s}\n{s}\n"));
         assert_eq!(lines("a.gz", &whole[..whole.len() - 4]), ["type=s", "type=s", "-"]);
-        let whole = gzip(&format!("{s}\n{{\"type\":\"f\"}}\n"));
+        let whole = gzip(format!("{s}\n{{\"type\":\"f\"}}\n"));
         assert_eq!(lines("a.gz", &whole[..whole.len() - 9]), ["type=s", "-"]);
         assert_eq!(lines("a.gz", b"no gzip"), ["-"]);
     }
@@ -285,8 +243,84 @@ mod tests {
         assert_eq!(lines("a", &gzip(text)), ["-"], "gzip that its name doesn't tell");
         assert_eq!(lines("a.zst", text.as_bytes()), ["-"]);
         assert_eq!(lines("a.xz", XZ), ["-"]);
-        let bomb = gzip(&"x".repeat(RATIO_BYTES_MIN + 1));
-        assert!(read("a.gz", &bomb, |_| panic!("nothing is compared")).is_err());
+    }
+
+    /// Rows and rejected lines of an object, by this reader and by the compactor's.
+    fn counts(key: &str, object: &[u8]) -> [(u64, u64); 2] {
+        let mut counted = (0, 0);
+        read(key, object, |values| match values {
+            Some(_) => counted.0 += 1,
+            None => counted.1 += 1,
+        });
+        let mut decoder = Decoder::new(Room { rows_bytes: 1 << 20, text_bytes: 1 << 20 });
+        let decoded = decoder.push(key, object).unwrap();
+        [counted, (decoded.lines - decoded.rejected, decoded.rejected)]
+    }
+
+    /// Letters that hardly compress.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let letters = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            b'a' + (state >> 59) as u8 % 26
+        });
+        letters.take(length).collect()
+    }
+
+    const LINE: &[u8] = b"{\"type\":\"s\"}\n";
+    const MIB: usize = 1 << 20;
+
+    /// Around every limit that the docs know, both readers count the same, whatever is beyond it.
+    #[test]
+    fn counts_what_is_too_long_or_too_much_as_the_compactor_does() {
+        let (line, piece, bomb) = (LINE_BYTES_MAX, text::PIECE_BYTES_MAX, 8 * MIB);
+        let cases: [(&[u8], u8, &[usize]); 4] = [
+            (b"", b'x', &[line, piece, bomb, 2 * piece]),
+            (BYTE_ORDER_MARK, b'x', &[line, piece]),
+            (b"", b' ', &[piece]),
+            (b"", b'\n', &[bomb]),
+        ];
+        for (before, letter, limits) in cases {
+            for length in limits.iter().flat_map(|limit| limit - 1..=limit + 1) {
+                for after in [b"".as_slice(), b"\n", LINE] {
+                    let text = [before, &vec![letter; length], after].concat();
+                    let [counted, expected] = counts("a.gz", &gzip(&text));
+                    assert_eq!(counted, expected, "{before:?}, {length} × {letter}, {after:?}");
+                }
+            }
+        }
+    }
+
+    /// A bomb is given up at a line's end, and of one line at a piece's; what is none by its ratio is read to its end.
+    #[test]
+    fn gives_a_bomb_up_where_the_compactor_does() {
+        let line = [b"{\"type\":\"".as_slice(), &[b'x'; 1000], b"\"}\n"].concat();
+        let some_noise = [noise(40 << 10).as_slice(), b"\n"].concat();
+        for length in [8 * MIB, 9 * MIB, 13 * MIB] {
+            let x = vec![b'x'; length];
+            let texts =
+                [line.repeat(length / line.len()), x.clone(), [&*some_noise, &x].concat(), [&*x, &some_noise].concat()];
+            for (number, text) in texts.iter().enumerate() {
+                let whole = gzip(text);
+                for object in [whole.as_slice(), &whole[..whole.len() - 9], &[whole.as_slice(), b"garbage"].concat()] {
+                    let [counted, expected] = counts("a.gz", object);
+                    assert_eq!(counted, expected, "{number} of {length}");
+                }
+            }
+        }
+        assert_eq!(counts("a.gz", &gzip(vec![b'x'; 30 * MIB])), [(0, 2); 2]);
+        assert_eq!(counts("a", &vec![b'x'; 30 * MIB]), [(0, 1); 2], "no bomb: it is as long as it is");
+    }
+
+    /// A begun line is told as too long when it is, and the break is told besides.
+    #[test]
+    fn a_long_line_that_breaks_off_counts_twice() {
+        for length in [MIB, 4 * MIB, text::PIECE_BYTES_MAX - 1, text::PIECE_BYTES_MAX, 9 * MIB] {
+            let whole = gzip([LINE, &noise(length)].concat());
+            let [counted, expected] = counts("a.gz", &whole[..whole.len() - 8]);
+            let rejected = if length < text::PIECE_BYTES_MAX { 1 } else { 2 };
+            assert_eq!((counted, expected), ((1, rejected), (1, rejected)), "{length}");
+        }
     }
 
     /// Of every line in the fixtures both readers make the same row.
