@@ -1,15 +1,16 @@
 //! C-seeds: random schedules of Firehose, transform, partitioner, compactors, collector, readers and clock, under faults
 //! and the hands of others. A failing seed is named, and replayed by `SEED=<number>`.
 //!
-//! `SEEDS` says how many are tried, `SEED_SECONDS` for how long at most.
+//! `SEEDS` says how many are tried; `SEED_SECONDS` for how long at most, and without `SEEDS` as many as that allows. Where
+//! time is given and runs out before [`SEEDS_MIN`] of them, or as many as `SEEDS` says, the test fails.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![expect(clippy::disallowed_methods, reason = "how many seeds are tried comes from the environment")]
 
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -26,10 +27,16 @@ use support::athena::Rows;
 use support::{BUCKET, TICK, Wall, World, world};
 use uuid::Uuid;
 
+/// How many are tried if nothing is said.
+const SEEDS: u64 = 40;
+/// How many must be tried where time is given.
+const SEEDS_MIN: u64 = 2000;
 /// Decisions of a schedule, and then some quiet ticks.
 const STEPS: usize = 20;
 /// How many ticks after the last fault everything has to be right.
 const HEALING_TICKS: usize = 3;
+/// A request that was signed longer ago is refused.
+const SIGNED_MINUTES: i64 = 15;
 /// A turn of the rota.
 const ROTA_TICKS: usize = 84;
 /// How late Firehose may deliver, about.
@@ -123,7 +130,10 @@ impl Schedule {
             7 => self.deliver_again().await,
             8..12 => self.time_passes().await,
             12..18 => self.compact().await,
-            18 => self.two_compact().await,
+            18 => match self.below(2) {
+                0 => self.two_compact().await,
+                _ => self.one_sleeps().await,
+            },
             _ => self.others_meddle().await,
         }
     }
@@ -146,7 +156,9 @@ impl Schedule {
         for _ in 0..count {
             let (envelope, now) = (self.envelope(), self.now);
             // What Firehose could not do it tries again at the next call; the event is put until it is taken.
-            while self.firehose.put(envelope.clone(), now).await.is_err() {}
+            while self.firehose.put(envelope.clone(), now).await.is_err() {
+                self.make_the_database_anew().await;
+            }
         }
     }
 
@@ -154,7 +166,17 @@ impl Schedule {
         let (envelope, hours) = (self.envelope(), 1 + self.below(LATE_HOURS_MAX));
         let release = self.now + TimeDelta::hours(hours.into());
         self.story.push(format!("{}: an event that comes {hours} h late", self.now));
-        while self.firehose.put_held(envelope.clone(), self.now, release).await.is_err() {}
+        while self.firehose.put_held(envelope.clone(), self.now, release).await.is_err() {
+            self.make_the_database_anew().await;
+        }
+    }
+
+    /// The partitioner fails as long as there is no database, until a tick has made one.
+    async fn make_the_database_anew(&mut self) {
+        if self.world.glue.get_database().name("logs").send().await.is_err() {
+            self.processes += 1;
+            self.tick(&format!("compactor {}", self.processes)).await;
+        }
     }
 
     async fn deliver_again(&mut self) {
@@ -227,6 +249,44 @@ impl Schedule {
         }
     }
 
+    /// A tick that sleeps at one of its calls while the clock moves and, now and then, another comes; then it goes on.
+    async fn one_sleeps(&mut self) {
+        self.processes += 1;
+        let name = format!("compactor {} sleeper", self.processes);
+        let (calls, minutes, another) = (self.below(60), [4, 11, 16, 90, 1500][self.below(5) as usize], self.below(3));
+        let too_old = Arc::default();
+        self.world.aws.inject(refused(&name, &too_old));
+        let gates = self.world.aws.hold_if({
+            let name = name.clone();
+            move |call| *call.caller == *name
+        });
+        let compactor = support::compactor(&self.world.aws.as_caller(&name));
+        let run = Arc::new(self.wall.run(&name, TICK));
+        let task = tokio::spawn(async move { compactor.tick(&run, |_, _| {}).await.is_ok() });
+        let mut opened = 0;
+        while opened < calls && !task.is_finished() {
+            gates.settled().await;
+            opened += u32::from(gates.open_for(&name));
+        }
+        gates.settled().await;
+        let held: Vec<String> = gates.held().iter().map(|held| held.call.to_string()).collect();
+        self.story.push(format!("{}: {name} sleeps {minutes} minutes at {held:?}", self.now));
+        self.pass(TimeDelta::minutes(minutes));
+        let _ = self.firehose.advance(self.now).await;
+        if minutes > SIGNED_MINUTES {
+            *too_old.lock().unwrap() = held;
+        }
+        if another > 0 {
+            self.processes += 1;
+            let other = format!("compactor {}", self.processes);
+            self.story.push(format!("{}: {other} meanwhile", self.now));
+            self.tick(&other).await;
+        }
+        drop(gates);
+        task.await.unwrap();
+        self.world.aws.inject(Faults::none());
+    }
+
     async fn tick(&self, name: &str) {
         let process = self.world.aws.as_caller(name);
         let (compactor, run) = (support::compactor(&process), Arc::new(self.wall.run(name, TICK)));
@@ -237,17 +297,23 @@ impl Schedule {
         }
     }
 
-    /// Somebody drops a partition, or the view. What is dropped is not seen until a tick has put it back.
+    /// Somebody drops the database, the Parquet partitions, or the view. What is dropped is not seen until a tick has put
+    /// it back.
     async fn others_meddle(&mut self) {
         let glue = &self.world.glue;
-        if self.random.next_u32().is_multiple_of(2) {
+        let what = self.random.next_u32() % 5;
+        if what == 0 {
+            self.story.push(format!("{}: the database is dropped", self.now));
+            let _ = glue.delete_database().name("logs").send().await;
+            self.plans.clear();
+        } else if what < 3 {
             self.story.push(format!("{}: the view is dropped", self.now));
             let _ = glue.delete_table().database_name("logs").name(VIEW).send().await;
         } else {
             self.story.push(format!("{}: the Parquet partitions are dropped", self.now));
-            for partition in self.world.catalog.partitions(PARQUET, log_format::Hour::EPOCH..).await.unwrap() {
+            for hour in self.world.hours(PARQUET).await {
                 let drop = glue.delete_partition().database_name("logs").table_name(PARQUET);
-                drop.set_partition_values(partition.values).send().await.unwrap();
+                drop.set_partition_values(Some(hour.partition_values().into())).send().await.unwrap();
             }
             self.plans.clear();
         }
@@ -275,19 +341,13 @@ impl Schedule {
     }
 
     async fn read_what_was_planned(&mut self) {
-        let files: BTreeSet<String> = self.world.files("parquet/").into_iter().collect();
         let now = self.now;
         self.plans.retain(|(planned, _)| now - *planned < TimeDelta::hours(24));
         for (planned, wanted) in &self.plans {
-            let missing = wanted.iter().find(|file| !files.contains(*file));
+            let missing = wanted.iter().find(|file| !self.world.has(file));
             assert!(missing.is_none(), "{}: {missing:?} is missing, planned at {planned}", self.told(""));
         }
-        let mut planned = Vec::new();
-        for pointer in self.world.catalog.parquet_pointers(log_format::Hour::EPOCH..).await.unwrap().into_values() {
-            let folder = pointer.location.trim_start_matches(&format!("s3://{BUCKET}/")).to_owned();
-            planned.extend(files.iter().filter(|file| file.starts_with(&folder)).cloned());
-        }
-        self.plans.push((now, planned));
+        self.plans.push((now, self.world.plan().await));
     }
 
     /// Firehose ends what it holds, and a few ticks later everything is right.
@@ -331,6 +391,17 @@ impl Schedule {
     }
 }
 
+/// Refuses the calls of `name` that are `too_old`, each once.
+fn refused(name: &str, too_old: &Arc<Mutex<Vec<String>>>) -> Faults {
+    let (name, too_old) = (name.to_owned(), Arc::clone(too_old));
+    Faults::by(move |_, call| {
+        let mut too_old = too_old.lock().unwrap();
+        let found = too_old.iter().position(|held| *call.caller == *name && *held == call.to_string())?;
+        too_old.remove(found);
+        Some(Fault::Before(Failure::Expired))
+    })
+}
+
 fn from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
@@ -345,13 +416,14 @@ fn c_seeds() {
     if let Some(seed) = from_env("SEED") {
         return run(seed);
     }
-    let (seeds, limit) = (from_env("SEEDS").unwrap_or(40), from_env("SEED_SECONDS").unwrap_or(u64::MAX));
+    let (asked, limit) = (from_env("SEEDS"), from_env("SEED_SECONDS"));
+    let seeds = asked.unwrap_or(if limit.is_some() { u64::MAX } else { SEEDS });
     let (started, next) = (Instant::now(), AtomicU64::new(0));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while started.elapsed().as_secs() < limit {
+                while limit.is_none_or(|limit| started.elapsed().as_secs() < limit) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds {
                         return;
@@ -363,4 +435,6 @@ fn c_seeds() {
     });
     let tried = next.load(Ordering::Relaxed).min(seeds);
     println!("C-seeds: {tried} schedules of {STEPS} steps in {} s", started.elapsed().as_secs());
+    let least = if limit.is_some() { seeds.min(SEEDS_MIN) } else { seeds };
+    assert!(tried >= least, "only {tried} seeds were tried in the time given, and at least {least} must be");
 }

@@ -9,6 +9,7 @@ use compactor::hours::{Request, Scope};
 use compactor::tick::Tick;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::layout;
+use support::athena::Reader;
 use support::{HOUR, TICK, World, hour, shown, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
@@ -23,12 +24,15 @@ fn at(hour: &str) -> String {
     format!("{hour}:25:00Z")
 }
 
-/// Ticks hourly from `from`, and says after how many `rows` are what the old hour has.
+/// Ticks hourly from `from`, and says after how many `rows` are what the old hour has. On the way no row that was seen
+/// once goes away again.
 async fn ticks_until(world: &World, from: &str, rows: &[&str]) -> usize {
-    let start = hour(from).start();
+    let (start, mut reader) = (hour(from).start(), Reader::default());
+    reader.look_and_lose_nothing(world, || format!("before {from}")).await;
     for number in 1..=200 {
         let now = start + chrono::TimeDelta::minutes(60 * (number - 1) + 25);
         world.tick(&now.to_rfc3339()).await;
+        reader.look_and_lose_nothing(world, || format!("at {now}")).await;
         if world.parquet_rows(OLD).await == rows {
             return number as usize;
         }
@@ -44,8 +48,23 @@ async fn the_backlog_is_done_at_once_and_the_rota_finds_what_came_later() {
     world.tick(&at("2026-11-20T16")).await;
     world.put_lines(OLD, "2", &[B]).await;
     let ticks = ticks_until(&world, "2026-11-20T17", &[ROW_A, ROW_B]).await;
-    println!("an object five months late was found after {ticks} ticks");
+    println!("C-late: an object five months late was found after {ticks} ticks; a look after each");
     assert!((1..=84).contains(&ticks), "{ticks}");
+}
+
+/// An hour that the cut has passed is known by its partition to be unfinished, and need not wait for the rota again.
+#[tokio::test]
+async fn an_old_hour_that_a_run_has_not_come_back_from_is_backlog() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    world.put_lines(OLD, "2", &[B]).await;
+    let claimed = world.manifest(OLD).await.claimed("dead", "2026-11-20T15:30:00Z".parse().unwrap());
+    world.put("manifests/2026/06/01/05.json", claimed.to_json().unwrap()).await;
+    assert_eq!(ticks_until(&world, "2026-11-20T16", &[ROW_A, ROW_B]).await, 2, "the first sees that it is");
+    assert_eq!(world.manifest(OLD).await.claims.len(), 1, "it stands until it is old");
+    let pointer = world.catalog.parquet_pointer(hour(OLD)).await.unwrap().unwrap();
+    assert!(!pointer.unfinished, "but another run has come back since");
 }
 
 #[tokio::test]
@@ -113,6 +132,8 @@ async fn a_dropped_database_is_back_after_one_tick() {
     assert_eq!(world.parquet_rows(HOUR).await, [ROW_B]);
     assert_eq!(world.catalog.json_hours(hour(HOUR)..).await.unwrap(), [hour(HOUR)]);
     assert!(world.catalog.view().await.unwrap().is_some());
+    check_whole(&world, "after one tick").await;
+    println!("C-heal: a dropped database with its 2 hours is back after one tick");
 }
 
 #[tokio::test]
@@ -206,13 +227,17 @@ async fn check_whole(world: &World, when: &str) {
 async fn c_heal_a_week_without_ticks_is_made_up_for_by_one() {
     let world = world().await;
     let start = hour("2026-11-12T00").start();
-    for number in 0..56 {
+    const HOURS: i64 = 56;
+    for number in 0..HOURS {
         let at = log_format::Hour::of(start + chrono::TimeDelta::hours(number * 3)).to_string();
         world.put_lines(&at, "1", &[&format!(r#"{{"log_id":"{number}","type":"s"}}"#)]).await;
     }
-    world.tick(&at("2026-11-20T15")).await;
+    let tick = world.tick(&at("2026-11-20T15")).await;
     check_whole(&world, "after one tick").await;
     assert!(world.view_cut().await > hour("2026-11-18T20"));
+    let compacted = shown(&tick).iter().filter(|it| it.contains("1 lines, 1 rows")).count();
+    assert_eq!(compacted, HOURS as usize);
+    println!("C-heal: {compacted} hours of a week without ticks are compacted by one");
 }
 
 #[tokio::test]
@@ -223,9 +248,11 @@ async fn c_heal_what_was_dropped_in_glue_is_back_after_one_tick() {
     }
     world.tick(&at("2026-11-20T20")).await;
     check_whole(&world, "before").await;
+    let mut dropped = 0;
     for partitions in [&["2026-11-18T05"][..], &["2026-11-18T05", "2026-11-20T13", "2026-11-20T18"]] {
         for hour in partitions {
             drop_partition(&world, hour).await;
+            dropped += 1;
         }
         world.tick(&at("2026-11-20T20")).await;
         check_whole(&world, "partitions dropped").await;
@@ -233,6 +260,7 @@ async fn c_heal_what_was_dropped_in_glue_is_back_after_one_tick() {
     world.glue.delete_table().database_name("logs").name(catalog::VIEW).send().await.unwrap();
     world.tick(&at("2026-11-20T20")).await;
     check_whole(&world, "view dropped").await;
+    println!("C-heal: {dropped} dropped partitions and a dropped view are back after one tick each time");
 }
 
 #[tokio::test]
@@ -264,6 +292,8 @@ async fn c_rebuild_gives_the_same_bytes_from_the_record_alone() {
     world.tick(&at("2026-11-20T21")).await;
     assert_eq!(files().await, before);
     check_whole(&world, "rebuilt").await;
+    let bytes: usize = before.iter().map(|(_, bytes)| bytes.len()).sum();
+    println!("C-rebuild: {} files of 3 hours, {bytes} bytes, are the same from the record alone", before.len());
 }
 
 #[tokio::test]

@@ -4,17 +4,21 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use compactor::hour::{Run, Visit};
 use compactor::hours::{Request, Scope};
 use compactor::manifest::Manifest;
 use compactor::plan::Turn;
 use local_aws::seam::{Call, Failure, Fault, Faults, Gates};
+use log_format::Hour;
+use support::athena::{Reader, may_show_less};
 use support::{HOUR, Snapshot, TICK, Wall, World, hour, world};
 use tokio::task::JoinHandle;
+use tokio::time::{Duration, sleep};
 
 const LINES: [&str; 3] =
     [r#"{"log_id":"1","type":"s"}"#, r#"{"log_id":"2","type":"s"}"#, r#"{"log_id":"3","type":"s"}"#];
@@ -22,12 +26,13 @@ const ROWS: [&str; 3] = ["log_id=1 type=s", "log_id=2 type=s", "log_id=3 type=s"
 const MANIFEST: &str = "manifests/2026/11/20/13.json";
 const ASLEEP: &str = "2026-11-20T15:25:00Z";
 
-/// The hour, compacted with one object; another has come since.
+/// The hour, compacted with one object and on the view from Parquet; another has come since.
 async fn prepared() -> Snapshot {
     let world = world().await;
     world.put_lines(HOUR, "1", &LINES[..1]).await;
     world.catalog.ensure_json_partition(hour(HOUR)).await.unwrap();
-    world.tick("2026-11-20T14:25:00Z").await;
+    world.tick_without_lag("2026-11-20T14:25:00Z").await;
+    assert_eq!(world.view_cut().await, hour(HOUR));
     world.put_lines(HOUR, "2", &LINES[1..2]).await;
     Snapshot::of(world)
 }
@@ -83,10 +88,38 @@ impl Sleeper {
         self.go_on(1).await;
     }
 
+    /// Lets it go on to its end, and has a reader look after each of its calls. How often less was seen than before.
+    async fn wake_and_watch(self, world: &World, reader: &mut Reader, when: &str) -> ShownLess {
+        let mut less = ShownLess::default();
+        while !self.task.is_finished() {
+            let Some(call) = self.go_on(0).await else {
+                // It waits before trying again.
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            self.go_on(1).await;
+            let gone = reader.look(world, || format!("{when}, after {call}")).await;
+            if !gone.is_empty() && !less.in_the_end {
+                assert!(may_show_less(&call), "{when}, after {call}: {gone:?} is gone");
+                less.times += 1;
+            }
+            less.in_the_end = !gone.is_empty();
+        }
+        self.wake().await;
+        less
+    }
+
     async fn wake(self) {
         drop(self.gates);
         self.task.await.unwrap();
     }
+}
+
+/// How often a run made less be seen than before, and whether it left it so.
+#[derive(Default)]
+struct ShownLess {
+    times: usize,
+    in_the_end: bool,
 }
 
 /// How many calls the visit makes when nothing comes between.
@@ -103,11 +136,12 @@ fn asked() -> Request {
     Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false }
 }
 
-/// What others do while it sleeps: visits of the hour, each at its time.
-async fn others(world: &World, times: &[&str]) {
+/// What others do while it sleeps: visits of the hour, each at its time. A reader looks after each.
+async fn others(world: &World, times: &[&str], reader: &mut Reader) {
     world.put_lines(HOUR, "3", &LINES[2..]).await;
     for now in times {
         world.ask(now, asked()).await;
+        reader.look_and_lose_nothing(world, || format!("others at {now}")).await;
     }
 }
 
@@ -123,7 +157,7 @@ async fn c_zombie_a_run_may_sleep_at_every_call() {
         // Beyond the burial of its claim, and the collection of its folder.
         ("2026-11-24T16:50:00Z", &["2026-11-20T15:45:00Z", "2026-11-22T16:00:00Z", "2026-11-24T16:45:00Z"]),
     ];
-    let mut tried = 0;
+    let (mut tried, mut looks, mut less, mut left_less) = (0, 0, 0, 0);
     for (awake, times) in naps {
         for number in 0..calls {
             let world = snapshot.world();
@@ -138,26 +172,43 @@ async fn c_zombie_a_run_may_sleep_at_every_call() {
                 hit.then_some(Fault::Before(Failure::Expired))
             }));
             let sleeper = Sleeper::start(&world, wall.run("compactor sleeper", TICK));
-            let held = sleeper.go_on(number).await.unwrap();
+            let mut reader = Reader::default();
+            for number in 0..number {
+                reader.look_and_lose_nothing(&world, || format!("before call {number}")).await;
+                sleeper.go_on(1).await;
+            }
+            let held = sleeper.go_on(0).await.unwrap();
             let when = format!("asleep at {held} until {awake}");
-            others(&world, times).await;
+            reader.look_and_lose_nothing(&world, || when.clone()).await;
+            others(&world, times, &mut reader).await;
             let inputs = world.manifest(HOUR).await.live.unwrap().inputs.len();
             wall.set(awake);
             slept.store(true, Ordering::Relaxed);
-            sleeper.wake().await;
+            let shown = sleeper.wake_and_watch(&world, &mut reader, &when).await;
+            // Who slept too long to write must leave it to the next tick.
+            assert!(is_long || !shown.in_the_end, "{when}: it has ended, and less is seen than before");
             world.aws.inject(Faults::none());
             let live = world.manifest(HOUR).await.live.unwrap();
             assert!(live.inputs.len() >= inputs, "{when}: fewer inputs were committed over more");
             world.check_folders(&when);
             let next = format!("{}:59:00Z", &awake[..13]);
             world.tick(&next).await;
+            reader.look_and_lose_nothing(&world, || format!("{when}: after one more tick")).await;
             assert_eq!(world.parquet_rows(HOUR).await, ROWS, "{when}: after one more tick");
+            assert_eq!(world.athena().await[&hour(HOUR)], ROWS, "{when}: after one more tick");
             world.check_folders(&when);
             tried += 1;
+            looks += reader.looks;
+            less += shown.times;
+            left_less += usize::from(shown.in_the_end);
         }
     }
     assert_eq!(tried, calls * naps.len());
-    println!("C-zombie: asleep at each of {calls} calls, {} ways: {tried} awakenings", naps.len());
+    println!(
+        "C-zombie: asleep at each of {calls} calls, {} ways: {tried} awakenings, {looks} looks, at every gate; {less} \
+         times a late update of Glue's showed less, {left_less} times until the next tick",
+        naps.len()
+    );
 }
 
 fn sleeper(world: &World) -> Sleeper {
@@ -238,7 +289,7 @@ async fn glue_is_not_written_ten_minutes_after_the_manifest_was_read() {
     let sleeper = sleeper_by(&world, &wall);
     sleeper.go_on_past_the_commit().await;
     sleeper.go_on_to("CreatePartition", "").await;
-    others(&world, &["2026-11-20T15:30:00Z"]).await;
+    others(&world, &["2026-11-20T15:30:00Z"], &mut Reader::default()).await;
     wall.set("2026-11-20T15:36:00Z");
     sleeper.wake().await;
     assert_eq!((updates(&world), world.parquet_rows(HOUR).await), (0, ROWS.map(str::to_owned).to_vec()));
@@ -250,7 +301,7 @@ async fn a_partition_that_was_written_too_late_is_put_right_by_the_same_run() {
     let sleeper = sleeper(&world);
     sleeper.go_on_past_the_commit().await;
     sleeper.go_on_to("UpdatePartition", "").await;
-    others(&world, &["2026-11-20T15:30:00Z"]).await;
+    others(&world, &["2026-11-20T15:30:00Z"], &mut Reader::default()).await;
     sleeper.wake().await;
     assert_eq!((updates(&world), world.parquet_rows(HOUR).await), (2, ROWS.map(str::to_owned).to_vec()));
 }
@@ -272,75 +323,126 @@ async fn no_partition_names_a_folder_whose_files_are_gone() {
 #[tokio::test(start_paused = true)]
 async fn c_late_an_object_may_come_at_every_call() {
     let snapshot = prepared().await;
-    let calls = calls(&snapshot).await;
+    let (calls, mut looks) = (calls(&snapshot).await, 0);
     for number in 0..calls {
         let world = snapshot.world();
         let sleeper = Sleeper::start(&world, Wall::at(ASLEEP).run("compactor sleeper", TICK));
         let held = sleeper.go_on(number).await.unwrap();
+        let mut reader = Reader::default();
+        let when = format!("came at {held}");
+        reader.look_and_lose_nothing(&world, || when.clone()).await;
         world.put_lines(HOUR, "3", &LINES[2..]).await;
-        let before: BTreeSet<String> = world.parquet_rows(HOUR).await.into_iter().collect();
-        sleeper.wake().await;
-        let after: BTreeSet<String> = world.parquet_rows(HOUR).await.into_iter().collect();
-        assert!(after.is_superset(&before), "came at {held}");
+        let shown = sleeper.wake_and_watch(&world, &mut reader, &when).await;
+        assert_eq!(shown.times, 0, "{when}: less was seen than before");
         world.tick("2026-11-20T16:25:00Z").await;
-        assert_eq!(world.parquet_rows(HOUR).await, ROWS, "came at {held}");
+        reader.look_and_lose_nothing(&world, || format!("{when}: after the next tick")).await;
+        assert_eq!(world.parquet_rows(HOUR).await, ROWS, "{when}");
+        assert_eq!(world.athena().await[&hour(HOUR)], ROWS, "{when}");
+        looks += reader.looks;
     }
-    println!("C-late: an object at each of {calls} calls is there after the next tick");
+    println!("C-late: an object at each of {calls} calls is there after the next tick; {looks} looks, at every gate");
+}
+
+/// How many rows of each hour the view has.
+async fn counts(world: &World) -> BTreeMap<Hour, usize> {
+    world.athena().await.into_iter().map(|(hour, rows)| (hour, rows.len())).collect()
 }
 
 #[tokio::test]
 async fn c_late_an_object_is_seen_after_two_ticks_however_late_it_is() {
+    let mut compared = 0;
     for (late, ticks) in [
         ("2026-11-20T14:55:00Z", ["2026-11-20T15:25:00Z", "2026-11-20T16:25:00Z"]),
         ("2026-11-21T14:55:00Z", ["2026-11-21T15:25:00Z", "2026-11-21T16:25:00Z"]),
         ("2026-11-22T05:55:00Z", ["2026-11-22T06:25:00Z", "2026-11-22T07:25:00Z"]),
     ] {
         let world = prepared().await.world();
+        for neighbour in ["2026-11-20T12", "2026-11-20T14"] {
+            world.put_lines(neighbour, "1", &LINES).await;
+        }
         for day_hour in ["20T16", "20T20", "21T02"] {
             let now = format!("2026-11-{day_hour}:25:00Z");
             if *now < *late {
                 world.tick(&now).await;
             }
         }
-        let seen = world.athena().await;
+        let mut reader = Reader::default();
+        reader.look_and_lose_nothing(&world, || late.to_owned()).await;
         world.put_lines(HOUR, "3", &LINES[2..]).await;
+        let mut seen = counts(&world).await;
         for now in ticks {
             world.tick(now).await;
-            let now_seen = world.athena().await;
-            let count = |rows: &support::athena::Rows| rows.values().map(Vec::len).sum::<usize>();
-            assert!(count(&now_seen) >= count(&seen), "{late}: a count fell at {now}");
+            reader.look_and_lose_nothing(&world, || format!("{late}: at {now}")).await;
+            let now_seen = counts(&world).await;
+            for (hour, count) in &seen {
+                assert!(now_seen.get(hour) >= Some(count), "{late}: the count of {hour} fell at {now}");
+                compared += 1;
+            }
+            seen = now_seen;
         }
         assert_eq!(world.athena().await[&hour(HOUR)], ROWS, "{late}");
     }
+    println!("C-late: an object 1, 25 and 40 hours late is there after two ticks; {compared} counts of hours compared");
 }
 
-#[tokio::test]
+/// A reader that plans as Athena does, from what Glue says, and reads its files up to a day later.
+#[derive(Default)]
+struct Query {
+    plans: Vec<(DateTime<Utc>, Vec<String>)>,
+    read: usize,
+    planned: usize,
+}
+
+impl Query {
+    /// Reads what was planned within a day before `now`, and plans anew.
+    async fn read_and_plan(&mut self, world: &World, now: DateTime<Utc>, when: &str) {
+        self.plans.retain(|(planned, _)| now - *planned < TimeDelta::hours(24));
+        for (planned, files) in &self.plans {
+            for file in files {
+                assert!(world.has(file), "{now} {when}: {file} is gone, which was planned at {planned}");
+                self.read += 1;
+            }
+        }
+        let files = world.plan().await;
+        assert!(!files.is_empty(), "{now} {when}: the hour has no files");
+        // The same files planned again are read longer.
+        self.plans.retain(|(_, planned)| *planned != files);
+        self.plans.push((now, files));
+        self.planned += 1;
+    }
+}
+
+/// Between the commit and the partition's change a query still plans the old folder; it reads that after the change.
+#[tokio::test(start_paused = true)]
 async fn c_query_a_reader_finds_its_files_for_a_day_after_it_planned() {
     let world = prepared().await.world();
-    let mut plans: Vec<(chrono::DateTime<chrono::Utc>, Vec<String>)> = Vec::new();
-    let mut read = 0;
+    let (mut query, mut calls, mut swaps) = (Query::default(), 0, 0);
     for tick in 0..60 {
-        let now = hour("2026-11-20T15").start() + chrono::TimeDelta::minutes(25 + 60 * tick);
+        let now = hour("2026-11-20T15").start() + TimeDelta::minutes(25 + 60 * tick);
         if tick % 5 == 0 && tick < 30 {
             let line = format!(r#"{{"log_id":"late {tick}","type":"s"}}"#);
             world.put_lines(HOUR, &format!("late {tick}"), &[&line]).await;
         }
-        world.ask(&now.to_rfc3339(), asked()).await;
-        plans.retain(|(planned, _)| now - *planned < chrono::TimeDelta::hours(24));
-        for (planned, files) in &plans {
-            for file in files {
-                assert!(
-                    world.s3.head_object().bucket(support::BUCKET).key(file).send().await.is_ok(),
-                    "{planned} {now}"
-                );
-                read += 1;
-            }
+        let before = world.plan().await;
+        let sleeper = Sleeper::start(&world, Wall::at(&now.to_rfc3339()).run(&format!("reading{tick}"), TICK));
+        while let Some(call) = sleeper.go_on(0).await {
+            query.read_and_plan(&world, now, &format!("before {call}")).await;
+            sleeper.go_on(1).await;
+            calls += 1;
         }
-        let live = world.manifest(HOUR).await.live.unwrap();
-        plans.push((now, live.files.into_iter().map(|file| file.key).collect()));
+        sleeper.wake().await;
+        query.read_and_plan(&world, now, "after the tick").await;
+        swaps += usize::from(world.plan().await != before);
     }
     let folders: BTreeSet<String> =
         world.keys("parquet/").await.iter().map(|key| key.rsplit_once('/').unwrap().0.to_owned()).collect();
     assert_eq!(folders.len(), 1, "old folders are collected: {folders:?}");
-    println!("C-query: {read} files read up to a day after they were planned; {} folders are left", folders.len());
+    assert_eq!(swaps, 6, "every object that came changed the folder");
+    println!(
+        "C-query: planned from Glue {} times, at each of {calls} calls, {swaps} swaps; {} files read up to a day later; \
+         {} folders are left",
+        query.planned,
+        query.read,
+        folders.len()
+    );
 }

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
+use aws_sdk_glue::types::Partition;
 use catalog::{JSON, PARQUET, view};
 use flate2::read::MultiGzDecoder;
+use local_aws::seam::{Call, Service};
 use log_format::{COLUMNS, Hour, layout};
 use serde_json::{Map, Value};
 
@@ -19,34 +21,71 @@ pub(crate) type Rows = BTreeMap<Hour, Vec<String>>;
 impl World {
     /// `SELECT * FROM auth0_logs`, each row as its `column=value` pairs, in order.
     pub(crate) async fn athena(&self) -> Rows {
-        let cut = self.view_cut().await;
-        let mut rows = Rows::new();
-        for (table, is_parquet) in [(PARQUET, true), (JSON, false)] {
-            for partition in self.catalog.partitions(table, Hour::EPOCH..).await.unwrap() {
-                let hour = Hour::from_partition_values(partition.values()).unwrap();
-                if (hour <= cut) != is_parquet {
-                    continue;
-                }
-                let location = partition.storage_descriptor().unwrap().location().unwrap();
-                let prefix = location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap();
-                let mut found = self.rows_under(prefix, is_parquet);
-                found.sort();
-                if !is_parquet {
-                    // As the view says: SELECT DISTINCT.
-                    found.dedup();
-                }
-                rows.insert(hour, found);
-            }
+        let [view, _] = self.view_and_parquet().await;
+        view
+    }
+
+    /// The same, and `SELECT * FROM auth0_logs_parquet`, which has an hour before the view takes it from there.
+    async fn view_and_parquet(&self) -> [Rows; 2] {
+        let (cut, mut view, mut parquet) = (self.view_cut().await, Rows::new(), Rows::new());
+        for (hour, prefix) in self.locations(PARQUET).await {
+            let mut rows = self.rows_under(&prefix, true);
+            rows.sort();
+            parquet.insert(hour, rows);
         }
-        rows.retain(|_, rows| !rows.is_empty());
-        rows
+        view.extend(parquet.range(..=cut).map(|(hour, rows)| (*hour, rows.clone())));
+        for (hour, prefix) in self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > cut) {
+            let mut rows = self.rows_under(&prefix, false);
+            rows.sort();
+            // As the view says: SELECT DISTINCT.
+            rows.dedup();
+            view.insert(hour, rows);
+        }
+        [view, parquet].map(|mut rows| {
+            rows.retain(|_, rows| !rows.is_empty());
+            rows
+        })
+    }
+
+    /// Where the partitions of a table point, as prefixes of keys. A table that is gone has none.
+    async fn locations(&self, table: &str) -> Vec<(Hour, String)> {
+        let partitions = match self.catalog.partitions(table, Hour::EPOCH..).await {
+            Err(_) if self.catalog.table(table).await.unwrap().is_none() => return Vec::new(),
+            found => found.unwrap(),
+        };
+        let location = |partition: &Partition| {
+            let hour = Hour::from_partition_values(partition.values()).unwrap();
+            let location = partition.storage_descriptor().unwrap().location().unwrap();
+            (hour, location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap().to_owned())
+        };
+        partitions.iter().map(location).collect()
+    }
+
+    /// The hours that a table has partitions of.
+    pub(crate) async fn hours(&self, table: &str) -> Vec<Hour> {
+        self.locations(table).await.into_iter().map(|(hour, _)| hour).collect()
+    }
+
+    /// The files that a query on the view or on the Parquet table would read, were it planned now: it asks Glue for the
+    /// view and for the partitions, lists their folders, and reads later.
+    pub(crate) async fn plan(&self) -> Vec<String> {
+        let cut = self.view_cut().await;
+        let mut locations = self.locations(PARQUET).await;
+        locations.extend(self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > cut));
+        locations.iter().flat_map(|(_, prefix)| self.files(prefix)).collect()
+    }
+
+    /// Is there such an object?
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.data.path().join(BUCKET).join(key).is_file()
     }
 
     /// Every row that lies under `logs/`, once, by the hour of its object.
     pub(crate) fn delivered(&self) -> Rows {
         let mut rows = Rows::new();
         for key in self.files(layout::LOGS) {
-            let hour = layout::hour_of_input(&key).unwrap();
+            // A key that is in no hour is in no partition either.
+            let Some(hour) = layout::hour_of_input(&key) else { continue };
             let of_hour: &mut Vec<String> = rows.entry(hour).or_default();
             of_hour.extend(json_rows(&self.content(&key)));
             of_hour.sort();
@@ -57,9 +96,30 @@ impl World {
 
     /// How many inputs the live folder of `hour` has.
     pub(crate) fn live_inputs(&self, hour: Hour) -> usize {
-        let Ok(bytes) = std::fs::read(self.data.path().join(BUCKET).join(layout::manifest_key(hour))) else { return 0 };
-        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        let manifest = self.manifest_of(hour);
         manifest["live"]["inputs"].as_array().map_or(0, Vec::len)
+    }
+
+    /// The rows of the live folder of `hour`, whatever Glue names; none where none is live.
+    pub(crate) fn live_rows(&self, hour: Hour) -> Vec<String> {
+        let manifest = self.manifest_of(hour);
+        let Some(attempt) = manifest["live"]["attempt"].as_str() else { return Vec::new() };
+        let mut rows = self.rows_under(&layout::parquet_folder(hour, attempt), true);
+        rows.sort();
+        rows
+    }
+
+    /// How many folders of `hour` are claimed, and how many retired.
+    pub(crate) fn claimed_and_retired(&self, hour: Hour) -> (usize, usize) {
+        let manifest = self.manifest_of(hour);
+        let count = |list: &str| manifest[list].as_array().map_or(0, Vec::len);
+        (count("claims"), count("retired"))
+    }
+
+    /// The manifest as the file that it is; null where there is none.
+    fn manifest_of(&self, hour: Hour) -> Value {
+        let file = std::fs::read(self.data.path().join(BUCKET).join(layout::manifest_key(hour)));
+        file.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap())
     }
 
     /// The keys under `prefix`, which ends in a slash.
@@ -122,6 +182,66 @@ impl World {
             assert!(known.contains(folder), "{when}: no manifest knows {file}");
         }
     }
+}
+
+/// A reader that looks again and again, at the view and at the Parquet table behind it.
+#[derive(Default)]
+pub(crate) struct Reader {
+    /// What was ever seen of each.
+    seen: [Rows; 2],
+    pub(crate) looks: usize,
+}
+
+impl Reader {
+    /// What is there now: no row twice, and none that was not delivered. Gives the rows that were seen once and are not
+    /// there any more.
+    pub(crate) async fn look(&mut self, world: &World, when: impl Fn() -> String) -> Vec<String> {
+        self.looks += 1;
+        let (delivered, mut gone) = (world.delivered(), Vec::new());
+        for (seen, found) in self.seen.iter_mut().zip(world.view_and_parquet().await) {
+            for (hour, rows) in &found {
+                let twice = rows.windows(2).any(|pair| pair[0] == pair[1]);
+                assert!(!twice, "{}: {hour} shows a row twice: {rows:?}", when());
+                let all = delivered.get(hour).map(Vec::as_slice).unwrap_or_default();
+                assert!(rows.iter().all(|row| all.contains(row)), "{}: {hour} shows what never came: {rows:?}", when());
+            }
+            for (hour, rows) in seen.iter() {
+                let now = found.get(hour).map(Vec::as_slice).unwrap_or_default();
+                gone.extend(rows.iter().filter(|row| !now.contains(row)).cloned());
+            }
+            for (hour, rows) in found {
+                let ever = seen.entry(hour).or_default();
+                ever.extend(rows);
+                ever.sort();
+                ever.dedup();
+            }
+        }
+        gone
+    }
+
+    /// Looks, and nothing that was seen once may be gone.
+    pub(crate) async fn look_and_lose_nothing(&mut self, world: &World, when: impl Fn() -> String) {
+        let gone = self.look(world, &when).await;
+        assert!(gone.is_empty(), "{}: {gone:?} is gone", when());
+    }
+}
+
+/// Is `call` a write?
+pub(crate) fn writes(call: &Call) -> bool {
+    !["Get", "List", "Head"].iter().any(|reading| call.name.starts_with(reading))
+}
+
+/// Can `call` change what a reader sees, who asks Glue and reads what lies under `logs/` and `parquet/`?
+pub(crate) fn can_be_seen(call: &Call) -> bool {
+    let read = [layout::LOGS, layout::PARQUET].map(|prefix| format!(":::{BUCKET}/{prefix}"));
+    let is_read = |arn: &String| read.iter().any(|prefix| arn.contains(prefix));
+    writes(call) && (call.service == Service::Glue || call.resources.iter().any(is_read))
+}
+
+/// May less be seen after `call` than before? Glue's update has no condition: one that was sent before another's commit
+/// and comes after it names the older folder, until the run that sent it has read the manifest again.
+pub(crate) fn may_show_less(call: &Call) -> bool {
+    call.name == "UpdatePartition"
 }
 
 /// The rows of gzipped lines, by a reader of its own.

@@ -118,11 +118,15 @@ impl Wall {
 
 /// A compactor as it is deployed: its clients with their timeouts.
 pub(crate) fn compactor(aws: &LocalAws) -> Arc<Compactor> {
+    limited_compactor(aws, Limits::default())
+}
+
+fn limited_compactor(aws: &LocalAws, limits: Limits) -> Arc<Compactor> {
     let config = aws.sdk_config().into_builder().timeout_config(timeouts()).build();
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let bucket = Bucket::new(aws_sdk_s3::Client::from_conf(s3), BUCKET);
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&config), "logs");
-    Arc::new(Compactor::new(bucket, catalog, Limits::default()))
+    Arc::new(Compactor::new(bucket, catalog, limits))
 }
 
 pub(crate) fn gzip(text: &str) -> Vec<u8> {
@@ -155,6 +159,13 @@ impl World {
 
     pub(crate) async fn tick(&self, now: &str) -> Tick {
         self.ask(now, TICK).await
+    }
+
+    /// A tick after which the view has every closed hour from Parquet, so that nothing hides what becomes of that.
+    pub(crate) async fn tick_without_lag(&self, now: &str) -> Tick {
+        let limits = Limits { cut_lag_hours: 0, ..Limits::default() };
+        let compactor = limited_compactor(&self.aws.as_caller("compactor"), limits);
+        compactor.tick(&Arc::new(self.run(now, TICK)), |_, _| {}).await.unwrap()
     }
 
     pub(crate) async fn ask(&self, now: &str, request: Request) -> Tick {

@@ -1,11 +1,14 @@
 //! Every order in which the calls of several runs can meet, up to a bound.
 
+use std::fmt;
+
 use compactor::hour::{Run, Visit};
 use compactor::plan::Turn;
 use local_aws::seam::{Call, Faults, Service};
 use log_format::{Hour, layout};
 use tokio::time::{Duration, sleep};
 
+use super::athena::{Reader, can_be_seen, may_show_less, writes};
 use super::{Snapshot, World, compactor};
 
 /// Something that calls on its own: a compactor on the hour, or whoever puts an object.
@@ -29,26 +32,77 @@ impl Choice {
     }
 }
 
+/// What was tried, and what was seen of it.
+#[derive(Default)]
+pub(crate) struct Tried {
+    schedules: usize,
+    calls: usize,
+    looks: usize,
+    shown_less: usize,
+}
+
+impl Tried {
+    pub(crate) fn add(&mut self, other: &Tried) {
+        self.schedules += other.schedules;
+        self.calls += other.calls;
+        self.looks += other.looks;
+        self.shown_less += other.shown_less;
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} schedules, {} calls, {} looks, after each that a reader could notice; {} times a late update of Glue's \
+             showed less until its run put it right",
+            self.schedules, self.calls, self.looks, self.shown_less
+        )
+    }
+}
+
 /// Lets the actors go on as `choose` says, from the numbers of those that can and of the one that went last, until all
-/// have ended.
-async fn play(world: &World, hour: Hour, actors: Vec<Actor>, mut choose: impl FnMut(&[usize], usize) -> usize) {
+/// have ended. After each call whose effect a reader could see one looks, so as if after every call.
+async fn play(
+    world: &World,
+    hour: Hour,
+    actors: Vec<Actor>,
+    mut choose: impl FnMut(&[usize], usize) -> usize,
+) -> Tried {
     let gates = world.aws.hold();
     let tasks: Vec<_> =
         actors.into_iter().enumerate().map(|(number, actor)| start(world, hour, number, actor)).collect();
     let (mut last, mut inputs) = (0, 0);
+    let (mut tried, mut reader) = (Tried { schedules: 1, ..Tried::default() }, Reader::default());
+    // The call after which to look; and who has made less be seen.
+    let (mut passed, mut at_fault): (Option<Call>, Option<usize>) = (None, None);
+    let trace = || world.aws.trace().iter().map(|call| format!("\n{call}")).collect::<String>();
+    reader.look(world, trace).await;
     loop {
         gates.settled().await;
-        let now = world.live_inputs(hour);
-        let trace = || world.aws.trace().iter().map(|call| format!("\n{call}")).collect::<String>();
-        assert!(now >= inputs, "fewer inputs were committed over more: {now} over {inputs}{}", trace());
-        inputs = now;
+        if let Some(call) = passed.take().filter(writes) {
+            let now = world.live_inputs(hour);
+            assert!(now >= inputs, "fewer inputs were committed over more: {now} over {inputs}{}", trace());
+            inputs = now;
+            if can_be_seen(&call) {
+                let gone = reader.look(world, trace).await;
+                if !gone.is_empty() && at_fault.is_none() {
+                    assert!(may_show_less(&call), "{gone:?} is gone{}", trace());
+                    tried.shown_less += 1;
+                }
+                at_fault = (!gone.is_empty()).then(|| at_fault.unwrap_or(number_of(&call)));
+            }
+        }
+        let left = at_fault.filter(|actor| tasks[*actor].is_finished());
+        assert!(left.is_none(), "{left:?} made less be seen, and has ended{}", trace());
         let held = gates.held();
         let mut ready: Vec<usize> = held.iter().map(|held| number_of(&held.call)).collect();
         ready.sort_unstable();
         ready.dedup();
         if ready.is_empty() {
             if tasks.iter().all(tokio::task::JoinHandle::is_finished) {
-                return;
+                tried.looks = reader.looks;
+                return tried;
             }
             // Somebody waits before trying again.
             sleep(Duration::from_millis(100)).await;
@@ -58,6 +112,8 @@ async fn play(world: &World, hour: Hour, actors: Vec<Actor>, mut choose: impl Fn
         last = if private || ready.len() == 1 && ready[0] == last { last } else { choose(&ready, last) };
         let next = held.iter().find(|held| number_of(&held.call) == last).unwrap();
         assert!(gates.open_for(&next.call.caller));
+        tried.calls += 1;
+        passed = Some(next.call.clone());
     }
 }
 
@@ -100,7 +156,7 @@ fn is_shared(call: &Call) -> bool {
 }
 
 /// Plays every schedule in which actors are interrupted at most `interruptions` times, each in a world of its own with
-/// faults of its own, and has each end looked at. The number of schedules.
+/// faults of its own, and has each end looked at. What was tried.
 pub(crate) async fn explore(
     snapshot: &Snapshot,
     hour: Hour,
@@ -108,13 +164,13 @@ pub(crate) async fn explore(
     faults: impl Fn() -> Faults,
     interruptions: usize,
     check: impl AsyncFn(&World, &str),
-) -> usize {
-    let (mut pending, mut tried) = (vec![Vec::new()], 0);
+) -> Tried {
+    let (mut pending, mut tried) = (vec![Vec::new()], Tried::default());
     while let Some(prefix) = pending.pop() {
         let mut choices: Vec<Choice> = Vec::new();
         let world = snapshot.world();
         world.aws.inject(faults());
-        play(&world, hour, actors(), |ready, last| {
+        let played = play(&world, hour, actors(), |ready, last| {
             let go_on = if ready.contains(&last) { last } else { ready[0] };
             let chosen = prefix.get(choices.len()).copied().unwrap_or(go_on);
             choices.push(Choice { ready: ready.to_vec(), last, chosen });
@@ -122,7 +178,7 @@ pub(crate) async fn explore(
         })
         .await;
         check(&world, &format!("{:?}", choices.iter().map(|choice| choice.chosen).collect::<Vec<_>>())).await;
-        tried += 1;
+        tried.add(&played);
         for at in prefix.len()..choices.len() {
             let so_far = choices[..at].iter().filter(|choice| choice.interrupts()).count();
             for &other in choices[at].ready.iter().filter(|other| **other != choices[at].chosen) {
@@ -143,6 +199,6 @@ pub(crate) async fn play_at_random(
     hour: Hour,
     actors: Vec<Actor>,
     mut draw: impl FnMut(usize) -> usize,
-) {
-    play(world, hour, actors, |ready, _| ready[draw(ready.len())]).await;
+) -> Tried {
+    play(world, hour, actors, |ready, _| ready[draw(ready.len())]).await
 }
