@@ -14,7 +14,6 @@ use crate::{JSON, PARQUET, VIEW, tables, view};
 const MANIFEST_ETAG: &str = "manifest_etag";
 /// Parameter of a Parquet partition: the time since when it names its folder.
 const SINCE: &str = "since";
-
 /// Parameter of a Parquet partition: there, with any value, where the manifest has attempts that have not come back.
 const UNFINISHED: &str = "unfinished";
 

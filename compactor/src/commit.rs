@@ -2,12 +2,15 @@
 //! lost reply the manifest is read before anything else is done.
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 
 use crate::bucket::{Condition, Put};
 use crate::hour::{Compactor, HourError, Run};
 use crate::manifest::{Live, Manifest};
 
+/// How many manifests are read at once.
+const READS_AT_ONCE: usize = 64;
 /// How often a write of the manifest is tried that others keep refusing.
 pub(crate) const WRITES_MAX: u32 = 5;
 
@@ -102,6 +105,12 @@ impl Compactor {
         };
         let manifest = Manifest::from_json(&bytes, hour).map_err(|source| HourError::Manifest { key, source })?;
         Ok(Stored { manifest, etag: Some(etag), at })
+    }
+
+    /// The manifests of hours, or why they cannot be read, in the order of the hours.
+    pub(crate) async fn read_manifests(&self, hours: &[Hour], run: &Run) -> Vec<Result<Stored, HourError>> {
+        let reads = hours.iter().copied().map(|hour| self.read_manifest(hour, run));
+        stream::iter(reads).buffered(READS_AT_ONCE).collect().await
     }
 
     /// Writes the next version of a manifest; none where the one before is not `condition`'s any more.

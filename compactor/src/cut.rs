@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_glue::types::Table;
 use catalog::{CatalogError, Pointer, view};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 use serde::{Deserialize, Serialize};
 
@@ -43,16 +42,12 @@ struct Reach {
     hour: Hour,
     /// The hour that keeps it from going on.
     waits_for: Option<Hour>,
-    /// It has gone as far as this step does, and there is another.
-    more: bool,
     /// When the objects were listed.
     seen_at: DateTime<Utc>,
 }
 
 /// The cut goes on by so many hours with a manifest at a time: a week's objects are listed in seconds.
 const STEP_HOURS: usize = 7 * 24;
-/// How many manifests are read at once.
-const READS_AT_ONCE: usize = 64;
 
 /// The cut and the view follow the listing of the objects within this time, or not at all: an object that came after it
 /// is seen from JSON until they do.
@@ -106,7 +101,7 @@ impl Compactor {
         let stored = found.map_or(Hour::EPOCH, |found| found.cut);
         let reach = match limit > shown {
             true => self.reachable(shown, limit, run).await?,
-            false => Reach { hour: shown, waits_for: None, more: false, seen_at: run.clock.now() },
+            false => Reach { hour: shown, waits_for: None, seen_at: run.clock.now() },
         };
         let fresh = || run.clock.now() - reach.seen_at < TimeDelta::seconds(SEEN_SECONDS_MAX);
         let stored = match reach.hour > stored {
@@ -122,7 +117,7 @@ impl Compactor {
         self.catalog.set_view(view.as_ref(), cut).await?;
         let behind = (limit.start() - cut.start()).num_hours();
         let moved = Moved { cut, waits_for: reach.waits_for, behind: u64::try_from(behind).unwrap_or(0) };
-        Ok((moved, reach.more && cut > shown))
+        Ok((moved, reach.waits_for.is_none() && reach.hour < limit && cut > shown))
     }
 
     /// The latest hour that the cut's lag allows.
@@ -193,19 +188,16 @@ impl Compactor {
         };
         let broken = with_manifest.iter().find(|hour| !whole(hour)).copied();
         let waits_for = broken.into_iter().chain(unknown).min();
-        let more = next_step.is_some() && waits_for.is_none();
-        Ok(Reach { hour: waits_for.unwrap_or(to).back(1), waits_for, more, seen_at })
+        Ok(Reach { hour: waits_for.unwrap_or(to).back(1), waits_for, seen_at })
     }
 
     /// The manifests of these hours that can be read. An hour of another one cannot be known whole; that its manifest is
     /// broken is told wherever it is visited.
     async fn readable_manifests(&self, hours: &[Hour], run: &Run) -> Result<BTreeMap<Hour, Manifest>, HourError> {
-        let read = |hour: &Hour| self.read_manifest(*hour, run);
-        let read: Vec<_> = stream::iter(hours.iter().map(read)).buffered(READS_AT_ONCE).collect().await;
         let mut manifests = BTreeMap::new();
-        for (hour, stored) in hours.iter().zip(read) {
+        for stored in self.read_manifests(hours, run).await {
             match stored {
-                Ok(stored) => drop(manifests.insert(*hour, stored.manifest)),
+                Ok(stored) => drop(manifests.insert(stored.manifest.hour, stored.manifest)),
                 Err(HourError::Manifest { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -223,9 +215,7 @@ impl Compactor {
     ) -> Result<(BTreeMap<Hour, Vec<Input>>, Option<Hour>), HourError> {
         let (end, mut unknown) = (layout::json_prefix(to), None);
         let wanted = |key: &str| {
-            if *key < *end {
-                unknown = layout::hour_of_input(key).filter(|hour| known.binary_search(hour).is_err());
-            }
+            unknown = layout::hour_of_input(key).filter(|hour| *hour < to && known.binary_search(hour).is_err());
             *key < *end && unknown.is_none()
         };
         let objects = self.bucket.list_between(layout::LOGS, &layout::json_prefix(from), wanted).await?;

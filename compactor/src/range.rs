@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use catalog::Pointer;
-use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 
 use crate::bucket::BucketError;
@@ -12,9 +11,6 @@ use crate::hour::{Compactor, Run};
 use crate::manifest::Input;
 use crate::plan::{Plan, Rest, Seen, Turn, plan};
 use crate::survey::{Survey, SurveyError, astray};
-
-/// How many manifests are read at once.
-const READS_AT_ONCE: usize = 64;
 
 impl Compactor {
     /// The closed hours from `from` up to, not including, `to` that a visit could change, in order.
@@ -54,8 +50,7 @@ impl Compactor {
             return Ok(BTreeSet::new());
         };
         let mut files = self.files_by_hour(first, last.next()).await?;
-        let reads = hours.into_iter().map(|hour| async move { self.read_manifest(hour, run).await });
-        let read: Vec<_> = stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
+        let read = self.read_manifests(&hours, run).await;
         let manifests = read.into_iter().filter_map(|stored| Some(stored.ok()?.manifest));
         let now = run.clock.now();
         let quiet = manifests.filter(|manifest| !self.may_collect(manifest, pointers.get(&manifest.hour), now));
