@@ -33,7 +33,7 @@ use crate::given::Given;
 use crate::{Verdict, progress, report};
 use evidence::{Evidence, View};
 use finding::{Difference, Finding};
-use hour::{Checked, Checker};
+use hour::{Checked, Checker, Projection};
 pub use repair::Repair;
 use replays::Replays;
 
@@ -89,16 +89,9 @@ pub struct Totals {
     pub objects: u64,
     /// Their bytes.
     pub json_bytes: u64,
-    /// Lines that the Parquet was made of.
-    pub lines: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// Lines left out because their row was there already.
-    pub duplicates: u64,
-    /// Lines that could not be read.
-    pub rejected: u64,
-    /// Bytes of Parquet.
-    pub parquet_bytes: u64,
+    /// What became of their lines.
+    #[serde(flatten)]
+    pub parquet: Projection,
 }
 
 /// Verifies, repairs if asked to, and tells what was found.
@@ -155,7 +148,7 @@ async fn look(deployment: &Deployment, options: &Verify, given: &Given) -> anyho
     let mut unsettled = found.findings.clone();
     for _ in 1..LOOKS_MAX {
         let doubtful = found.doubtful_hours();
-        if unsettled.is_empty() && doubtful.iter().all(|hour| !found.is_untold(*hour)) {
+        if unsettled.is_empty() && found.by_hour.values().all(|checked| checked.untold.is_none()) {
             break;
         }
         // A folder is this process's alone.
@@ -290,11 +283,8 @@ impl Verified {
     /// The hours that are not known to be sound.
     fn doubtful_hours(&self) -> BTreeSet<Hour> {
         let differing = self.findings.iter().filter_map(|finding| finding.hour);
-        differing.chain(self.by_hour.keys().copied().filter(|hour| self.is_untold(*hour))).collect()
-    }
-
-    fn is_untold(&self, hour: Hour) -> bool {
-        self.by_hour.get(&hour).is_some_and(|checked| checked.untold.is_some())
+        let untold = self.by_hour.iter().filter(|(_, checked)| checked.untold.is_some()).map(|(hour, _)| *hour);
+        differing.chain(untold).collect()
     }
 
     /// What never was the same twice is no difference, but nothing that could be told either.
@@ -328,13 +318,8 @@ impl Verified {
 
 impl Totals {
     fn add(&mut self, hour: &Checked) {
-        let parquet = hour.parquet.unwrap_or_default();
         self.objects += hour.objects;
         self.json_bytes += hour.json_bytes;
-        self.lines += parquet.lines;
-        self.rows += parquet.rows;
-        self.duplicates += parquet.duplicates;
-        self.rejected += parquet.rejected;
-        self.parquet_bytes += parquet.parquet_bytes;
+        self.parquet += hour.parquet.unwrap_or_default();
     }
 }

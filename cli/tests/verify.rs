@@ -210,8 +210,8 @@ async fn a_clean_bucket_is_proven_and_not_written_to() {
         let found = run(&stack.deployment("verify"), &options(deep, false), &given(1)).await.unwrap();
         assert_eq!((names(&found), found.verdict()), (BTreeSet::new(), Verdict::Well));
         assert_eq!((found.hours, found.pending, found.compared), (5, 0, if deep { 5 } else { 0 }));
-        let totals = &found.totals;
-        let counted = (totals.objects, totals.lines, totals.rows, totals.duplicates, totals.rejected);
+        let (totals, parquet) = (&found.totals, &found.totals.parquet);
+        let counted = (totals.objects, parquet.lines, parquet.rows, parquet.duplicates, parquet.rejected);
         // The broken member's two lines are read; what broke is a third.
         assert_eq!(counted, (8, 25, 16, 3, 6), "{totals:?}");
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
+use std::ops::AddAssign;
 
 use bytes::Bytes;
 use catalog::Pointer;
@@ -64,6 +65,16 @@ pub struct Projection {
     pub rejected: u64,
     /// Bytes of its Parquet.
     pub parquet_bytes: u64,
+}
+
+impl AddAssign for Projection {
+    fn add_assign(&mut self, other: Projection) {
+        self.lines += other.lines;
+        self.rows += other.rows;
+        self.duplicates += other.duplicates;
+        self.rejected += other.rejected;
+        self.parquet_bytes += other.parquet_bytes;
+    }
 }
 
 /// One hour while it is looked at.

@@ -103,15 +103,15 @@ impl Verified {
     }
 
     fn summary(&self) -> String {
-        let totals = &self.totals;
-        let percent = (totals.parquet_bytes * 100).checked_div(totals.json_bytes).unwrap_or_default();
+        let (totals, parquet) = (&self.totals, &self.totals.parquet);
+        let percent = (parquet.parquet_bytes * 100).checked_div(totals.json_bytes).unwrap_or_default();
         let rows = [
             ("hours", self.hours, format!("{} pending, {} compared row by row", self.pending, self.compared)),
             ("JSON objects", totals.objects, report::bytes(totals.json_bytes)),
-            ("lines", totals.lines, "of the hours in Parquet".to_string()),
-            ("rows", totals.rows, format!("{}, {percent} % of the JSON", report::bytes(totals.parquet_bytes))),
-            ("duplicates left out", totals.duplicates, String::new()),
-            ("lines rejected", totals.rejected, "kept under rejected/".to_string()),
+            ("lines", parquet.lines, "of the hours in Parquet".to_string()),
+            ("rows", parquet.rows, format!("{}, {percent} % of the JSON", report::bytes(parquet.parquet_bytes))),
+            ("duplicates left out", parquet.duplicates, String::new()),
+            ("lines rejected", parquet.rejected, "kept under rejected/".to_string()),
             ("objects under error/", self.error_objects, self.replays()),
             ("unread", self.unread_objects, "objects under logs/ that no reader takes for an hour's".to_string()),
             ("differences", self.findings.len() as u64, self.kinds()),
