@@ -184,6 +184,7 @@ mod tests {
     use super::*;
     use crate::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
     use crate::sort::Run;
+    use fixtures::noise;
 
     fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
         let mut file = GzEncoder::new(Vec::new(), Compression::default());
@@ -261,16 +262,6 @@ mod tests {
         check("a.gz", &whole[..whole.len() - 4], "2/3 3@26:BrokenGzip:");
         check("a.gz", &whole[..whole.len() - 9], r#"1/2 2@13:BrokenGzip:{\"type\":\"f\"}"#);
         check("a.gz", &[whole.as_slice(), b"garbage"].concat(), "2/3 3@26:BrokenGzip:");
-    }
-
-    /// Bytes that do not compress, so that they make no bomb.
-    fn noise(length: usize) -> Vec<u8> {
-        let mut state = 1_u64;
-        let bytes = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            b'a' + (state >> 59) as u8 % 26
-        });
-        bytes.take(length).collect()
     }
 
     #[test]

@@ -3,17 +3,13 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use catalog::Catalog;
-use compactor::bucket::Bucket;
 use compactor::config::Limits;
 use compactor::cut::{CutError, Moved};
-use compactor::hour::Compactor;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::Hour;
-use support::{BUCKET, HOUR, TICK, World, hour, world};
+use support::{HOUR, TICK, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 
@@ -21,6 +17,15 @@ async fn check(world: &World, now: &str, cut: &str) {
     let tick = world.tick(now).await;
     assert_eq!(tick.cut.unwrap().unwrap().cut, hour(cut), "at {now}");
     assert_eq!(world.view_cut().await.to_string(), cut, "at {now}");
+}
+
+/// The first call that has this in it gets no answer.
+fn silent_once(part: &'static str) -> Faults {
+    let silent = AtomicBool::new(true);
+    Faults::by(move |_, call| {
+        let hit = call.to_string().contains(part) && silent.swap(false, Ordering::Relaxed);
+        hit.then_some(Fault::Before(Failure::Silence))
+    })
 }
 
 #[tokio::test]
@@ -88,11 +93,7 @@ async fn neither_cut_nor_view_follows_a_listing_of_long_ago() {
     check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
     // The listing itself, from the cut on; then the write of the cut.
     for (call, cut) in [("start-after=logs/2026/11/20/12/", "2026-11-20T11"), ("cut.json if-match", "2026-11-20T16")] {
-        let silent = AtomicBool::new(true);
-        world.aws.inject(Faults::by(move |_, found| {
-            let hit = found.to_string().contains(call) && silent.swap(false, Ordering::Relaxed);
-            hit.then_some(Fault::Before(Failure::Silence))
-        }));
+        world.aws.inject(silent_once(call));
         let tick = world.tick("2026-11-20T20:20:00Z").await;
         assert!(matches!(tick.cut, Some(Err(CutError::Stale))), "{call}: {:?}", tick.cut);
         assert_eq!(world.view_cut().await.to_string(), "2026-11-20T11", "{call}");
@@ -111,12 +112,7 @@ async fn goes_over_many_hours_step_by_step() {
     for hour in &hours {
         world.put_lines(&hour.to_string(), "1", &[A]).await;
     }
-    let silent = AtomicBool::new(true);
-    let second = "start-after=logs/2026/11/08/00/";
-    world.aws.inject(Faults::by(move |_, call| {
-        let hit = call.to_string().contains(second) && silent.swap(false, Ordering::Relaxed);
-        hit.then_some(Fault::Before(Failure::Silence))
-    }));
+    world.aws.inject(silent_once("start-after=logs/2026/11/08/00/"));
     let tick = world.tick("2026-11-20T20:20:00Z").await;
     assert!(matches!(tick.cut, Some(Err(CutError::Stale))), "{:?}", tick.cut);
     assert_eq!(world.view_cut().await.to_string(), "2026-11-07T23", "what the first step gained");
@@ -134,12 +130,9 @@ async fn lists_no_further_than_the_hour_that_it_waits_for() {
         world.put(&format!("logs/2026/11/20/10/{number:04}.gz"), Vec::new()).await;
     }
     world.put("logs/2026/11/20/10/large.gz", large).await;
-    let aws = world.aws.as_caller("compactor");
-    let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::default() };
-    let compactor = Arc::new(Compactor::new(Bucket::new(aws.s3(), BUCKET), Catalog::new(aws.glue(), "logs"), limits));
-    let run = Arc::new(world.run("2026-11-20T20:20:00Z", TICK));
     world.aws.inject(Faults::none());
-    let tick = compactor.tick(&run, |_, _| {}).await.unwrap();
+    let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::default() };
+    let tick = world.ask_within(limits, "2026-11-20T20:20:00Z", TICK).await;
     let waits = Moved { cut: hour("2026-11-20T08"), waits_for: Some(hour("2026-11-20T09")), behind: 8 };
     assert_eq!(tick.cut.unwrap().unwrap(), waits);
     let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());

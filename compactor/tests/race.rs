@@ -79,31 +79,28 @@ fn lost_reply(lost: u32) -> Faults {
     })
 }
 
-/// `lost`: 0 loses no reply, 1 that to the claim, 2 that to the commit.
-async fn two_and_an_object_between(lost: u32) -> String {
+/// So many compactors, and an object that some of them list and others don't.
+async fn an_object_between(count: usize, faults: impl Fn() -> Faults, interruptions: usize) -> Tried {
     let snapshot = prepared(true).await;
     let actors = || {
-        let mut actors = compactors(2);
+        let mut actors = compactors(count);
         actors.push(writer());
         actors
     };
     let ends = async |world: &World, when: &str| check(world, when, &ROWS).await;
-    let tried = explore(&snapshot, hour(HOUR), actors, || lost_reply(lost), 2, ends).await;
+    explore(&snapshot, hour(HOUR), actors, faults, interruptions, ends).await
+}
+
+/// `lost`: 0 loses no reply, 1 that to the claim, 2 that to the commit.
+async fn two_and_an_object_between(lost: u32) -> String {
+    let tried = an_object_between(2, || lost_reply(lost), 2).await;
     format!("C-race: 2 compactors and a late object, reply {lost} lost, 2 interruptions: {tried}")
 }
 
-/// Three, and an object that some of them list and others don't.
 #[tokio::test(start_paused = true)]
 async fn c_race_three_compactors_and_an_object_that_comes_between() {
-    let snapshot = prepared(true).await;
-    let actors = || {
-        let mut actors = compactors(3);
-        actors.push(writer());
-        actors
-    };
-    let ends = async |world: &World, when: &str| check(world, when, &ROWS).await;
     // At two interruptions it would take longer than all others together.
-    let tried = explore(&snapshot, hour(HOUR), actors, Faults::none, 1, ends).await;
+    let tried = an_object_between(3, Faults::none, 1).await;
     println!("C-race: 3 compactors and a late object, 1 interruption: {tried}");
 }
 

@@ -3,16 +3,11 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use catalog::Catalog;
-use compactor::bucket::Bucket;
 use compactor::config::Limits;
-use compactor::hour::Compactor;
 use compactor::hours::{Request, Scope};
 use local_aws::seam::Faults;
 use log_format::Hour;
-use support::{BUCKET, World, hour, shown, world};
+use support::{World, hour, shown, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 const B: &str = r#"{"log_id":"2","type":"s"}"#;
@@ -93,11 +88,8 @@ async fn several_hours_at_once_give_what_one_after_the_other_gives() {
     let one_by_one = filled().await;
     let expected = shown(&one_by_one.ask(NOW, range()).await);
     let world = filled().await;
-    let aws = world.aws.as_caller("compactor");
     let limits = Limits { hours_at_once: 3, ..Limits::default() };
-    let compactor = Arc::new(Compactor::new(Bucket::new(aws.s3(), BUCKET), Catalog::new(aws.glue(), "logs"), limits));
-    let run = Arc::new(world.run(NOW, range()));
-    assert_eq!(shown(&compactor.tick(&run, |_, _| {}).await.unwrap()), expected);
+    assert_eq!(shown(&world.ask_within(limits, NOW, range()).await), expected);
     for at in HOURS {
         assert_eq!(world.parquet_rows(at).await, one_by_one.parquet_rows(at).await, "{at}");
     }

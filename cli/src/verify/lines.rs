@@ -167,6 +167,7 @@ mod tests {
     use std::io::Write;
 
     use compactor::decode::{Decoder, Room};
+    use fixtures::noise;
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
@@ -255,16 +256,6 @@ mod tests {
         let mut decoder = Decoder::new(Room { rows_bytes: 1 << 20, text_bytes: 1 << 20 });
         let decoded = decoder.push(key, object).unwrap();
         [counted, (decoded.lines - decoded.rejected, decoded.rejected)]
-    }
-
-    /// Letters that hardly compress.
-    fn noise(length: usize) -> Vec<u8> {
-        let mut state = 1_u64;
-        let letters = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            b'a' + (state >> 59) as u8 % 26
-        });
-        letters.take(length).collect()
     }
 
     const LINE: &[u8] = b"{\"type\":\"s\"}\n";

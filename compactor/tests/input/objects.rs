@@ -1,5 +1,6 @@
 //! Objects that are odd as a whole, and what becomes of them.
 
+use fixtures::noise;
 use std::io::Write;
 
 use compactor::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
@@ -59,16 +60,6 @@ pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut file = GzEncoder::new(Vec::new(), Compression::default());
     file.write_all(text).unwrap();
     file.finish().unwrap()
-}
-
-/// Letters that hardly compress.
-pub(crate) fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let letters = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        b'a' + (state >> 59) as u8 % 26
-    });
-    letters.take(length).collect()
 }
 
 fn text(good: &[String]) -> Vec<u8> {

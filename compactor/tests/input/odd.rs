@@ -1,5 +1,6 @@
 //! Lines that are odd, and what becomes of them.
 
+use fixtures::noise;
 use log_format::LINE_BYTES_MAX;
 
 use super::objects;
@@ -90,7 +91,7 @@ fn no_line(bytes: &[u8]) -> Line {
 /// A line one byte over the limit, of bytes that do not compress.
 fn too_long() -> Line {
     let frame = br#"{"ip":""}"#.len();
-    rejected([br#"{"ip":""#, objects::noise(LINE_BYTES_MAX + 1 - frame).as_slice(), b"\"}"].concat(), "TooLong")
+    rejected([br#"{"ip":""#, noise(LINE_BYTES_MAX + 1 - frame).as_slice(), b"\"}"].concat(), "TooLong")
 }
 
 fn carriage_return_between() -> Line {

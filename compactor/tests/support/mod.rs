@@ -163,9 +163,13 @@ impl World {
 
     /// A tick after which the view has every closed hour from Parquet, so that nothing hides what becomes of that.
     pub(crate) async fn tick_without_lag(&self, now: &str) -> Tick {
-        let limits = Limits { cut_lag_hours: 0, ..Limits::default() };
+        self.ask_within(Limits { cut_lag_hours: 0, ..Limits::default() }, now, TICK).await
+    }
+
+    /// A run of a compactor that has other limits.
+    pub(crate) async fn ask_within(&self, limits: Limits, now: &str, request: Request) -> Tick {
         let compactor = limited_compactor(&self.aws.as_caller("compactor"), limits);
-        compactor.tick(&Arc::new(self.run(now, TICK)), |_, _| {}).await.unwrap()
+        compactor.tick(&Arc::new(self.run(now, request)), |_, _| {}).await.unwrap()
     }
 
     pub(crate) async fn ask(&self, now: &str, request: Request) -> Tick {
