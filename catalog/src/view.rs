@@ -73,7 +73,7 @@ fn presto_type(hive_type: &str) -> &str {
 }
 
 /// The cut of a view stored in Glue; none where its text is not what we would write.
-pub fn cut_of(table: &Table) -> Option<Hour> {
+pub fn watermark_of(table: &Table) -> Option<Hour> {
     let text = stored_sql(table)?;
     let date = text.split("DATE '").nth(1)?.get(..10)?;
     let hour = text.split("\"hour\" <= '").nth(1)?.get(..2)?;

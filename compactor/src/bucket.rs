@@ -6,9 +6,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
+pub use projection::manifest::ObjectMeta;
 use tokio::time::{Duration, sleep};
-
-use crate::manifest::Input;
 
 /// The bucket that holds everything.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub struct Bucket {
     name: String,
 }
 
-/// A call to S3 that failed for good: the SDK has tried it as often as it does.
+/// A call to S3 failed, and so did the SDK's retries.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {verb} s3://{bucket}/{key}")]
 pub struct BucketError {
@@ -28,25 +27,25 @@ pub struct BucketError {
     source: Box<aws_sdk_s3::Error>,
 }
 
-/// Under which condition an object is written.
+/// The condition of a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// There is none of that key.
+    /// No object has that key.
     Absent,
-    /// The one there has this ETag.
+    /// The object has this ETag.
     Matches(String),
 }
 
-/// What became of a conditional write that S3 answered.
+/// S3's answer to a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
-    /// Written; the new ETag.
+    /// The object was written and has this ETag.
     Written(String),
-    /// The condition does not hold, or held until a write of ours whose reply was lost: read it back.
+    /// The condition does not hold. It may have held for an earlier try of ours whose reply was lost: read the object.
     Refused,
 }
 
-/// What became of a conditional read.
+/// S3's answer to a conditional read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Got {
     /// The object's bytes.
@@ -55,9 +54,9 @@ pub enum Got {
     Changed,
 }
 
-/// How often a write that met another in flight (409) is tried.
+/// Tries of a write that conflicts with another in flight (409).
 const CONFLICT_TRIES: u32 = 5;
-/// How long to wait after such a meeting, times the try's number.
+/// Wait after such a conflict, multiplied by the number of the try.
 const CONFLICT_WAIT: Duration = Duration::from_millis(100);
 
 impl Bucket {
@@ -71,14 +70,14 @@ impl Bucket {
         format!("s3://{}/{key}", self.name)
     }
 
-    /// The first key under `prefix` that is greater than `after`; none where there is none.
+    /// The first key under `prefix` that is greater than `after`. `None` if there is none.
     pub async fn first_key(&self, prefix: &str, after: &str) -> Result<Option<String>, BucketError> {
         let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix).start_after(after).max_keys(1);
         let listed = call.send().await.map_err(|error| self.failed("list", prefix, error))?;
         Ok(listed.contents.unwrap_or_default().into_iter().next().and_then(|object| object.key))
     }
 
-    /// Deletes an object. That there is none is as good.
+    /// Deletes an object. Success if there is none.
     pub async fn delete(&self, key: &str) -> Result<(), BucketError> {
         let deleted = self.s3.delete_object().bucket(&self.name).key(key).send().await;
         deleted.map(|_| ()).map_err(|error| self.failed("delete", key, error))
@@ -90,17 +89,17 @@ impl Bucket {
     }
 
     /// Every object under `prefix`, in order of its key.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<Input>, BucketError> {
+    pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, BucketError> {
         self.list_between(prefix, "", |_| true).await
     }
 
-    /// Every object under `prefix` whose key is greater than `after`, as long as `wanted` says so of its key.
+    /// The objects under `prefix` whose keys are greater than `after`, up to the first key that is not `wanted`.
     pub async fn list_between(
         &self,
         prefix: &str,
         after: &str,
         mut wanted: impl FnMut(&str) -> bool,
-    ) -> Result<Vec<Input>, BucketError> {
+    ) -> Result<Vec<ObjectMeta>, BucketError> {
         let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix);
         let call = if after.is_empty() { call } else { call.start_after(after) };
         let mut pages = call.into_paginator().send();
@@ -113,13 +112,13 @@ impl Bucket {
                     return Ok(objects);
                 }
                 let size = object.size.unwrap_or_default().unsigned_abs();
-                objects.push(Input { key, etag: object.e_tag.unwrap_or_default(), size });
+                objects.push(ObjectMeta { key, etag: object.e_tag.unwrap_or_default(), size });
             }
         }
         Ok(objects)
     }
 
-    /// The bytes and the ETag of an object; none where there is none.
+    /// The bytes and the ETag of an object. `None` if there is none.
     pub async fn read(&self, key: &str) -> Result<Option<(Bytes, String)>, BucketError> {
         match self.s3.get_object().bucket(&self.name).key(key).send().await {
             Ok(found) => {
@@ -132,8 +131,8 @@ impl Bucket {
         }
     }
 
-    /// The bytes of an object as it was listed.
-    pub async fn read_if(&self, input: &Input) -> Result<Got, BucketError> {
+    /// The bytes of an object, if it still is what was listed.
+    pub async fn read_if(&self, input: &ObjectMeta) -> Result<Got, BucketError> {
         match self.s3.get_object().bucket(&self.name).key(&input.key).if_match(&input.etag).send().await {
             Ok(found) => {
                 let body = found.body.collect().await.map_err(|error| self.broken(&input.key, error))?;
@@ -144,15 +143,15 @@ impl Bucket {
         }
     }
 
-    /// Writes an object whose key is drawn anew every time, so that no condition is needed.
+    /// Writes an object without a condition. Its key must hold the run's nonce, so that nobody else writes it.
     pub async fn write(&self, key: &str, body: Bytes) -> Result<(), BucketError> {
         let call = self.s3.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
         call.send().await.map(|_| ()).map_err(|error| self.failed("write", key, error))
     }
 
-    /// Writes an object if `condition` holds. An error leaves open whether it was written: read it back.
+    /// Writes an object if `condition` holds. An error leaves open whether it was written: read the object.
     ///
-    /// A conflict with a write in flight (409) is tried again with the same condition, never with another.
+    /// After a conflict with a write in flight (409) the same condition is tried again, never another.
     pub async fn write_if(&self, key: &str, body: Bytes, condition: &Condition) -> Result<Put, BucketError> {
         let mut tries = 0;
         loop {
@@ -175,7 +174,7 @@ impl Bucket {
         }
     }
 
-    /// Begins an object that is written as its bytes come. Its key is drawn anew every time, so that no condition is needed.
+    /// Begins an object whose bytes come one after the other. Its key must hold the run's nonce.
     pub fn upload(&self, key: impl Into<String>, part_bytes: usize) -> Upload<'_> {
         Upload { bucket: self, key: key.into(), part_bytes, begun: None, pending: Vec::new() }
     }
@@ -190,7 +189,8 @@ impl Bucket {
     }
 }
 
-/// An object under way: in parts where it is long, at once where it is not. Nobody sees any of it before it is finished.
+/// An object that is being written: by one call if it fits into a part, else by a multipart upload. Nobody sees it before it
+/// is finished.
 #[derive(Debug)]
 pub struct Upload<'a> {
     bucket: &'a Bucket,
@@ -200,7 +200,7 @@ pub struct Upload<'a> {
     pending: Vec<u8>,
 }
 
-/// What S3 knows of an upload.
+/// A multipart upload that S3 knows of.
 #[derive(Debug)]
 struct Begun {
     id: String,
@@ -208,11 +208,11 @@ struct Begun {
 }
 
 impl Upload<'_> {
-    /// Takes the next bytes, and sends what makes a whole part.
+    /// Adds bytes and sends every part that is full.
     ///
     /// # Errors
     ///
-    /// Where S3 takes none. The upload is to be aborted then.
+    /// S3 did not take a part. Abort the upload then.
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), BucketError> {
         self.pending.extend_from_slice(bytes);
         while self.pending.len() > self.part_bytes {
@@ -223,11 +223,11 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Ends the object.
+    /// Completes the object.
     ///
     /// # Errors
     ///
-    /// Where S3 does not; it may have done so all the same. The upload is to be aborted then.
+    /// S3 did not confirm it; the object may exist all the same. Abort the upload then.
     pub async fn finish(&mut self) -> Result<(), BucketError> {
         let last = std::mem::take(&mut self.pending);
         if self.begun.is_none() {
@@ -241,7 +241,7 @@ impl Upload<'_> {
         completed.map(|_| ()).map_err(|error| self.bucket.failed("complete", &self.key, error))
     }
 
-    /// Has S3 forget what it holds of an object that is not to be finished. Where that fails, the bucket's lifecycle does.
+    /// Aborts the multipart upload. If that fails, the bucket's lifecycle rule does it.
     pub async fn abort(self) {
         if let Some(Begun { id, .. }) = &self.begun {
             let call = self.bucket.s3.abort_multipart_upload().bucket(&self.bucket.name).key(&self.key).upload_id(id);
@@ -264,7 +264,7 @@ impl Upload<'_> {
         let number = begun.parts.len() as i32 + 1;
         let call = s3.upload_part().bucket(name).key(&self.key).upload_id(&begun.id).part_number(number);
         let call = call.checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(part));
-        // TLS and the checksum say what a SHA-256 in the signature would.
+        // TLS and the checksum protect the part as a signed SHA-256 would, and cost less.
         let sent = call.customize().disable_payload_signing().send().await;
         let sent = sent.map_err(|error| self.bucket.failed("write a part of", &self.key, error))?;
         let part =
@@ -274,7 +274,7 @@ impl Upload<'_> {
     }
 }
 
-/// The HTTP status of S3's answer, where there was one.
+/// The HTTP status of S3's answer. `None` if there was no answer.
 fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }

@@ -1,4 +1,4 @@
-//! Time, given from outside.
+//! The time of a run. Clocks come from outside.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ pub type WallClock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The time of one run.
 ///
-/// What has passed is the greater of what the wall clock and the machine's own count say: the latter stands still while
-/// a machine is suspended, and the former can be set back.
+/// Elapsed time is the greater of what the wall clock and the monotonic clock say: the latter stops while a machine is
+/// suspended, and the former can be set back.
 #[derive(Clone)]
 pub struct Clock {
     wall: WallClock,
@@ -21,28 +21,37 @@ pub struct Clock {
     limit: Duration,
 }
 
+/// One run: its clock, and the name that its folders begin with.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The time of the run.
+    pub clock: Clock,
+    /// A random text that was drawn for this run and for no other.
+    pub nonce: String,
+}
+
 /// How long a run may write, by wall clock. Lambda stops it at the same time; a long command is many runs.
 pub const RUN_MINUTES_MAX: u64 = 15;
 
-/// A run that has lasted so long that others may take it for dead.
+/// The run has lasted so long that others may consider its claims abandoned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("run has lasted {RUN_MINUTES_MAX} minutes and writes no more; the next one goes on")]
 pub struct RunOver;
 
 impl Clock {
-    /// The clock of a run that begins now and is to end after `limit`.
+    /// The clock of a run that begins now and ends after `limit`.
     pub fn start(wall: WallClock, limit: Duration) -> Clock {
         let most = Duration::from_secs(RUN_MINUTES_MAX * 60);
         Clock { start: wall(), wall, started: Instant::now(), limit: limit.min(most) }
     }
 
-    /// The moment it is now, never before the run's start.
+    /// The present moment, never before the run's start.
     pub fn now(&self) -> DateTime<Utc> {
         let passed = TimeDelta::from_std(self.passed()).unwrap_or(TimeDelta::MAX);
         self.start.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// What is left of the run.
+    /// The time that is left of the run.
     pub fn left(&self) -> Duration {
         self.limit.saturating_sub(self.passed())
     }

@@ -1,9 +1,10 @@
-//! What the compactor is told by its environment.
+//! The configuration of the compactor, read from environment variables.
 
 use std::str::FromStr;
 
 use aws_config::timeout::TimeoutConfig;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use log_format::Hour;
 use tokio::time::Duration;
 
 /// The compactor's configuration.
@@ -17,23 +18,23 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// Limits and delays. Each has its unit in its name and its variable's.
+/// Limits and delays. Their names end in their units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// `SETTLE_MINUTES`: an hour is closed so long after its end.
+    /// `SETTLE_MINUTES`: an hour closes this long after its end.
     pub settle_minutes: u32,
     /// `LOOK_BACK_HOURS`: how many hours back every tick looks.
     pub look_back_hours: u32,
-    /// `CUT_LAG_HOURS`: how far the view's cut stays behind the clock.
-    pub cut_lag_hours: u32,
-    /// How many hours a run is at work on at once, each in memory. One, but for a command on a machine that has it.
+    /// `WATERMARK_LAG_HOURS`: how far the watermark stays behind the clock.
+    pub watermark_lag_hours: u32,
+    /// Hours that a run works on at once, each in memory. More than one only for a command on a larger machine.
     pub hours_at_once: usize,
-    /// `MEMORY_BYTES_MAX`: rows, texts and objects held at once, of all hours at work. What does not fit goes into
+    /// `MEMORY_BYTES_MAX`: bytes of rows, texts and objects in memory, of all hours that are worked on. The rest goes to
     /// temporary files.
     pub memory_bytes_max: u64,
-    /// How many threads an hour keeps busy.
+    /// Threads that an hour keeps busy.
     pub threads: usize,
-    /// How many objects of an hour are read at once, where memory allows.
+    /// Objects of an hour that are read at once, if memory allows.
     pub reads_at_once: usize,
 }
 
@@ -42,7 +43,7 @@ impl Default for Limits {
         Limits {
             settle_minutes: 20,
             look_back_hours: 48,
-            cut_lag_hours: 3,
+            watermark_lag_hours: 3,
             hours_at_once: 1,
             memory_bytes_max: 128 << 20,
             threads: 1,
@@ -52,11 +53,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Reads those that are set through `var`; the others are the defaults.
+    /// Reads the variables through `var`. Those that are not set have their defaults.
     ///
     /// # Errors
     ///
-    /// Where one is no whole number, or too large.
+    /// A variable is no whole number, or too large.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Limits, ConfigError> {
         let number = |name| set(&var, name).map(|value| bounded(name, value, u64::MAX)).transpose();
         let time = |name, default| set(&var, name).map_or(Ok(default), |value| bounded(name, value, HOURS_MAX));
@@ -65,31 +66,41 @@ impl Limits {
         Ok(Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
-            cut_lag_hours: time("CUT_LAG_HOURS", standard.cut_lag_hours)?,
+            watermark_lag_hours: time("WATERMARK_LAG_HOURS", standard.watermark_lag_hours)?,
             memory_bytes_max: number("MEMORY_BYTES_MAX")?.or(half).unwrap_or(standard.memory_bytes_max),
             ..standard
         })
     }
 
-    /// The same, for a machine of so many processors.
+    /// Adjusts threads and reads to a machine with that many processors.
     pub fn on(self, processors: usize) -> Limits {
         Limits { threads: processors.max(1), reads_at_once: READS_AT_ONCE, ..self }
     }
 
-    /// The same, for as many hours at once as the processors and the memory allow.
+    /// Allows as many hours at once as processors and memory permit.
     pub fn for_many_hours(self) -> Limits {
         let fitting = usize::try_from(self.memory_bytes_max / HOUR_BYTES_MIN).unwrap_or(usize::MAX);
         Limits { hours_at_once: self.threads.min(fitting).max(1), ..self }
     }
 
-    /// Files are written in parts of so many bytes, and at once where they are no longer: every part is a call.
+    /// The part size of uploads in bytes. A file up to this size is written by one call.
     pub fn part_bytes(&self) -> usize {
         (self.hour_bytes_max() / 16).clamp(PART_BYTES_MIN, PART_BYTES_MAX) as usize
     }
 
-    /// What one hour of those at work may hold, in bytes.
+    /// The memory of one hour in bytes, if as many hours as allowed are worked on.
     pub fn hour_bytes_max(&self) -> u64 {
         self.memory_bytes_max / self.hours_at_once.max(1) as u64
+    }
+
+    /// True once `hour` has ended and the objects of its last minutes had time to arrive (C3).
+    pub fn is_closed(&self, hour: Hour, now: DateTime<Utc>) -> bool {
+        now >= hour.end() + self.settle()
+    }
+
+    /// The hour after the last closed one.
+    pub fn first_open(&self, now: DateTime<Utc>) -> Hour {
+        Hour::of(now - self.settle())
     }
 
     /// How long after its end an hour is closed.
@@ -97,30 +108,30 @@ impl Limits {
         TimeDelta::minutes(self.settle_minutes.into())
     }
 
-    /// How far the cut stays behind the clock.
-    pub fn cut_lag(&self) -> TimeDelta {
-        TimeDelta::hours(self.cut_lag_hours.into())
+    /// How far the watermark stays behind the clock.
+    pub fn watermark_lag(&self) -> TimeDelta {
+        TimeDelta::hours(self.watermark_lag_hours.into())
     }
 }
 
-/// What Lambda tells a function of its memory, in MB. Half of it is for rows, the rest for what they become.
+/// Lambda's variable for the function's memory in MB. Half of it is for rows, the rest for what they become.
 const FUNCTION_MEGABYTES: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
-/// With less for an hour its rows become many short runs, each of which takes memory when they are merged.
+/// An hour's memory at least. With less, rows become many short runs, and each takes memory when they are merged.
 const HOUR_BYTES_MIN: u64 = 64 << 20;
 /// S3 takes parts of 5 MB or more.
 const PART_BYTES_MIN: u64 = 8 << 20;
 const PART_BYTES_MAX: u64 = 64 << 20;
-/// Reading an object from S3 is mostly waiting.
+/// More than one, because reading an object from S3 is mostly waiting.
 const READS_AT_ONCE: usize = 4;
 
-/// How long a call may take, for the clients of S3, Glue and SQS. A write to Glue has to follow its manifest's reading within
-/// ten minutes, so no call may hang.
+/// Timeouts for the clients of S3, Glue and SQS. No call may hang: a write to Glue follows the read of its manifest within ten
+/// minutes.
 pub fn timeouts() -> TimeoutConfig {
     let (attempt, operation) = (Duration::from_secs(60), Duration::from_secs(150));
     TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
 }
 
-/// A variable that is missing or has a value it cannot have.
+/// A variable is missing or has a value that it cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Missing or empty.
@@ -138,7 +149,7 @@ pub enum ConfigError {
     },
 }
 
-/// A hundred years, beyond which no time of ours is.
+/// A hundred years: more than any delay needs, and no overflow.
 const HOURS_MAX: u32 = 876_600;
 
 impl Config {
@@ -190,7 +201,7 @@ mod tests {
         check("SETTLE_MINUTES", "", "acme-logs TimeDelta { secs: 1200, nanos: 0 }");
         check("LOG_BUCKET", "", "environment variable LOG_BUCKET is not set");
         let range = "it must be a whole number from 0 to 876600";
-        check("CUT_LAG_HOURS", "-1", &format!("environment variable CUT_LAG_HOURS is \"-1\"; {range}"));
+        check("WATERMARK_LAG_HOURS", "-1", &format!("environment variable WATERMARK_LAG_HOURS is \"-1\"; {range}"));
         check(
             "LOOK_BACK_HOURS",
             "4000000000",
@@ -224,5 +235,16 @@ mod tests {
         check(64, 128, 2);
         check(64, 0, 1);
         check(16, 4096, 16);
+    }
+
+    #[test]
+    fn an_hour_closes_twenty_minutes_after_its_end() {
+        let hour: Hour = "2026-11-20T13".parse().unwrap();
+        let limits = Limits::default();
+        for (now, expected) in [("2026-11-20T14:19:59.999Z", false), ("2026-11-20T14:20:00Z", true)] {
+            let now = now.parse().unwrap();
+            assert_eq!(limits.is_closed(hour, now), expected, "{now}");
+            assert_eq!(limits.first_open(now) > hour, expected, "{now}");
+        }
     }
 }

@@ -1,50 +1,83 @@
-//! What Lambda calls.
+//! One invocation of the Lambda: request, tick, log lines, metrics.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use telemetry::{error_chain, metrics};
+use telemetry::metrics;
 use tokio::time::Duration;
 use tracing::{error, info};
 
-use crate::clock::{Clock, WallClock};
-use crate::cut::Moved;
-use crate::hour::{Compactor, Run};
-use crate::hours::Request;
-use crate::tick::Tick;
+use crate::clock::{Clock, Run, WallClock};
+use crate::hour::Compactor;
+use crate::request::{Request, RequestError};
+use crate::tick::{DiscoveryError, Tick};
+use crate::watermark::WatermarkStatus;
 
-/// Time kept back from Lambda's deadline, for what is under way to end.
+/// Time kept back from Lambda's deadline, so that work can end.
 const DEADLINE_RESERVE: Duration = Duration::from_secs(20);
 
-/// One invocation: what it was given from outside.
+/// What one invocation gets from outside.
 #[derive(Clone)]
 pub struct Invocation {
-    /// The clock on the wall.
+    /// The wall clock.
     pub wall: WallClock,
-    /// How long it may last.
+    /// How long the invocation may last.
     pub time_limit: Duration,
-    /// A random text, drawn for this invocation and no other. Not Lambda's request id, which a retry repeats.
+    /// A random text that was drawn for this invocation and no other. Not Lambda's request id, which a retry repeats.
     pub nonce: String,
     /// The function's name, for the metrics.
     pub function: String,
 }
 
-/// Does what `payload` asks for. An error names the hours that failed, and the cut if it did; everything else was done.
-/// An hour left alone for somebody to decide is no error: trying again, as Lambda would, changes nothing.
-pub async fn handle(compactor: &Arc<Compactor>, payload: &Value, invocation: Invocation) -> Result<(), String> {
-    let request = Request::from_payload(payload).map_err(|error| error_chain(&error))?;
+/// Why an invocation failed. Everything that could be done was done.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// The payload asks for something that cannot be. Trying again does not help.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The hours to look at could not be found.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// Hours failed, or the watermark could not be moved. The message names each.
+    #[error("{0}")]
+    Hours(String),
+}
+
+impl InvocationError {
+    /// A constant name of the kind of failure, for Lambda's `errorType`.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            InvocationError::Request(_) => "BadRequest",
+            InvocationError::Discovery(_) => "DiscoveryFailed",
+            InvocationError::Hours(_) => "HoursFailed",
+        }
+    }
+}
+
+/// Does what `payload` asks for.
+///
+/// # Errors
+///
+/// The payload is no request, or something failed. An hour that needs an operator is no error: a retry, as Lambda would make
+/// it, changes nothing.
+pub async fn handle(
+    compactor: &Arc<Compactor>,
+    payload: &Value,
+    invocation: Invocation,
+) -> Result<(), InvocationError> {
+    let request = Request::from_payload(payload)?;
     let clock = Clock::start(invocation.wall, invocation.time_limit.saturating_sub(DEADLINE_RESERVE));
-    let run = Arc::new(Run { clock, nonce: invocation.nonce, request });
-    let tick = compactor.tick(&run, |_, _| {}).await.map_err(|error| error_chain(&error))?;
+    let run = Arc::new(Run { clock, nonce: invocation.nonce });
+    let tick = compactor.tick(&run, request, |_, _| {}).await?;
     log(&tick);
     warn(&tick);
-    measure(&tick, &invocation.function, run.clock.now());
-    if let Ok(objects) = compactor.not_replayed().await {
+    emit(&tick, &invocation.function, run.clock.now());
+    if let Ok(objects) = compactor.bucket.not_replayed().await {
         metrics::emit(&invocation.function, run.clock.now(), &[(metrics::OBJECTS_NOT_REPLAYED, objects)]);
     }
     let failures = tick.failures();
-    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    if failures.is_empty() { Ok(()) } else { Err(InvocationError::Hours(failures.join("; "))) }
 }
 
 /// One log line a tick.
@@ -53,49 +86,51 @@ fn log(tick: &Tick) {
     info!(
         compacted = totals.compacted,
         nothing = totals.nothing,
-        righted = totals.righted,
-        left = totals.left,
-        left_alone = totals.left_alone,
+        repaired = totals.repaired,
+        deferred = totals.deferred,
+        needs_operator = totals.needs_operator,
         failed = totals.failed,
         lines = totals.counts.lines,
         rows = totals.counts.rows,
         duplicates = totals.counts.duplicates,
         collisions = totals.counts.collisions,
         rejected = totals.counts.rejected,
-        cut = cut_text(tick),
+        watermark = watermark_text(tick),
         "tick finished"
     );
 }
 
-/// `2026-11-20T13`, and the hour it waits for, if any.
-fn cut_text(tick: &Tick) -> String {
-    match &tick.cut {
-        Some(Ok(Moved { cut, waits_for: Some(hour), .. })) => format!("{cut}, waits for {hour}"),
-        Some(Ok(Moved { cut, waits_for: None, .. })) => cut.to_string(),
+/// `2026-11-20T13`, and the hour that blocks it.
+fn watermark_text(tick: &Tick) -> String {
+    match &tick.watermark {
+        Some(Ok(WatermarkStatus { watermark, blocked_by: Some(hour), .. })) => {
+            format!("{watermark}, blocked by {hour}")
+        }
+        Some(Ok(WatermarkStatus { watermark, blocked_by: None, .. })) => watermark.to_string(),
         Some(Err(_)) | None => String::new(),
     }
 }
 
-/// One log line for each thing that somebody should know about.
+/// One log line for each failure and each hour that needs an operator.
 fn warn(tick: &Tick) {
-    for trouble in tick.failures().into_iter().chain(tick.left_alone()) {
+    for trouble in tick.failures().into_iter().chain(tick.needs_operator()) {
         error!(trouble, "something needs attention");
     }
 }
 
-fn measure(tick: &Tick, function: &str, now: DateTime<Utc>) {
+fn emit(tick: &Tick, function: &str, now: DateTime<Utc>) {
     let totals = tick.totals();
     let mut values = vec![
         (metrics::HOURS_COMPACTED, totals.compacted),
         (metrics::HOURS_FAILED, totals.failed),
-        (metrics::HOURS_LEFT, totals.left),
-        (metrics::HOURS_LEFT_ALONE, totals.left_alone),
+        (metrics::HOURS_DEFERRED, totals.deferred),
+        (metrics::HOURS_NEED_OPERATOR, totals.needs_operator),
         (metrics::ROWS, totals.counts.rows),
         (metrics::DUPLICATES, totals.counts.duplicates),
         (metrics::COLLISIONS, totals.counts.collisions),
         (metrics::REJECTED, totals.counts.rejected),
     ];
-    // Where the cut could not be looked at nothing is told, which is alarming in itself.
-    values.extend(tick.cut.iter().flatten().map(|moved| (metrics::HOURS_BEHIND, moved.behind)));
+    // If the watermark could not be read nothing is emitted, which is an alarm in itself.
+    values.extend(tick.watermark.iter().flatten().map(|status| (metrics::HOURS_BEHIND, status.behind)));
     metrics::emit(function, now, &values);
 }

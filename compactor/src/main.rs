@@ -14,7 +14,7 @@ use compactor::clock::RUN_MINUTES_MAX;
 use compactor::config::{Config, timeouts};
 use compactor::handler::{Invocation, handle};
 use compactor::hour::Compactor;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::time::Duration;
 use uuid::Uuid;
@@ -32,13 +32,16 @@ async fn main() -> Result<(), Error> {
     run(service_fn(move |event| compact(compactor, event))).await
 }
 
-async fn compact(compactor: &Arc<Compactor>, event: LambdaEvent<Value>) -> Result<(), Error> {
-    // A deadline that is over as the invocation begins is none of this clock's, as emulators give it. Whoever set it ends
-    // the run when it likes, which every step survives.
+async fn compact(compactor: &Arc<Compactor>, event: LambdaEvent<Value>) -> Result<(), Diagnostic> {
+    // A deadline in the past is not of this clock: emulators send such ones. Whoever set it ends the run at any time, and every
+    // step survives that.
     let left = event.context.deadline().duration_since(std::time::SystemTime::now());
     let time_limit = left.unwrap_or(Duration::from_secs(RUN_MINUTES_MAX * 60));
     let function = event.context.env_config.function_name.clone();
     let nonce = Uuid::new_v4().simple().to_string();
     let invocation = Invocation { wall: Arc::new(Utc::now), time_limit, nonce, function };
-    Ok(handle(compactor, &event.payload, invocation).await?)
+    handle(compactor, &event.payload, invocation).await.map_err(|error| Diagnostic {
+        error_type: error.error_type().to_string(),
+        error_message: telemetry::error_chain(&error),
+    })
 }

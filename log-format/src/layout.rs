@@ -4,7 +4,7 @@
 //! logs/YYYY/MM/DD/HH/<object>              JSON lines, gzip: the record, written by Firehose
 //! parquet/YYYY/MM/DD/HH/<attempt>/<file>   Parquet: the projection, written by the compactor
 //! manifests/YYYY/MM/DD/HH.json             an hour's whole story
-//! manifests/cut.json                       up to which hour the view reads Parquet
+//! manifests/watermark.json                   up to which hour the view reads Parquet
 //! rejected/YYYY/MM/DD/HH/<attempt>.ndjson.gz   lines that could not be read
 //! error/…                                  records that Firehose could not transform or deliver
 //! replayed/<key>.json                      what became of an object under error/ when it was replayed
@@ -26,8 +26,8 @@ pub const REJECTED: &str = "rejected/";
 pub const ERRORS: &str = "error/";
 /// Prefix of what became of replayed records, by where they were kept.
 pub const REPLAYED: &str = "replayed/";
-/// Key of the cut.
-pub const CUT: &str = "manifests/cut.json";
+/// Key of the watermark.
+pub const WATERMARK: &str = "manifests/watermark.json";
 
 /// Prefix of an hour's JSON objects: `logs/2026/11/20/13/`.
 pub fn json_prefix(hour: Hour) -> String {
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(manifest_key(hour), "manifests/2026/11/20/13.json");
         assert_eq!(rejected_key(hour, "a1"), "rejected/2026/11/20/13/a1.ndjson.gz");
         assert_eq!(hour_of_manifest(&manifest_key(hour)), Some(hour));
-        assert_eq!(hour_of_manifest(CUT), None);
+        assert_eq!(hour_of_manifest(WATERMARK), None);
     }
 
     #[test]

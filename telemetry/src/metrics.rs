@@ -55,9 +55,9 @@ pub const HOURS_COMPACTED: Metric = count("HoursCompacted");
 /// Compactor: hours that ended with an error or a panic.
 pub const HOURS_FAILED: Metric = count("HoursFailed");
 /// Compactor: hours with something due that a later run has to do.
-pub const HOURS_LEFT: Metric = count("HoursLeft");
+pub const HOURS_DEFERRED: Metric = count("HoursDeferred");
 /// Compactor: hours that wait for somebody's decision.
-pub const HOURS_LEFT_ALONE: Metric = count("HoursLeftAlone");
+pub const HOURS_NEED_OPERATOR: Metric = count("HoursNeedOperator");
 /// Compactor: how many hours the view's cut is behind what its lag allows.
 pub const HOURS_BEHIND: Metric = count("HoursBehind");
 /// Compactor: objects under `error/` that nobody has replayed.
@@ -83,8 +83,8 @@ pub const ALL: [Metric; 18] = [
     PARTITIONS_CREATED,
     HOURS_COMPACTED,
     HOURS_FAILED,
-    HOURS_LEFT,
-    HOURS_LEFT_ALONE,
+    HOURS_DEFERRED,
+    HOURS_NEED_OPERATOR,
     HOURS_BEHIND,
     OBJECTS_NOT_REPLAYED,
     ROWS,

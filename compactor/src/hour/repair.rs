@@ -1,0 +1,70 @@
+//! Repairs of damage that no listing shows, for whoever has found it.
+//!
+//! Nothing is edited in place. A damaged live folder is replaced by a visit with [`Rewrite::Damaged`]. A folder that no
+//! manifest knows is retired. An object of ours that cannot be read is kept under another key before its place is taken.
+//!
+//! [`Rewrite::Damaged`]: crate::request::Rewrite::Damaged
+
+use std::collections::BTreeSet;
+
+use log_format::{Hour, layout};
+use projection::manifest::{Attempt, Manifest};
+
+use crate::bucket::{Bucket, BucketError};
+use crate::clock::Run;
+use crate::hour::Compactor;
+use crate::hour::error::HourError;
+use crate::manifest_store::{Decision, Swap, VersionedManifest};
+
+/// Retires the folders of an hour that its manifest does not know. Collection deletes them after the grace time. Returns
+/// false if others kept changing the manifest.
+///
+/// # Errors
+///
+/// The manifest could not be read or written.
+pub async fn retire_unknown(
+    compactor: &Compactor,
+    hour: Hour,
+    attempts: &[Attempt],
+    run: &Run,
+) -> Result<bool, HourError> {
+    let found = compactor.store.read(hour, &run.clock).await?;
+    let swap = compactor.store.compare_and_swap(found, &run.clock, |current| {
+        current.manifest.adopted(attempts, run.clock.now()).map_or(Decision::Done, Decision::Write)
+    });
+    match swap.await? {
+        Swap::Done(_) => Ok(true),
+        Swap::Stopped { error, .. } | Swap::Contended { error } => error.map_or(Ok(false), |error| Err(error.into())),
+    }
+}
+
+/// Replaces an unreadable manifest by one that knows the hour's folders as retired. The unreadable one is kept under a key
+/// of its own, which is returned. The hour has no live folder then, and is due. `None` if the manifest can be read, or was
+/// changed meanwhile.
+///
+/// # Errors
+///
+/// S3 failed.
+pub async fn replace_unreadable(compactor: &Compactor, hour: Hour, run: &Run) -> Result<Option<String>, HourError> {
+    let store = &compactor.store;
+    let Some((bytes, etag)) = store.read_unreadable(hour).await? else { return Ok(None) };
+    let aside = store.keep_aside(&layout::manifest_key(hour), bytes, &run.nonce, &run.clock).await?;
+    let folders: Vec<Attempt> = attempts(&compactor.bucket, hour).await?.into_iter().collect();
+    let now = run.clock.now();
+    // Beyond every revision that the hour can have had, so that no ETag of its former versions comes back (C6).
+    let first = Manifest { revision: now.timestamp().unsigned_abs(), ..Manifest::new(hour) };
+    let next = first.adopted(&folders, now).unwrap_or(first);
+    let unreadable = VersionedManifest { manifest: Manifest::new(hour), etag: Some(etag), at: now };
+    let written = store.replace(&unreadable, next, &run.clock).await?;
+    Ok(written.map(|_| aside))
+}
+
+/// Every attempt that left a folder or rejected lines.
+async fn attempts(bucket: &Bucket, hour: Hour) -> Result<BTreeSet<Attempt>, BucketError> {
+    let mut attempts = BTreeSet::new();
+    for prefix in [layout::parquet_prefix(hour), layout::rejected_prefix(hour)] {
+        let keys = bucket.list(&prefix).await?.into_iter();
+        attempts.extend(keys.filter_map(|object| layout::attempt_of(&object.key)).map(|(_, attempt)| attempt));
+    }
+    Ok(attempts)
+}

@@ -1,0 +1,242 @@
+//! The manifests in the bucket, and the watermark's file. This is the one place that writes either.
+//!
+//! Every write is conditional (C6). After a refusal or a lost reply the manifest is read before anything else is done, and
+//! the caller decides whether its change still stands.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+use log_format::{Hour, layout};
+use projection::manifest::Manifest;
+use serde::{Deserialize, Serialize};
+
+use crate::bucket::{Bucket, BucketError, Condition, Put};
+use crate::clock::{Clock, RunOver};
+
+/// Manifests read at once.
+const READS_AT_ONCE: usize = 64;
+/// Tries of a write that others keep refusing.
+pub(crate) const WRITES_MAX: u32 = 5;
+
+/// Reads and writes manifests and the watermark's file.
+#[derive(Debug, Clone)]
+pub(crate) struct ManifestStore {
+    bucket: Bucket,
+}
+
+/// A manifest as it was read or written.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionedManifest {
+    pub(crate) manifest: Manifest,
+    /// `None` if the hour has no manifest yet.
+    pub(crate) etag: Option<String>,
+    /// The time right before the call that read or wrote it.
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// What to do about the manifest that is stored now.
+pub(crate) enum Decision {
+    /// Write this version over it.
+    Write(Manifest),
+    /// Nothing: the change stands already.
+    Done,
+    /// Nothing: the change does not apply any more.
+    Stop,
+}
+
+/// The result of [`ManifestStore::compare_and_swap`].
+pub(crate) enum Swap {
+    /// The change stands, in this version.
+    Done(VersionedManifest),
+    /// The change does not stand. `found` is stored instead.
+    Stopped {
+        found: VersionedManifest,
+        /// Why the last write failed. `None` if it was refused, or nothing was written.
+        error: Option<StoreError>,
+    },
+    /// Others kept changing the manifest, or every write failed.
+    Contended {
+        /// Why the last write failed. `None` if it was refused.
+        error: Option<StoreError>,
+    },
+}
+
+/// The content of the watermark's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredWatermark {
+    pub(crate) watermark: Hour,
+    /// The watermark that the view had when this was written: the view's present one is between the two. It matters if the
+    /// view is gone, because objects may have come since into hours that the view showed from JSON.
+    #[serde(default)]
+    pub(crate) shown: Option<Hour>,
+}
+
+/// A manifest or the watermark's file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// S3 failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The run has lasted too long.
+    #[error(transparent)]
+    RunOver(#[from] RunOver),
+    /// The bytes are no manifest of this hour.
+    #[error("{key} is not this hour's manifest; `verify --repair` keeps it aside and rebuilds the hour from its JSON")]
+    UnreadableManifest {
+        /// The manifest's key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The bytes are no watermark.
+    #[error(
+        "{} is not ours; `verify --repair` keeps it aside and begins again with the watermark that the view has",
+        layout::WATERMARK
+    )]
+    UnreadableWatermark(#[source] serde_json::Error),
+    /// A value could not be serialised.
+    #[error("failed to serialise {key}")]
+    Serialise {
+        /// The key that it was meant for.
+        key: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl VersionedManifest {
+    fn condition(&self) -> Condition {
+        self.etag.clone().map_or(Condition::Absent, Condition::Matches)
+    }
+}
+
+impl ManifestStore {
+    pub(crate) fn new(bucket: Bucket) -> ManifestStore {
+        ManifestStore { bucket }
+    }
+
+    /// The manifest of an hour. An hour without one has an empty manifest and no ETag.
+    pub(crate) async fn read(&self, hour: Hour, clock: &Clock) -> Result<VersionedManifest, StoreError> {
+        let key = layout::manifest_key(hour);
+        let at = clock.now();
+        let Some((bytes, etag)) = self.bucket.read(&key).await? else {
+            return Ok(VersionedManifest { manifest: Manifest::new(hour), etag: None, at });
+        };
+        let manifest = Manifest::from_json(&bytes, hour);
+        let manifest = manifest.map_err(|source| StoreError::UnreadableManifest { key, source })?;
+        Ok(VersionedManifest { manifest, etag: Some(etag), at })
+    }
+
+    /// The manifests of hours, in the order of the hours.
+    pub(crate) async fn read_many(
+        &self,
+        hours: &[Hour],
+        clock: &Clock,
+    ) -> Vec<Result<VersionedManifest, StoreError>> {
+        let reads = hours.iter().copied().map(|hour| self.read(hour, clock));
+        stream::iter(reads).buffered(READS_AT_ONCE).collect().await
+    }
+
+    /// Writes `next` if `current` is still stored. `None` if it is not. An error leaves open whether it was written.
+    pub(crate) async fn replace(
+        &self,
+        current: &VersionedManifest,
+        next: Manifest,
+        clock: &Clock,
+    ) -> Result<Option<VersionedManifest>, StoreError> {
+        let key = layout::manifest_key(next.hour);
+        let body = next.to_json().map_err(|source| StoreError::Serialise { key: key.clone(), source })?;
+        clock.may_write()?;
+        let at = clock.now();
+        Ok(match self.bucket.write_if(&key, body.into(), &current.condition()).await? {
+            Put::Written(etag) => Some(VersionedManifest { manifest: next, etag: Some(etag), at }),
+            Put::Refused => None,
+        })
+    }
+
+    /// Makes a change that others may race with. `decide` is asked about `current`, and again about what is stored after
+    /// each write that was refused or whose reply was lost.
+    ///
+    /// # Errors
+    ///
+    /// The manifest could not be read after such a write.
+    pub(crate) async fn compare_and_swap(
+        &self,
+        current: VersionedManifest,
+        clock: &Clock,
+        mut decide: impl FnMut(&VersionedManifest) -> Decision,
+    ) -> Result<Swap, StoreError> {
+        let (mut current, mut error, mut writes) = (current, None, 0);
+        loop {
+            let next = match decide(&current) {
+                Decision::Write(next) => next,
+                Decision::Done => return Ok(Swap::Done(current)),
+                Decision::Stop => return Ok(Swap::Stopped { found: current, error }),
+            };
+            if writes == WRITES_MAX {
+                return Ok(Swap::Contended { error });
+            }
+            writes += 1;
+            let hour = next.hour;
+            error = match self.replace(&current, next, clock).await {
+                Ok(Some(written)) => return Ok(Swap::Done(written)),
+                refused_or_lost => refused_or_lost.err(),
+            };
+            current = self.read(hour, clock).await?;
+        }
+    }
+
+    /// The bytes and the ETag of a manifest that cannot be read. `None` if it can, or if there is none.
+    pub(crate) async fn read_unreadable(&self, hour: Hour) -> Result<Option<(Bytes, String)>, StoreError> {
+        let found = self.bucket.read(&layout::manifest_key(hour)).await?;
+        Ok(found.filter(|(bytes, _)| Manifest::from_json(bytes, hour).is_err()))
+    }
+
+    /// The watermark and its file's ETag. `None` if there is no file.
+    pub(crate) async fn read_watermark(&self) -> Result<Option<(StoredWatermark, String)>, StoreError> {
+        let Some((bytes, etag)) = self.bucket.read(layout::WATERMARK).await? else { return Ok(None) };
+        let stored = serde_json::from_slice(&bytes).map_err(StoreError::UnreadableWatermark)?;
+        Ok(Some((stored, etag)))
+    }
+
+    /// Writes the watermark if its file still has `etag`, or is still absent if that is `None`. Another run may have moved
+    /// it meanwhile: whatever is stored then is the watermark, and is returned.
+    pub(crate) async fn write_watermark(
+        &self,
+        next: StoredWatermark,
+        etag: Option<String>,
+        clock: &Clock,
+    ) -> Result<Hour, StoreError> {
+        let key = layout::WATERMARK;
+        let body = serde_json::to_vec(&next).map_err(|source| StoreError::Serialise { key: key.to_string(), source })?;
+        clock.may_write()?;
+        let condition = etag.map_or(Condition::Absent, Condition::Matches);
+        let written = self.bucket.write_if(key, body.into(), &condition).await;
+        if let Ok(Put::Written(_)) = written {
+            return Ok(next.watermark);
+        }
+        let stored = self.read_watermark().await?.map_or(Hour::EPOCH, |(stored, _)| stored.watermark);
+        match written {
+            Err(error) if stored < next.watermark => Err(error.into()),
+            _ => Ok(stored),
+        }
+    }
+
+    /// Copies an unreadable object to a key of its own, before anything takes its place. Returns that key.
+    pub(crate) async fn keep_aside(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        nonce: &str,
+        clock: &Clock,
+    ) -> Result<String, StoreError> {
+        let aside = format!("{key}.broken-{nonce}");
+        clock.may_write()?;
+        match self.bucket.write_if(&aside, bytes, &Condition::Absent).await? {
+            // Refused by a write of this same run whose reply was lost: the key has its nonce.
+            Put::Written(_) | Put::Refused => Ok(aside),
+        }
+    }
+}

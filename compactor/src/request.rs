@@ -1,0 +1,158 @@
+//! What a run is asked to do: the payload of the Lambda, read into types.
+
+use std::fmt;
+
+use log_format::Hour;
+use serde_json::Value;
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// The hours to look at.
+    pub scope: Scope,
+    /// True if hours are due that a newer writer would write better. If the scope is a single hour, also if its inputs are
+    /// gone.
+    pub rewrite: bool,
+}
+
+/// The hours that a run looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The look-back window, the scrub's hours and the backlog.
+    Tick,
+    /// The hours from the first up to, not including, the second.
+    Range(Hour, Hour),
+}
+
+/// Which hours may be written again without new inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewrite {
+    /// None.
+    No,
+    /// Those that an older writer wrote.
+    Older,
+    /// Those, and an hour whose inputs are gone. Only this makes Parquet shrink (C8), and only for an hour named alone.
+    Shrinking,
+    /// An hour whose live folder is not what its manifest says. A listing does not show that, so the hour is named.
+    Damaged,
+}
+
+/// A payload that cannot be read as a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A field is not an hour.
+    #[error("{field} is {value}; write it like \"2026-11-20T13\"")]
+    NotAnHour {
+        /// The name of the field.
+        field: &'static str,
+        /// Its value, as JSON.
+        value: String,
+    },
+    /// `from` without `to`, or the reverse. The missing one is named.
+    #[error("{0} is missing: a backfill takes from and to, the first hour and the one after the last")]
+    HalfRange(&'static str),
+    /// `from` is not before `to`.
+    #[error("from is {0} and to is {1}; the first must be before the second")]
+    Backwards(Hour, Hour),
+    /// `rewrite` is neither true nor false.
+    #[error("rewrite is {0}; it must be true or false")]
+    Rewrite(String),
+}
+
+impl Request {
+    /// A scheduled tick.
+    pub const TICK: Request = Request { scope: Scope::Tick, rewrite: false };
+
+    /// Which hours may be written again without new inputs. An hour shrinks only if it is named alone.
+    pub fn rewrite(&self) -> Rewrite {
+        match (self.rewrite, self.scope) {
+            (false, _) => Rewrite::No,
+            (true, Scope::Range(from, to)) if from.next() == to => Rewrite::Shrinking,
+            (true, _) => Rewrite::Older,
+        }
+    }
+
+    /// Reads the Lambda's payload: `{"hour": …}` or `{"from": …, "to": …}`, either with `"rewrite": true`. Any other payload,
+    /// such as a schedule's, is a tick.
+    ///
+    /// # Errors
+    ///
+    /// A field has a value that it cannot have, or one of `from` and `to` is missing.
+    pub fn from_payload(payload: &Value) -> Result<Request, RequestError> {
+        let rewrite = match payload.get("rewrite") {
+            None => false,
+            Some(value) => value.as_bool().ok_or_else(|| RequestError::Rewrite(value.to_string()))?,
+        };
+        Ok(Request { scope: scope(payload)?, rewrite })
+    }
+}
+
+fn scope(payload: &Value) -> Result<Scope, RequestError> {
+    if let Some(hour) = field(payload, "hour")? {
+        return Ok(Scope::Range(hour, hour.next()));
+    }
+    match (field(payload, "from")?, field(payload, "to")?) {
+        (Some(from), Some(to)) if from < to => Ok(Scope::Range(from, to)),
+        (Some(from), Some(to)) => Err(RequestError::Backwards(from, to)),
+        (None, None) => Ok(Scope::Tick),
+        (Some(_), None) => Err(RequestError::HalfRange("to")),
+        (None, Some(_)) => Err(RequestError::HalfRange("from")),
+    }
+}
+
+fn field(payload: &Value, field: &'static str) -> Result<Option<Hour>, RequestError> {
+    let Some(value) = payload.get(field) else { return Ok(None) };
+    let hour = value.as_str().and_then(|text| text.parse().ok());
+    hour.map(Some).ok_or_else(|| RequestError::NotAnHour { field, value: value.to_string() })
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Tick => f.write_str("look-back"),
+            Scope::Range(from, to) => write!(f, "{from} to {to}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(payload: Value, expected: &str) {
+        let found = match Request::from_payload(&payload) {
+            Ok(request) => format!("{}{}", request.scope, if request.rewrite { ", rewrite" } else { "" }),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected, "{payload}");
+    }
+
+    #[test]
+    fn reads_what_it_is_asked() {
+        check(json!({}), "look-back");
+        check(json!(null), "look-back");
+        check(json!({"source": "aws.scheduler", "time": "2026-11-20T13:05:00Z"}), "look-back");
+        check(json!({"hour": "2026-11-20T13"}), "2026-11-20T13 to 2026-11-20T14");
+        check(
+            json!({"from": "2026-11-01T00", "to": "2026-11-02T00", "rewrite": true}),
+            "2026-11-01T00 to 2026-11-02T00, rewrite",
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_request() {
+        check(json!({"hour": "13"}), r#"hour is "13"; write it like "2026-11-20T13""#);
+        check(json!({"from": 1, "to": 2}), r#"from is 1; write it like "2026-11-20T13""#);
+        check(
+            json!({"from": "2026-11-01T00"}),
+            "to is missing: a backfill takes from and to, the first hour and the one after the last",
+        );
+        check(
+            json!({"from": "2026-11-02T00", "to": "2026-11-01T00"}),
+            "from is 2026-11-02T00 and to is 2026-11-01T00; the first must be before the second",
+        );
+        check(json!({"rewrite": "yes"}), r#"rewrite is "yes"; it must be true or false"#);
+    }
+
+}

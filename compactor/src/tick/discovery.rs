@@ -1,0 +1,129 @@
+//! What a tick knows before it visits any hour: a few long listings instead of many reads.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use catalog::{Catalog, CatalogError, Pointer};
+use chrono::{DateTime, Utc};
+use log_format::Hour;
+
+use crate::bucket::{Bucket, BucketError};
+use crate::clock::{Clock, RunOver};
+use crate::config::Limits;
+use crate::manifest_store::{ManifestStore, StoreError};
+use crate::request::Scope;
+use crate::tick::schedule;
+
+/// What a run knows before it visits any hour.
+#[derive(Debug, Default)]
+pub(crate) struct Discovery {
+    /// The hours to visit, in this order.
+    pub(crate) hours: Vec<Hour>,
+    /// The hours of a range in which a visit would change nothing. Empty for a tick.
+    pub(crate) up_to_date: BTreeSet<Hour>,
+    /// The hours whose Parquet partition does not follow their manifest. Empty for a range.
+    pub(crate) stale: Vec<Hour>,
+    /// The hours that have a partition of the JSON table.
+    pub(crate) registered: HashSet<Hour>,
+    /// The hours beyond the watermark that have objects and no such partition, open hours included. Empty for a range.
+    pub(crate) unregistered: Vec<Hour>,
+}
+
+/// The hours to look at could not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The bucket could not be listed.
+    #[error("failed to find the hours to look at")]
+    Bucket(#[from] BucketError),
+    /// The catalog could not be listed, or its tables could not be made again.
+    #[error("failed to find the hours that the catalog knows")]
+    Catalog(#[from] CatalogError),
+    /// The run has lasted too long.
+    #[error(transparent)]
+    RunOver(#[from] RunOver),
+    /// The watermark could not be read.
+    #[error("failed to find the watermark")]
+    Watermark(#[from] StoreError),
+}
+
+/// What the discovery of a tick needs.
+pub(super) struct Discoverer<'a> {
+    pub(super) bucket: &'a Bucket,
+    pub(super) catalog: &'a Catalog,
+    pub(super) store: &'a ManifestStore,
+    pub(super) limits: &'a Limits,
+    pub(super) clock: &'a Clock,
+}
+
+impl Discoverer<'_> {
+    /// Finds the hours of a scheduled tick.
+    pub(super) async fn discover(&self) -> Result<Discovery, DiscoveryError> {
+        self.ensure_tables().await?;
+        let now = self.clock.now();
+        let (from, to) = schedule::closed_range(Scope::Tick, now, self.limits);
+        let end = Hour::of(now).next();
+        let manifests = self.bucket.manifest_etags(Hour::EPOCH, end).await?;
+        let pointers = self.catalog.parquet_pointers(Hour::EPOCH..).await?;
+        let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH..).await?.into_iter().collect();
+        let watermark = self.watermark_or_epoch().await?;
+        let mut with_objects: BTreeSet<Hour> =
+            self.bucket.inputs_by_hour(watermark.next().min(from), end).await?.into_keys().collect();
+        let unregistered = with_objects.iter().filter(|hour| !registered.contains(hour)).copied().collect();
+        // What follows is about closed hours.
+        with_objects.retain(|hour| *hour < to);
+        let stale = stale(&manifests, &pointers);
+        let window = with_objects.iter().chain(manifests.keys()).filter(|hour| (from..to).contains(hour));
+        let window: BTreeSet<Hour> = window.copied().collect();
+        let scrub = self.scrub(from, &manifests, now).await?;
+        let uncommitted = |hour: &&Hour| !manifests.contains_key(hour) || stale.contains(hour);
+        let unfinished = manifests.keys().filter(|hour| pointers.get(hour).is_some_and(|pointer| pointer.unfinished));
+        let backlog: BTreeSet<Hour> = with_objects.iter().filter(uncommitted).chain(unfinished).copied().collect();
+        let mut known = HashSet::new();
+        let hours = window.into_iter().chain(scrub).chain(backlog).filter(|hour| known.insert(*hour)).collect();
+        let stale = stale.into_iter().collect();
+        Ok(Discovery { hours, stale, registered, unregistered, ..Discovery::default() })
+    }
+
+    /// Makes the database and its tables again if somebody dropped them.
+    async fn ensure_tables(&self) -> Result<(), DiscoveryError> {
+        if self.catalog.is_gone().await? {
+            self.clock.may_write()?;
+            self.catalog.ensure_tables(self.bucket.name()).await?;
+        }
+        Ok(())
+    }
+
+    /// The hours before `end` whose turn in the scrub it is and that have objects or a manifest. Costs one call for each hour
+    /// with objects, and one for each gap between them.
+    async fn scrub(
+        &self,
+        end: Hour,
+        manifests: &BTreeMap<Hour, String>,
+        now: DateTime<Utc>,
+    ) -> Result<BTreeSet<Hour>, BucketError> {
+        let known = manifests.keys().filter(|hour| **hour < end && schedule::is_turn_of(**hour, now));
+        let mut found: BTreeSet<Hour> = known.copied().collect();
+        let mut next = self.bucket.next_hour_with_objects(Hour::EPOCH).await?;
+        while let Some(hour) = next.filter(|hour| *hour < end) {
+            if schedule::is_turn_of(hour, now) {
+                found.insert(hour);
+            }
+            next = self.bucket.next_hour_with_objects(schedule::next_turn(hour, now)).await?;
+        }
+        Ok(found)
+    }
+
+    /// The watermark. If its file is missing or unreadable every hour is beyond it; whoever moves it says what is wrong.
+    async fn watermark_or_epoch(&self) -> Result<Hour, StoreError> {
+        match self.store.read_watermark().await {
+            Ok(stored) => Ok(stored.map_or(Hour::EPOCH, |(stored, _)| stored.watermark)),
+            Err(StoreError::UnreadableWatermark(_)) => Ok(Hour::EPOCH),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The hours whose partition is missing or follows another version of the manifest than the stored one.
+pub(super) fn stale(manifests: &BTreeMap<Hour, String>, pointers: &HashMap<Hour, Pointer>) -> BTreeSet<Hour> {
+    let follows = |hour: &Hour, etag: &String| pointers.get(hour).is_some_and(|it| it.manifest_etag == *etag);
+    manifests.iter().filter(|(hour, etag)| !follows(hour, etag)).map(|(hour, _)| *hour).collect()
+}

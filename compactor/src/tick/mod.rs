@@ -1,0 +1,259 @@
+//! A tick: the sweep over the catalog, a visit to every hour that was discovered, then the watermark, then the hours with
+//! unfinished attempts.
+
+pub(crate) mod discovery;
+mod range;
+pub mod schedule;
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use log_format::Hour;
+use projection::manifest::Counts;
+use telemetry::error_chain;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+
+use crate::clock::Run;
+use crate::hour::error::HourError;
+use crate::hour::plan::{Idle, Pass, SkipReason};
+use crate::hour::{Compactor, Outcome, Visit};
+use crate::request::{Request, Rewrite, Scope};
+use crate::tick::discovery::{Discoverer, Discovery};
+use crate::tick::range::RangePlanner;
+use crate::watermark::{WatermarkError, WatermarkStatus};
+
+pub use crate::tick::discovery::DiscoveryError;
+
+/// An hour is begun only while this much of the run is left, and given up when nothing is.
+pub const HOUR_TIME_MIN: Duration = Duration::from_secs(120);
+/// The watermark is moved only while this much of the run is left.
+const WATERMARK_TIME_MIN: Duration = Duration::from_secs(30);
+/// The share of a run, in hundredths, that the sweep leaves to the hours.
+const SWEEP_PERCENT_LEFT: u32 = 50;
+
+/// The result of a tick.
+#[derive(Debug)]
+pub struct Tick {
+    /// The outcome of each hour that holds anything.
+    pub outcomes: BTreeMap<Hour, Outcome>,
+    /// The watermark, or why it could not be moved. `None` if no time was left for it.
+    pub watermark: Option<Result<WatermarkStatus, WatermarkError>>,
+}
+
+/// How many hours of a tick had each outcome.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Hours that were compacted.
+    pub compacted: u64,
+    /// Hours in which nothing was due.
+    pub nothing: u64,
+    /// Hours whose partition was repaired, and nothing else done.
+    pub repaired: u64,
+    /// Hours deferred to a later run.
+    pub deferred: u64,
+    /// Hours that wait for an operator's decision.
+    pub needs_operator: u64,
+    /// Hours that ended with an error or a panic.
+    pub failed: u64,
+    /// The counts of the compacted hours.
+    pub counts: Counts,
+}
+
+impl Tick {
+    /// Counts the outcomes.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for outcome in self.outcomes.values() {
+            totals.add(outcome);
+        }
+        totals
+    }
+
+    /// A message for each failure, with every cause.
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
+            Outcome::Failed(why) => Some(format!("{hour} failed: {why}")),
+            _ => None,
+        });
+        let watermark = self.watermark.as_ref().and_then(|moved| moved.as_ref().err());
+        let watermark = watermark.map(|error| format!("the view's watermark was not moved: {}", error_chain(error)));
+        failed.chain(watermark).collect()
+    }
+
+    /// A message for each hour that waits for an operator's decision.
+    pub fn needs_operator(&self) -> Vec<String> {
+        let waiting = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
+            Outcome::Deferred(reason) if reason.needs_operator() => Some(format!("{hour} needs an operator: {reason}")),
+            _ => None,
+        });
+        waiting.collect()
+    }
+}
+
+impl Totals {
+    fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Compacted { counts, .. } => {
+                self.compacted += 1;
+                self.counts += *counts;
+            }
+            Outcome::Nothing(_) => self.nothing += 1,
+            Outcome::Repaired => self.repaired += 1,
+            Outcome::Deferred(reason) if reason.needs_operator() => self.needs_operator += 1,
+            Outcome::Deferred(_) => self.deferred += 1,
+            Outcome::Failed(_) => self.failed += 1,
+        }
+    }
+}
+
+impl Compactor {
+    /// Does what is due in the requested hours. `progress` receives the hours done and the hours in all.
+    ///
+    /// # Errors
+    ///
+    /// The hours could not be found. What fails in one hour is that hour's outcome.
+    pub async fn tick(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        request: Request,
+        progress: impl Fn(usize, usize),
+    ) -> Result<Tick, DiscoveryError> {
+        let mut discovery = self.discover(run, request).await?;
+        let mut outcomes = self.sweep(&mut discovery, run).await;
+        outcomes.extend(discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate))));
+        let visit = |hour: Hour, pass: Pass| {
+            let registered = discovery.registered.contains(&hour);
+            Visit { hour, registered, pass, rewrite: request.rewrite() }
+        };
+        let mut put_off = Vec::new();
+        let all = discovery.hours.len();
+        progress(0, all);
+        let visits = discovery.hours.iter().map(|hour| self.visit_isolated(visit(*hour, Pass::First), run));
+        let mut visits = pin!(stream::iter(visits).buffer_unordered(self.limits.hours_at_once).enumerate());
+        while let Some((done, (hour, outcome))) = visits.next().await {
+            progress(done + 1, all);
+            if let Outcome::Deferred(SkipReason::Unfinished { attempts }) = outcome {
+                put_off.push((attempts, hour));
+            }
+            // Most of the scrub's hours have never held anything.
+            if outcome != Outcome::Nothing(Idle::NoObjects) {
+                outcomes.insert(hour, outcome);
+            }
+        }
+        let mut watermark = self.watermark_of_tick(run).await;
+        // Last, and after the watermark: one of these may end the process. Those with the fewest attempts come first.
+        put_off.sort_unstable();
+        let pass = if request.scope == Scope::Tick { Pass::Last } else { Pass::Asked };
+        for (_, hour) in put_off {
+            let (_, outcome) = self.visit_isolated(visit(hour, pass), run).await;
+            if matches!(outcome, Outcome::Compacted { .. }) {
+                watermark = self.watermark_of_tick(run).await.or(watermark);
+            }
+            outcomes.insert(hour, outcome);
+        }
+        Ok(Tick { outcomes, watermark })
+    }
+
+    /// The closed hours from `from` up to, not including, `to` that a visit could change, in order.
+    ///
+    /// # Errors
+    ///
+    /// The bucket or the catalog could not be listed.
+    pub async fn may_change(
+        &self,
+        from: Hour,
+        to: Hour,
+        rewrite: Rewrite,
+        run: &Run,
+    ) -> Result<Vec<Hour>, DiscoveryError> {
+        Ok(self.range_planner(rewrite, run).discover(from, to).await?.hours)
+    }
+
+    async fn discover(&self, run: &Run, request: Request) -> Result<Discovery, DiscoveryError> {
+        let Compactor { bucket, catalog, store, limits } = self;
+        match request.scope {
+            Scope::Tick => Discoverer { bucket, catalog, store, limits, clock: &run.clock }.discover().await,
+            Scope::Range(..) => {
+                let (from, to) = schedule::closed_range(request.scope, run.clock.now(), limits);
+                self.range_planner(request.rewrite(), run).discover(from, to).await
+            }
+        }
+    }
+
+    fn range_planner<'a>(&'a self, rewrite: Rewrite, run: &'a Run) -> RangePlanner<'a> {
+        let Compactor { bucket, catalog, store, limits } = self;
+        RangePlanner { bucket, catalog, store, limits, clock: &run.clock, rewrite }
+    }
+
+    /// Registers the hours that Glue does not know, and makes stale partitions follow their manifests, whatever lost them.
+    async fn sweep(self: &Arc<Self>, discovery: &mut Discovery, run: &Arc<Run>) -> BTreeMap<Hour, Outcome> {
+        let kept_back = run.clock.left() * SWEEP_PERCENT_LEFT / 100;
+        let mut outcomes = BTreeMap::new();
+        for &hour in &discovery.unregistered {
+            if run.clock.left() < kept_back {
+                return outcomes;
+            }
+            let outcome = self.isolated(run, move |it, run| async move { it.register(hour, &run).await }).await;
+            if outcome == Outcome::Repaired {
+                discovery.registered.insert(hour);
+            }
+            outcomes.insert(hour, outcome);
+        }
+        for &hour in &discovery.stale {
+            if run.clock.left() < kept_back {
+                return outcomes;
+            }
+            let outcome = self.isolated(run, move |it, run| async move { it.repair_partition(hour, &run).await });
+            outcomes.insert(hour, outcome.await);
+        }
+        outcomes
+    }
+
+    /// Registers an hour whose notification was lost, or that was adopted, so that the view shows its JSON at once.
+    async fn register(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        run.clock.may_write()?;
+        self.catalog.ensure_json_partition(hour).await?;
+        Ok(Outcome::Repaired)
+    }
+
+    /// Makes a stale partition follow its manifest.
+    async fn repair_partition(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        let stored = self.store.read(hour, &run.clock).await?;
+        let (_, pointer) = self.publisher(&run.clock).publish(stored).await?;
+        // An hour that is only claimed has no live folder.
+        Ok(if pointer.is_some() { Outcome::Repaired } else { Outcome::Nothing(Idle::NoObjects) })
+    }
+
+    async fn visit_isolated(self: &Arc<Self>, visit: Visit, run: &Arc<Run>) -> (Hour, Outcome) {
+        if run.clock.left() < HOUR_TIME_MIN {
+            return (visit.hour, Outcome::Deferred(SkipReason::NoTime));
+        }
+        (visit.hour, self.isolated(run, move |it, run| async move { it.visit(visit, &run).await }).await)
+    }
+
+    /// Runs the work of one hour in a task of its own: an error or a panic in it is that hour's. The task has ended when this
+    /// returns, because Lambda would thaw the rest of it in a later invocation.
+    async fn isolated<F>(self: &Arc<Self>, run: &Arc<Run>, work: impl FnOnce(Arc<Self>, Arc<Run>) -> F) -> Outcome
+    where
+        F: Future<Output = Result<Outcome, HourError>> + Send + 'static,
+    {
+        let mut task = JoinSet::new();
+        task.spawn(work(Arc::clone(self), Arc::clone(run)));
+        let ended = timeout(run.clock.left(), task.join_next()).await;
+        task.shutdown().await;
+        match ended {
+            Ok(Some(Ok(Ok(outcome)))) => outcome,
+            Ok(Some(Ok(Err(error)))) => Outcome::Failed(error_chain(&error)),
+            // A panic's message may quote an event (T4). The log says where it was.
+            Ok(Some(Err(_))) => Outcome::Failed("panicked".to_string()),
+            Ok(None) | Err(_) => Outcome::Deferred(SkipReason::NoTime),
+        }
+    }
+
+    async fn watermark_of_tick(&self, run: &Run) -> Option<Result<WatermarkStatus, WatermarkError>> {
+        if run.clock.left() > WATERMARK_TIME_MIN { Some(self.move_watermark(run).await) } else { None }
+    }
+}

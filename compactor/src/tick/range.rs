@@ -1,0 +1,70 @@
+//! Which hours of a range a visit could change, from a few long listings and one read of each manifest. Years of hours are
+//! planned in seconds.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use catalog::{Catalog, Pointer};
+use log_format::Hour;
+
+use crate::bucket::{Bucket, BucketError, ObjectMeta};
+use crate::clock::Clock;
+use crate::config::Limits;
+use crate::hour::collect::may_collect;
+use crate::hour::plan::{HourState, Idle, Pass, Plan, plan};
+use crate::manifest_store::ManifestStore;
+use crate::request::Rewrite;
+use crate::tick::discovery::{Discovery, DiscoveryError, stale};
+
+/// What the planning of a range needs.
+pub(super) struct RangePlanner<'a> {
+    pub(super) bucket: &'a Bucket,
+    pub(super) catalog: &'a Catalog,
+    pub(super) store: &'a ManifestStore,
+    pub(super) limits: &'a Limits,
+    pub(super) clock: &'a Clock,
+    pub(super) rewrite: Rewrite,
+}
+
+impl RangePlanner<'_> {
+    /// Finds the hours from `from` up to, not including, `to` that a visit could change, and those that are up to date.
+    pub(super) async fn discover(&self, from: Hour, to: Hour) -> Result<Discovery, DiscoveryError> {
+        let inputs = self.bucket.inputs_by_hour(from, to).await?;
+        let manifests = self.bucket.manifest_etags(from, to).await?;
+        let registered: HashSet<Hour> = self.catalog.json_hours(from..to).await?.into_iter().collect();
+        let pointers = self.catalog.parquet_pointers(from..to).await?;
+        let stale = stale(&manifests, &pointers);
+        let in_catalog =
+            |hour: &&Hour| !stale.contains(hour) && (registered.contains(hour) || !inputs.contains_key(hour));
+        let candidates: Vec<Hour> = manifests.keys().filter(in_catalog).copied().collect();
+        let up_to_date = self.up_to_date(candidates, &inputs, &pointers).await?;
+        let hours: BTreeSet<Hour> = inputs.into_keys().chain(manifests.into_keys()).collect();
+        let hours = hours.into_iter().filter(|hour| !up_to_date.contains(hour)).collect();
+        Ok(Discovery { hours, up_to_date, registered, ..Discovery::default() })
+    }
+
+    /// Of `hours`, those whose live folder holds all that is listed and that have no garbage to collect yet. An hour whose
+    /// manifest cannot be read is not among them: its visit says what is wrong.
+    async fn up_to_date(
+        &self,
+        hours: Vec<Hour>,
+        inputs: &BTreeMap<Hour, Vec<ObjectMeta>>,
+        pointers: &HashMap<Hour, Pointer>,
+    ) -> Result<BTreeSet<Hour>, BucketError> {
+        let (Some(first), Some(last)) = (hours.first().copied(), hours.last().copied()) else {
+            return Ok(BTreeSet::new());
+        };
+        let mut files = self.bucket.files_by_hour(first, last.next()).await?;
+        let read = self.store.read_many(&hours, self.clock).await;
+        let manifests = read.into_iter().filter_map(|stored| Some(stored.ok()?.manifest));
+        let now = self.clock.now();
+        let clean = manifests.filter(|it| !may_collect(self.bucket, it, pointers.get(&it.hour), now));
+        let up_to_date = clean.filter_map(|manifest| {
+            let hour = manifest.hour;
+            let listed = inputs.get(&hour).cloned().unwrap_or_default();
+            let state = HourState { hour, listed, manifest, files: files.remove(&hour).unwrap_or_default() };
+            let plan = plan(&state, now, self.limits, self.rewrite, Pass::Asked);
+            matches!(plan, Plan::Nothing { reason: Idle::UpToDate, .. }).then_some(hour)
+        });
+        Ok(up_to_date.collect())
+    }
+}

@@ -1,0 +1,7 @@
+//! Object → text → lines → rows.
+
+pub mod decode;
+pub mod gzip;
+pub mod gzip_whole;
+pub mod lines;
+pub mod rejected;

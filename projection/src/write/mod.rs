@@ -1,0 +1,5 @@
+//! Distinct rows → Parquet.
+
+pub mod file;
+pub mod pages;
+pub mod row_group;
