@@ -25,7 +25,7 @@ BUCKET, DATABASE = "auth0-logs", "auth0_event_logs"
 VARIABLES = {
     "transform": {},
     "partitioner": {"GLUE_DATABASE": DATABASE, "LOG_BUCKET": BUCKET},
-    "compactor": {"GLUE_DATABASE": DATABASE, "LOG_BUCKET": BUCKET, "SETTLE_MINUTES": "20", "CUT_LAG_HOURS": "1"},
+    "compactor": {"GLUE_DATABASE": DATABASE, "LOG_BUCKET": BUCKET, "SETTLE_MINUTES": "20", "WATERMARK_LAG_HOURS": "1"},
 }
 
 

@@ -218,8 +218,8 @@ def check_answers_what_our_own_engine_answers(world: World) -> str:
 
 
 def check_an_hour_is_read_and_nothing_else(world: World) -> str:
-    """A query of one hour touches that hour's objects alone, as the server sees it, in either table, and in the view on both
-    sides of its cut."""
+    """A query of one hour reads that hour's objects alone, as the server counts them: in either table, and in the view on
+    both sides of its watermark."""
     told = []
     behind = world.demo_hours()[3]
     cases = ((JSON, "logs", behind), (PARQUET, "parquet", behind), (VIEW, "parquet", behind), (VIEW, "logs", OPEN))
@@ -234,7 +234,8 @@ def check_an_hour_is_read_and_nothing_else(world: World) -> str:
 
 
 def check_counts_on_the_view_never_fall(world: World) -> str:
-    """While hours are compacted, late objects come and the cut moves, each hour's count only grows, up to what was delivered."""
+    """While hours are compacted, late objects come and the watermark moves, each hour's count only grows, up to what was
+    delivered."""
     now = datetime.datetime.now(datetime.UTC)
     moments = [now - datetime.timedelta(hours=ago) for ago in range(30, 21, -1)]
     hours = [(f"{moment:%Y-%m-%d}", f"{moment:%H}") for moment in moments]
@@ -253,8 +254,8 @@ def check_counts_on_the_view_never_fall(world: World) -> str:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         reader = pool.submit(read_on)
         try:
-            # The cut comes to lie behind all of these hours, then passes them a few at a time, and late objects come
-            # before and behind it.
+            # The watermark starts before all of these hours, then passes a few at a time. Late objects come on both sides
+            # of it.
             for lag, late in ((40, 0), (29, 1), (27, 3), (25, 4), (25, 0), (23, 6), (20, 8), (20, 2)):
                 deliver(world, hours[late], delivered)
                 compact(world, now, lag)
@@ -281,14 +282,14 @@ def deliver(world: World, hour: tuple[str, str], delivered: collections.Counter[
     world.s3.put_object(Bucket=BUCKET, Key=f"{logs_of(hour)}view-{first}.gz", Body=body)
 
 
-def compact(world: World, now: datetime.datetime, cut_lag: int) -> None:
-    """The command on the very server that Trino reads from, with the cut so many hours behind."""
+def compact(world: World, now: datetime.datetime, watermark_lag: int) -> None:
+    """The command on the very server that Trino reads from, with the watermark so many hours behind."""
     given = {
         **world.endpoints,
         "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY,
         "AWS_REGION": servers.REGION,
-        "CUT_LAG_HOURS": str(cut_lag),
+        "WATERMARK_LAG_HOURS": str(watermark_lag),
     }
     span = [f"{now - datetime.timedelta(hours=ago):%Y-%m-%dT%H}" for ago in (31, 20)]
     arguments = [*servers.command(), "compact", "--aws", "--bucket", BUCKET, "--from", span[0], "--to", span[1]]

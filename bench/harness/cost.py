@@ -20,7 +20,8 @@ TERABYTE = 1e12
 # What S3 bills like a PUT, and what it bills nothing for; all else is billed like a GET.
 LIKE_PUT = ("PutObject", "CopyObject", "ListObjects", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 FREE = ("DeleteObject", "AbortMultipartUpload")
-# Its partition is read and written, the view and its cut's neighbours are looked at: docs/operations.md, "What it costs".
+# The partition is read and written, the view and the hours next to its watermark are read: docs/operations.md, "What it
+# costs".
 GLUE_REQUESTS = 10
 
 
