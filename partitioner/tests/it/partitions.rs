@@ -1,5 +1,4 @@
 //! Notifications become partitions, against the embedded Glue.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! The catalog's verbs against the embedded Glue.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
 

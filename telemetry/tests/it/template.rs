@@ -1,11 +1,10 @@
 //! The template of the monitoring watches what is told, under its name, and all of it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::collections::BTreeSet;
 
 use telemetry::metrics::{ALL, DIMENSION, NAMESPACE};
 
-const TEMPLATE: &str = include_str!("../../templates/monitoring.yaml");
+const TEMPLATE: &str = include_str!("../../../templates/monitoring.yaml");
 
 /// The names of metrics of ours: of alarms, each after its namespace, and of the dashboard's widgets.
 fn watched() -> BTreeSet<&'static str> {
@@ -43,7 +42,7 @@ fn every_alarm_says_where_and_goes_somewhere() {
 /// The operations manual explains each alarm under the name that the mail has.
 #[test]
 fn every_alarm_is_explained() {
-    let manual = include_str!("../../docs/operations.md");
+    let manual = include_str!("../../../docs/operations.md");
     for alarm in TEMPLATE.split("AlarmName: !Sub \"${NamePrefix}: ").skip(1) {
         let name = alarm.split('"').next().unwrap();
         assert!(manual.contains(&format!("\n### {name}\n")), "docs/operations.md has no section \"### {name}\"");
