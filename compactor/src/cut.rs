@@ -65,7 +65,7 @@ pub enum CutError {
     /// `manifests/cut.json` is not what we wrote.
     #[error(
         "{} is not ours; `verify --repair` keeps it aside and begins again with the cut that the view has",
-        layout::CUT
+        layout::WATERMARK
     )]
     NotACut(#[source] serde_json::Error),
     /// Too long passed since the objects were listed.
@@ -137,7 +137,7 @@ impl Compactor {
     }
 
     async fn find_cut(&self) -> Result<(Option<Cut>, Condition), CutError> {
-        match self.bucket.read(layout::CUT).await.map_err(HourError::from)? {
+        match self.bucket.read(layout::WATERMARK).await.map_err(HourError::from)? {
             None => Ok((None, Condition::Absent)),
             Some((bytes, etag)) => {
                 let stored: Cut = serde_json::from_slice(&bytes).map_err(CutError::NotACut)?;
@@ -156,7 +156,7 @@ impl Compactor {
     ) -> Result<Hour, CutError> {
         let body = serde_json::to_vec(&Cut { cut, shown: Some(shown) }).map_err(CutError::NotACut)?;
         run.clock.may_write().map_err(HourError::from)?;
-        let written = self.bucket.write_if(layout::CUT, body.into(), condition).await;
+        let written = self.bucket.write_if(layout::WATERMARK, body.into(), condition).await;
         if let Ok(Put::Written(_)) = written {
             return Ok(cut);
         }

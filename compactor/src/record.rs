@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use log_format::{COLUMNS, Lengths, NULL, ROOM_BYTES, Row, read_written};
+use log_format::{COLUMNS, Lengths, NULL, PADDING_BYTES, Row, read_canonical};
 
 /// Before the values: a word whose bits tell which columns have one, where each value begins, and where the last ends.
 const HEADER_WORDS: usize = 1 + COLUMNS.len() + 1;
@@ -92,14 +92,14 @@ fn word(record: &[u8], place: usize) -> u32 {
 
 /// How much room a line's record may need, if it is one that we wrote.
 pub fn room_bytes(line: &[u8]) -> usize {
-    HEADER_BYTES + line.len() + ROOM_BYTES
+    HEADER_BYTES + line.len() + PADDING_BYTES
 }
 
 /// Writes the record of a line that looks as we write it; how many bytes it takes. None of any other, and where there
 /// are not [`room_bytes`].
 pub fn write(line: &[u8], room: &mut [u8]) -> Option<usize> {
     let (header, text) = room.split_at_mut_checked(HEADER_BYTES)?;
-    let lengths = read_written(line, text)?;
+    let lengths = read_canonical(line, text)?;
     Some(write_header(header, &lengths))
 }
 

@@ -65,10 +65,10 @@ impl Compactor {
     /// Those of S3.
     pub async fn begin_cut_anew(&self, run: &Run) -> Result<Option<String>, CutError> {
         let Err(CutError::NotACut(_)) = self.read_cut().await else { return Ok(None) };
-        let Some((bytes, etag)) = self.bucket.read(layout::CUT).await.map_err(HourError::from)? else {
+        let Some((bytes, etag)) = self.bucket.read(layout::WATERMARK).await.map_err(HourError::from)? else {
             return Ok(None);
         };
-        let aside = self.copy_aside(layout::CUT, bytes, run).await?;
+        let aside = self.copy_aside(layout::WATERMARK, bytes, run).await?;
         let shown = self.shown(self.catalog.view().await?.as_ref(), run);
         let written = self.write_cut(shown, shown, &Condition::Matches(etag), run).await?;
         Ok((written == shown).then_some(aside))
