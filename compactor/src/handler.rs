@@ -88,8 +88,8 @@ fn measure(tick: &Tick, function: &str, now: DateTime<Utc>) {
     let mut values = vec![
         (metrics::HOURS_COMPACTED, totals.compacted),
         (metrics::HOURS_FAILED, totals.failed),
-        (metrics::HOURS_LEFT, totals.left),
-        (metrics::HOURS_LEFT_ALONE, totals.left_alone),
+        (metrics::HOURS_DEFERRED, totals.left),
+        (metrics::HOURS_NEED_OPERATOR, totals.left_alone),
         (metrics::ROWS, totals.counts.rows),
         (metrics::DUPLICATES, totals.counts.duplicates),
         (metrics::COLLISIONS, totals.counts.collisions),
