@@ -96,7 +96,7 @@ impl Compactor {
         // from JSON; the view follows only as far as Parquet has them.
         let shown = match &found {
             None => self.shown(view.as_ref(), run),
-            Some(Cut { cut, shown }) => view.as_ref().and_then(view::cut_of).or(*shown).unwrap_or(*cut).min(*cut),
+            Some(Cut { cut, shown }) => view.as_ref().and_then(view::watermark_of).or(*shown).unwrap_or(*cut).min(*cut),
         };
         let stored = found.map_or(Hour::EPOCH, |found| found.cut);
         let reach = match limit > shown {
@@ -128,7 +128,7 @@ impl Compactor {
     /// Where the cut is for want of a stored one: where the view has it. To begin before all hours would take hours from
     /// Parquet that the JSON may not have any more.
     pub(crate) fn shown(&self, view: Option<&Table>, run: &Run) -> Hour {
-        view.and_then(view::cut_of).map_or(Hour::EPOCH, |cut| cut.min(self.limit(run)))
+        view.and_then(view::watermark_of).map_or(Hour::EPOCH, |cut| cut.min(self.limit(run)))
     }
 
     /// The stored cut; before all hours where there is none.
