@@ -1,4 +1,4 @@
-//! The template gives the function the variables that it reads, under their names.
+//! The template gives the function exactly the variables that it reads.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
