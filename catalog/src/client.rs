@@ -9,7 +9,8 @@ use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, StorageDescr
 use chrono::{DateTime, SecondsFormat, Utc};
 use log_format::Hour;
 
-use crate::{JSON, PARQUET, VIEW, tables, view};
+use crate::tables::{self, JSON, PARQUET};
+use crate::view::{self, VIEW};
 
 /// Parameter of a Parquet partition: the ETag of the manifest that names its folder.
 const MANIFEST_ETAG: &str = "manifest_etag";
@@ -250,8 +251,8 @@ impl Catalog {
 
     /// Makes the view read Parquet up to `watermark`. Does nothing if it does so already.
     ///
-    /// `stored` is the view as it was read before the watermark was. Glue's VersionId then refuses a slower writer with an
-    /// older watermark.
+    /// `stored` is the view as it was read before the watermark was. Glue's VersionId then refuses a slower writer with
+    /// an older watermark.
     pub async fn set_view(&self, stored: Option<&Table>, watermark: Hour) -> Result<(), CatalogError> {
         let input = view::table(&self.database, watermark);
         match stored {

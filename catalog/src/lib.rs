@@ -1,7 +1,7 @@
 //! Glue in our verbs, for the partitioner and the compactor.
 //!
-//! The database has three things of ours: the table [`JSON`] over `logs/`, the table [`PARQUET`] over `parquet/`, and the
-//! view [`VIEW`], which takes every hour from exactly one of the two tables.
+//! The database has three things of ours: the table [`JSON`] over `logs/`, the table [`PARQUET`] over `parquet/`, and
+//! the view [`VIEW`], which takes every hour from exactly one of the two tables.
 //!
 //! - [`tables`] and [`view`] define them, as pure functions.
 //! - `client` holds [`Catalog`], which makes the calls.
@@ -9,8 +9,8 @@
 //! Invariants. V1, listed with all others in `docs/architecture.md`: a count through the view does not change when the
 //! watermark moves. A table of somebody else is never changed. A partition of the JSON table is created, never changed.
 //!
-//! Glue's UpdatePartition has no condition, so the last writer wins. The compactor therefore reads the manifest, which is
-//! the truth, after every write of a Parquet partition.
+//! Glue's UpdatePartition has no condition, so the last writer wins. The compactor therefore reads the manifest, which
+//! is the truth, after every write of a Parquet partition.
 //!
 //! Terms are defined in docs/glossary.md.
 
@@ -19,10 +19,5 @@ pub mod tables;
 pub mod view;
 
 pub use client::{Catalog, CatalogError, Ensured, Pointer};
-
-/// The name of the table over the JSON lines.
-pub const JSON: &str = "auth0_logs_json";
-/// The name of the table over the Parquet files.
-pub const PARQUET: &str = "auth0_logs_parquet";
-/// The name of the view that takes every hour from exactly one of the two tables.
-pub const VIEW: &str = "auth0_logs";
+pub use tables::{JSON, PARQUET};
+pub use view::VIEW;

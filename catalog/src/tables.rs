@@ -3,7 +3,10 @@
 use aws_sdk_glue::types::{Column, SerDeInfo, StorageDescriptor, TableInput};
 use log_format::{COLUMNS, layout};
 
-use crate::{JSON, PARQUET};
+/// The name of the table over the JSON lines.
+pub const JSON: &str = "auth0_logs_json";
+/// The name of the table over the Parquet files.
+pub const PARQUET: &str = "auth0_logs_parquet";
 
 /// The partition keys of both tables, with their Athena types.
 pub const PARTITION_KEYS: [(&str, &str); 2] = [("date", "date"), ("hour", "string")];

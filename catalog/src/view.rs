@@ -1,8 +1,8 @@
 //! The view that takes every hour from exactly one of the two tables.
 //!
 //! Hours up to the watermark come from Parquet, later ones from JSON. DISTINCT and the last condition give a young hour
-//! the meaning that compaction gives an old one, so a count does not change when the watermark moves (V1). The watermark
-//! is written as literals, so that each branch prunes its partitions.
+//! the meaning that compaction gives an old one, so a count does not change when the watermark moves (V1). The
+//! watermark is written as literals, so that each branch prunes its partitions.
 
 use aws_sdk_glue::types::builders::TableInputBuilder;
 use aws_sdk_glue::types::{SerDeInfo, StorageDescriptor, Table, TableInput};
@@ -11,8 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use log_format::{COLUMNS, Hour};
 use serde_json::json;
 
-use crate::tables::{PARTITION_KEYS, columns, glue_column, named};
-use crate::{JSON, PARQUET, VIEW};
+use crate::tables::{JSON, PARQUET, PARTITION_KEYS, columns, glue_column, named};
+
+/// The name of the view.
+pub const VIEW: &str = "auth0_logs";
 
 /// Athena's name of the Glue catalog in a stored view.
 const ATHENA_CATALOG: &str = "awsdatacatalog";

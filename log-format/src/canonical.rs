@@ -1,10 +1,10 @@
 //! The fast path from a line to a row: a canonical line, one exactly as we write it, is decoded straight into a buffer.
 
-use crate::LINE_BYTES_MAX;
 use crate::column::{COLUMNS, EXTRA};
 use crate::json::minified;
 use crate::json::object::Object;
 use crate::json::scan::{self, BLOCK_BYTES, Specials};
+use crate::line::LINE_BYTES_MAX;
 
 /// The length of each column's value in bytes, in the order of [`COLUMNS`]. [`NULL`] if the column has no value.
 pub type Lengths = [u32; COLUMNS.len()];
@@ -12,10 +12,12 @@ pub type Lengths = [u32; COLUMNS.len()];
 /// Stands for the length of a value that is null.
 pub const NULL: u32 = u32::MAX;
 
-/// How many bytes longer than the line the buffer of [`read_canonical`] must be, because values are copied by whole blocks.
+/// How many bytes longer than the line the buffer of [`read_canonical`] must be, because values are copied by whole
+/// blocks.
 pub const PADDING_BYTES: usize = BLOCK_BYTES;
 
-/// Reads a canonical line: every value is a string, keys are in the order of the columns, there is no white space between.
+/// Reads a canonical line: every value is a string, keys are in the order of the columns, there is no white space
+/// between.
 ///
 /// The decoded values are put into `text`, one after the other in the order of the columns.
 ///
@@ -138,7 +140,7 @@ impl Values<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read_line;
+    use crate::line::read_line;
 
     /// `canonical` says whether the fast path reads the line. Its row must be the one of [`read_line`].
     fn check(line: &str, canonical: bool) {

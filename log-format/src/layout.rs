@@ -16,7 +16,7 @@ use std::str::Utf8Error;
 
 use percent_encoding::percent_decode_str;
 
-use crate::Hour;
+use crate::hour::Hour;
 
 /// Prefix of the event log.
 pub const LOGS: &str = "logs/";

@@ -2,7 +2,7 @@
 //!
 //! This crate is the contract between the three Lambdas. It does no I/O, knows no AWS and reads no clock.
 //!
-//! - [`COLUMNS`] is the only list of columns. Line keys, Arrow schema, Glue columns and the README's table are read off it.
+//! - [`COLUMNS`] is the only list of columns. Keys of lines, Arrow schema, Glue columns and the README's table follow it.
 //! - `event`: [`event_of`] finds the Auth0 event in its envelope, [`write_line`] turns it into a line.
 //! - `line`: [`read_line`] turns any line into a [`Row`].
 //! - `canonical`: [`read_canonical`] does the same, faster, for a line exactly as [`write_line`] writes it.
@@ -28,10 +28,4 @@ pub use column::{COLUMNS, Column, Kind, columns_markdown};
 pub use event::{EmptyEvent, event_of, write_line};
 pub use hour::{Hour, ParseHourError};
 pub use json::object::{Field, Object};
-pub use line::{LineError, Row, read_line};
-
-/// The longest line that is written or read, in bytes, without its newline.
-///
-/// EventBridge takes events of up to 1 MB. `details` and `extra` are embedded as text: escaping their quotes and
-/// backslashes at worst doubles them.
-pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub use line::{LINE_BYTES_MAX, LineError, Row, read_line};

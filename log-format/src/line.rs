@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::LINE_BYTES_MAX;
 use crate::column::{COLUMNS, EXTRA};
 use crate::json::object::{Field, Object, append_field, string_text};
+
+/// The longest line that is written or read, in bytes, without its newline.
+///
+/// EventBridge takes events of up to 1 MB. `details` and `extra` are embedded as text: escaping their quotes and
+/// backslashes at worst doubles them.
+pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The values of one line, one for each of [`COLUMNS`], in order. `None` is null.
 pub type Row<'a> = [Option<Cow<'a, str>>; COLUMNS.len()];

@@ -1,7 +1,7 @@
 //! S3 notification to Glue partition: the partitioner Lambda.
 //!
-//! For every object that is created under `logs/YYYY/MM/DD/HH/`, it makes sure that the JSON table has a partition of that
-//! hour.
+//! For every object that is created under `logs/YYYY/MM/DD/HH/`, it makes sure that the JSON table has a partition of
+//! that hour.
 //!
 //! - [`config`] reads the environment.
 //! - [`notification`] reads which objects were created.

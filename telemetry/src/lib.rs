@@ -4,7 +4,8 @@
 //! - [`metrics`] names every metric once and emits them.
 //! - [`error_chain`] is the text of an error with its causes.
 //!
-//! Invariant: whatever the functions emit has a name in [`metrics::ALL`], and the monitoring template watches all of them.
+//! Invariant: whatever the functions emit has a name in [`metrics::ALL`], and the monitoring template watches all of
+//! them.
 //!
 //! Terms are defined in docs/glossary.md.
 

@@ -1,7 +1,7 @@
 //! The CloudWatch metrics: their names, and the line that emits them.
 //!
-//! Each metric is named here once. The Lambdas emit it, alarms and dashboard watch it. Metrics are emitted in CloudWatch's
-//! embedded metric format: one JSON object on standard output, which CloudWatch Logs turns into metrics.
+//! Each metric is named here once. The Lambdas emit it, alarms and dashboard watch it. Metrics are emitted in
+//! CloudWatch's embedded metric format: one JSON object on standard output, which CloudWatch Logs turns into metrics.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::io::Write;

@@ -36,7 +36,8 @@ pub struct Answer {
     pub record_id: String,
     /// Whether `data` is the line.
     pub result: RecordResult,
-    /// The line, or the original record. Empty if the original did not fit into the response. Base64 in the response's JSON.
+    /// The line, or the original record. Empty if the original did not fit into the response. Base64 in the response's
+    /// JSON.
     pub data: Vec<u8>,
 }
 
@@ -50,7 +51,8 @@ pub enum RecordResult {
 }
 
 impl Response {
-    /// The response as JSON. The type of the crate aws_lambda_events would write fields that Firehose does not document.
+    /// The response as JSON. The type of the crate aws_lambda_events would write fields that Firehose does not
+    /// document.
     pub fn to_json(&self) -> String {
         // The exact capacity: a larger one would cost a copy when the string is shrunk. The last answer has no comma.
         let bytes = FRAME_BYTES + self.records.iter().map(Answer::bytes).sum::<usize>();
@@ -160,9 +162,9 @@ impl Report {
 
 /// Answers every record with the line that `line_of` makes of it.
 ///
-/// T1: a bad record, or a panic over it, fails that record alone. T2: the bytes of an empty answer are reserved for every
-/// record first. A line that does not fit into the remaining bytes becomes a failure without data, and later lines that
-/// fit are still delivered.
+/// T1: a bad record, or a panic over it, fails that record alone. T2: the bytes of an empty answer are reserved for
+/// every record first. A line that does not fit into the remaining bytes becomes a failure without data, and later
+/// lines that fit are still delivered.
 pub fn answer(records: &[Record<'_>], line_of: impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>) -> (Response, Report) {
     let reserved: usize = records.iter().map(|record| empty_answer_bytes(record.id)).sum();
     let mut budget = RESPONSE_BYTES_MAX.saturating_sub(FRAME_BYTES + reserved);

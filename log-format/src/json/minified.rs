@@ -103,7 +103,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips a value.
     fn value(&mut self) -> Option<()> {
-        // `depth` is the number of open containers. `objects` has a bit for each, the innermost lowest: 1 for an object.
+        // `depth` counts the open containers. `objects` has a bit for each, the innermost lowest: 1 for an object.
         let (mut depth, mut objects) = (0, 0_u64);
         loop {
             let first = self.next()?;

@@ -1,4 +1,5 @@
-//! The insides of JSON strings by blocks: special bytes are found 64 bytes at a time, plain text is copied 16 at a time.
+//! The insides of JSON strings by blocks: special bytes are found 64 bytes at a time, plain text is copied 16 at a
+//! time.
 
 use wide::{i8x16, u8x16};
 

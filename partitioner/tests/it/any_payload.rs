@@ -66,8 +66,8 @@ fn payload() -> impl Strategy<Value = Value> {
 fn s3(key: &str) -> Value {
     let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string().replace("%20", "+");
     json!({ "Records": [{
-        "eventVersion": "2.6", "eventSource": "aws:s3", "awsRegion": "eu-west-1", "eventTime": "2026-11-20T13:05:00.000Z",
-        "eventName": "ObjectCreated:Put", "userIdentity": {}, "requestParameters": {}, "responseElements": {},
+        "eventVersion": "2.6", "eventSource": "aws:s3", "awsRegion": "eu-west-1",
+        "eventTime": "2026-11-20T13:05:00.000Z", "eventName": "ObjectCreated:Put", "userIdentity": {}, "requestParameters": {}, "responseElements": {},
         "s3": {"bucket": {"name": "b", "ownerIdentity": {}}, "object": {"key": encoded}},
     }]})
 }
