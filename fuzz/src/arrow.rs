@@ -20,8 +20,8 @@ type Theirs = Vec<Option<String>>;
 /// If we and arrow-json both read a line, its row is the same: texts, numbers and booleans as they stand, null, and of
 /// duplicate keys the last value. Not compared is
 ///
-/// - what arrow-json refuses: arrays and objects as values, lone surrogates, bytes that are not UTF-8, any text around the
-///   object except JSON's white space;
+/// - what arrow-json refuses: arrays and objects as values, lone surrogates, bytes that are not UTF-8, any text around
+///   the object except JSON's white space;
 /// - what arrow-json misreads, see [`misread`];
 /// - what arrow-json accepts and we refuse: surplus or missing commas, control characters in a text, malformed numbers;
 /// - `extra` if fields without a column are folded into it, because arrow-json drops them.
@@ -45,8 +45,8 @@ pub(crate) fn line(bytes: &[u8], found: &Result<Row<'_>, LineError>) {
     }
 }
 
-/// A pair of escaped surrogates stands for 0x10000 more than its twenty bits. arrow-json sets that bit where it should add
-/// it, so that of U+20000 it makes U+10000, and so on in every other plane.
+/// A pair of escaped surrogates stands for 0x10000 more than its twenty bits. arrow-json sets that bit where it should
+/// add it, so that of U+20000 it makes U+10000, and so on in every other plane.
 fn misread(character: char) -> bool {
     character >= '\u{20000}' && u32::from(character) & 0x1_0000 == 0
 }

@@ -56,7 +56,8 @@ fn shows(text: &str, value: &Value, kind: Kind) -> bool {
     }
 }
 
-/// If serde_json reads a line as a map, its columns are those of the map. If arrow-json reads it, they are arrow-json's.
+/// If serde_json reads a line as a map, its columns are those of the map. If arrow-json reads it, they are
+/// arrow-json's.
 pub fn line(bytes: &[u8]) {
     if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return;
@@ -77,7 +78,8 @@ pub fn line(bytes: &[u8]) {
             // Fields without a column are folded into `extra`.
             _ if column.kind == Kind::Rest && leftover => folded(&fields, text.as_deref()),
             (None, None) => {}
-            // A field `extra` of the event, which the predecessor wrote at the top level, becomes a field of our `extra`.
+            // A field `extra` of the event, which the predecessor wrote at the top level, becomes a field of our
+            // `extra`.
             (Some(_), Some(text)) if column.kind == Kind::Rest => assert!(!text.is_empty() || fields["extra"] == ""),
             (Some(value), Some(text)) => assert!(shows(text, value, Kind::Text), "{}: {text}", column.name),
             (value, text) => panic!("{}: {text:?} for {value:?}", column.name),

@@ -5,7 +5,7 @@
 //! - `outside`: keys and manifests.
 //! - `arrow`: line → row once more, against arrow-json.
 //!
-//! Invariant: nothing here depends on the AWS SDK, which would have to be built anew.
+//! Invariant: nothing here depends on the AWS SDK, which would have to be built once more.
 //!
 //! Terms are defined in docs/glossary.md.
 
