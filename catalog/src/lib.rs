@@ -1,21 +1,23 @@
 //! Glue in our verbs, for the partitioner and the compactor.
 //!
-//! Three names stand in the catalog's database: the table [`JSON`] over `logs/`, the table [`PARQUET`] over `parquet/`,
-//! and the view [`VIEW`] that takes every hour from exactly one of them. [`tables`] and [`view`] say what they look
-//! like, as pure functions; [`Catalog`] makes the calls.
+//! The database has three things of ours: the table [`JSON`] over `logs/`, the table [`PARQUET`] over `parquet/`, and
+//! the view [`VIEW`], which takes every hour from exactly one of the two tables.
 //!
-//! Glue's UpdatePartition has no condition: the last writer wins. So the partitioner only ever creates, and the
-//! compactor follows every write with a look at the manifest, which is the truth.
+//! - [`tables`] and [`view`] define them, as pure functions.
+//! - `client` holds [`Catalog`], which makes the calls.
+//!
+//! Invariants. V1, listed with all others in `docs/architecture.md`: a count through the view does not change when the
+//! watermark moves. A table of somebody else is never changed. A partition of the JSON table is created, never changed.
+//!
+//! Glue's UpdatePartition has no condition, so the last writer wins. The compactor therefore reads the manifest, which
+//! is the truth, after every write of a Parquet partition.
+//!
+//! Terms are defined in docs/glossary.md.
 
-mod calls;
+mod client;
 pub mod tables;
 pub mod view;
 
-pub use calls::{Catalog, CatalogError, Ensured, Pointer};
-
-/// The table over the JSON lines.
-pub const JSON: &str = "auth0_logs_json";
-/// The table over the Parquet files.
-pub const PARQUET: &str = "auth0_logs_parquet";
-/// The view that takes every hour from exactly one of the two tables.
-pub const VIEW: &str = "auth0_logs";
+pub use client::{Catalog, CatalogError, Ensured, Pointer};
+pub use tables::{JSON, PARQUET};
+pub use view::VIEW;

@@ -1,20 +1,23 @@
-//! What the two tables look like, read off the log format's columns.
+//! The definitions of the two tables, made from the columns of the log format.
 
 use aws_sdk_glue::types::{Column, SerDeInfo, StorageDescriptor, TableInput};
 use log_format::{COLUMNS, layout};
 
-use crate::{JSON, PARQUET};
+/// The name of the table over the JSON lines.
+pub const JSON: &str = "auth0_logs_json";
+/// The name of the table over the Parquet files.
+pub const PARQUET: &str = "auth0_logs_parquet";
 
-/// The keys that both tables are partitioned by, with their Athena types.
+/// The partition keys of both tables, with their Athena types.
 pub const PARTITION_KEYS: [(&str, &str); 2] = [("date", "date"), ("hour", "string")];
 
-/// How a table's files are read.
+/// How the files of a table are read.
 struct Format {
     classification: &'static str,
     input: &'static str,
     output: &'static str,
     serde: &'static str,
-    /// Athena and Trino take a partition's SerDe parameters from the partition alone, so they are copied to each.
+    /// Copied to every partition, because Athena and Trino read them from the partition alone.
     serde_parameters: &'static [(&'static str, &'static str)],
 }
 
@@ -24,7 +27,7 @@ const JSON_FORMAT: Format = Format {
     output: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
     serde: "org.openx.data.jsonserde.JsonSerDe",
     serde_parameters: &[
-        // A field that differs from a column by case alone is another field.
+        // A field whose name differs from a column's by case alone is another field.
         ("case.insensitive", "false"),
         // One broken line must not fail every query of its hour.
         ("ignore.malformed.json", "true"),
@@ -39,22 +42,22 @@ const PARQUET_FORMAT: Format = Format {
     serde_parameters: &[("serialization.format", "1")],
 };
 
-/// The table over `s3://<bucket>/logs/`.
+/// The definition of the table over `s3://<bucket>/logs/`.
 pub fn json_table(bucket: &str) -> TableInput {
     table(JSON, &format!("s3://{bucket}/{}", layout::LOGS), &JSON_FORMAT)
 }
 
-/// The table over `s3://<bucket>/parquet/`.
+/// The definition of the table over `s3://<bucket>/parquet/`.
 pub fn parquet_table(bucket: &str) -> TableInput {
     table(PARQUET, &format!("s3://{bucket}/{}", layout::PARQUET), &PARQUET_FORMAT)
 }
 
-/// The seventeen columns, without the partition keys.
+/// The Glue columns of both tables, without the partition keys.
 pub fn columns() -> Vec<Column> {
     COLUMNS.iter().map(|column| glue_column(column.name, "string", Some(column.description))).collect()
 }
 
-/// True where a partition's files are read as Parquet.
+/// True if the files of a partition are read as Parquet.
 pub(crate) fn reads_parquet(storage: &StorageDescriptor) -> bool {
     let serde = storage.serde_info().and_then(SerDeInfo::serialization_library);
     storage.input_format() == Some(PARQUET_FORMAT.input) && serde == Some(PARQUET_FORMAT.serde)

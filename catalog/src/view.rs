@@ -1,8 +1,8 @@
 //! The view that takes every hour from exactly one of the two tables.
 //!
-//! Hours up to the cut come from Parquet, later ones from JSON. DISTINCT and the last condition give a young hour the
-//! meaning that compaction gives an old one, so a count does not change when the cut moves (V1). The cut is written as
-//! literals, so that either branch prunes its partitions.
+//! Hours up to the watermark come from Parquet, later ones from JSON. DISTINCT and the last condition give a young hour
+//! the meaning that compaction gives an old one, so a count does not change when the watermark moves (V1). The
+//! watermark is written as literals, so that each branch prunes its partitions.
 
 use aws_sdk_glue::types::builders::TableInputBuilder;
 use aws_sdk_glue::types::{SerDeInfo, StorageDescriptor, Table, TableInput};
@@ -11,19 +11,21 @@ use base64::engine::general_purpose::STANDARD;
 use log_format::{COLUMNS, Hour};
 use serde_json::json;
 
-use crate::tables::{PARTITION_KEYS, columns, glue_column, named};
-use crate::{JSON, PARQUET, VIEW};
+use crate::tables::{JSON, PARQUET, PARTITION_KEYS, columns, glue_column, named};
 
-/// The name that Athena gives the Glue catalog in a stored view.
+/// The name of the view.
+pub const VIEW: &str = "auth0_logs";
+
+/// Athena's name of the Glue catalog in a stored view.
 const ATHENA_CATALOG: &str = "awsdatacatalog";
 
-/// Marks a view in Glue as ours, so that anybody else's table of that name is left alone.
+/// The parameter that marks a view in Glue as ours. A table of the same name without it is never changed.
 const MARK: (&str, &str) = ("created_by", "auth0-s3-logs");
 
-/// The view's query, in Athena's SQL.
-pub fn sql(cut: Hour) -> String {
+/// The query of the view, in Athena's SQL.
+pub fn sql(watermark: Hour) -> String {
     let names: Vec<String> = COLUMNS.iter().map(|column| format!("\"{}\"", column.name)).collect();
-    let (columns, (date, hour)) = (names.join(", "), (cut.date(), cut.hour()));
+    let (columns, (date, hour)) = (names.join(", "), (watermark.date(), watermark.hour()));
     let up_to = format!(r#"("date" < DATE '{date}' OR ("date" = DATE '{date}' AND "hour" <= '{hour}'))"#);
     let after = format!(r#"("date" > DATE '{date}' OR ("date" = DATE '{date}' AND "hour" > '{hour}'))"#);
     format!(
@@ -33,8 +35,8 @@ pub fn sql(cut: Hour) -> String {
     )
 }
 
-/// The view as Athena and Trino read it from Glue.
-pub fn table(database: &str, cut: Hour) -> TableInput {
+/// The definition of the view, as Athena and Trino read it from Glue.
+pub fn table(database: &str, watermark: Hour) -> TableInput {
     let storage = StorageDescriptor::builder()
         .location("")
         .serde_info(SerDeInfo::builder().build())
@@ -45,22 +47,22 @@ pub fn table(database: &str, cut: Hour) -> TableInput {
     let input = TableInputBuilder::default()
         .name(VIEW)
         .table_type("VIRTUAL_VIEW")
-        // Trino refuses a view that has nobody to run as.
+        // Trino refuses a view without an owner.
         .owner("hadoop")
         .parameters("presto_view", "true")
         .parameters("comment", "Presto View")
         .parameters(MARK.0, MARK.1)
-        .view_original_text(original_text(database, cut))
+        .view_original_text(original_text(database, watermark))
         .view_expanded_text("/* Presto View */")
         .storage_descriptor(storage);
     named(input)
 }
 
-fn original_text(database: &str, cut: Hour) -> String {
+fn original_text(database: &str, watermark: Hour) -> String {
     let texts = COLUMNS.iter().map(|column| json!({"name": column.name, "type": "varchar"}));
     let keys = PARTITION_KEYS.iter().map(|(name, kind)| json!({"name": name, "type": presto_type(kind)}));
     let stored = json!({
-        "originalSql": sql(cut),
+        "originalSql": sql(watermark),
         "catalog": ATHENA_CATALOG,
         "schema": database,
         "columns": texts.chain(keys).collect::<Vec<_>>(),
@@ -72,22 +74,22 @@ fn presto_type(hive_type: &str) -> &str {
     if hive_type == "string" { "varchar" } else { hive_type }
 }
 
-/// The cut of a view stored in Glue; none where its text is not what we would write.
+/// The watermark of a view stored in Glue. `None` if its query is not one that [`sql`] writes.
 pub fn watermark_of(table: &Table) -> Option<Hour> {
     let text = stored_sql(table)?;
     let date = text.split("DATE '").nth(1)?.get(..10)?;
     let hour = text.split("\"hour\" <= '").nth(1)?.get(..2)?;
-    Hour::from_parts(date, hour).filter(|cut| sql(*cut) == text)
+    Hour::from_parts(date, hour).filter(|watermark| sql(*watermark) == text)
 }
 
-/// The query of a view stored in Glue, anybody's; none where the table is no view.
+/// The query of any view stored in Glue. `None` if the table is not a view.
 pub fn stored_sql(table: &Table) -> Option<String> {
     let text = table.view_original_text()?.strip_prefix("/* Presto View: ")?.strip_suffix(" */")?;
     let stored: serde_json::Value = serde_json::from_slice(&STANDARD.decode(text).ok()?).ok()?;
     Some(stored.get("originalSql")?.as_str()?.to_string())
 }
 
-/// True for the view that [`table`] makes, whatever its cut.
+/// True for a view that [`table`] made, whatever its watermark.
 pub(crate) fn is_ours(table: &Table) -> bool {
     let mark = table.parameters().and_then(|parameters| parameters.get(MARK.0));
     table.table_type() == Some("VIRTUAL_VIEW") && mark.map(String::as_str) == Some(MARK.1)
@@ -115,11 +117,11 @@ mod tests {
 
     #[test]
     fn is_read_back_as_it_was_stored() {
-        let cut = "2026-11-20T13".parse().unwrap();
-        let input = table("auth0_event_logs", cut);
+        let watermark = "2026-11-20T13".parse().unwrap();
+        let input = table("auth0_event_logs", watermark);
         let builder = Table::builder().name(VIEW).set_view_original_text(input.view_original_text);
         let stored = builder.table_type("VIRTUAL_VIEW").set_parameters(input.parameters).build().unwrap();
-        assert_eq!(stored_sql(&stored), Some(sql(cut)));
+        assert_eq!(stored_sql(&stored), Some(sql(watermark)));
         assert!(is_ours(&stored));
     }
 

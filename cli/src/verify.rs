@@ -219,7 +219,7 @@ impl Verified {
     }
 
     fn at_cut(&mut self, evidence: &Evidence) -> Option<Hour> {
-        let key = log_format::layout::CUT;
+        let key = log_format::layout::WATERMARK;
         let committed = evidence.hours.values().any(|hour| hour.has_manifest);
         match evidence.cut.as_deref().map(cut_of) {
             None if committed => self.found(Difference::CutMissing, key),

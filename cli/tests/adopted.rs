@@ -1,8 +1,6 @@
 //! A tree in the predecessor's form, its leftover fields at the top level of each line, is compacted with nothing lost.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-#[path = "../../log-format/tests/support/mod.rs"]
-mod rebuilt;
 mod support;
 
 use std::io::Write;
@@ -12,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use log_format::{COLUMNS, Kind, Object};
 use support::{command, number, rows};
+use testkit::rebuild;
 
 /// The line that the predecessor wrote of an event: the sixteen columns, then every other field as it was.
 fn predecessors_line(event: &Object<'_>) -> String {
@@ -24,7 +23,7 @@ fn predecessors_line(event: &Object<'_>) -> String {
         };
         fields.extend(value.map(|value| format!("\"{}\":{}", column.name, text(value))));
     }
-    let others = event.fields().filter(|field| rebuilt::position(&field.name()).is_none());
+    let others = event.fields().filter(|field| rebuild::position(&field.name()).is_none());
     fields.extend(others.map(|field| format!("{}:{}", field.key, field.value)));
     format!("{{{}}}\n", fields.join(","))
 }
@@ -63,7 +62,7 @@ async fn nothing_is_lost() {
     assert_eq!(number(&found["counts"], "rows"), events.len() as u64);
     let mut rows = rows(data.path(), "auth0_logs_parquet").await;
     for event in &events {
-        let at = rows.iter().position(|row| rebuilt::rebuilt(event, row).is_ok());
+        let at = rows.iter().position(|row| rebuild::rebuilt(event, row).is_ok());
         rows.remove(at.unwrap_or_else(|| panic!("no row of {event:?}")));
     }
     assert!(rows.is_empty() && events.len() > 85, "{} events", events.len());

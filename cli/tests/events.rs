@@ -1,14 +1,13 @@
 //! Events of every known shape, and real ones, from end to end: every field can be rebuilt from its row in both tables.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-#[path = "../../log-format/tests/support/mod.rs"]
-mod rebuilt;
 mod support;
 
 use std::path::{Path, PathBuf};
 
 use log_format::{Hour, Object};
 use support::{command, given, number, place, rows};
+use testkit::rebuild;
 
 /// Takes `events`, one a line, through the pipeline, and finds each in a row of its own.
 async fn check(lines: &[&str], events: &[&str]) {
@@ -22,7 +21,7 @@ async fn check(lines: &[&str], events: &[&str]) {
         let mut rows = rows(data.path(), source).await;
         for event in events {
             let object = Object::parse(event.as_bytes()).unwrap();
-            let found = rows.iter().position(|row| rebuilt::rebuilt(&object, row).is_ok());
+            let found = rows.iter().position(|row| rebuild::rebuilt(&object, row).is_ok());
             rows.remove(found.unwrap_or_else(|| panic!("{source} has no row of {event}")));
         }
         assert_eq!(rows.len(), 0, "{source} has more rows than events");

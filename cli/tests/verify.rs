@@ -332,8 +332,8 @@ async fn damage_own_objects(stack: &Stack, name: &str) -> bool {
             live.counts.duplicates -= 1;
             put(stack, &key, manifest.to_json().unwrap()).await;
         }
-        "cut.json gone" => delete(stack, layout::CUT).await,
-        "cut.json unreadable" => put(stack, layout::CUT, b"13".to_vec()).await,
+        "cut.json gone" => delete(stack, layout::WATERMARK).await,
+        "cut.json unreadable" => put(stack, layout::WATERMARK, b"13".to_vec()).await,
         "rejected file missing" => delete(stack, &rejected).await,
         "rejected file emptied" => put(stack, &rejected, gzip("")).await,
         "rejected file edited" => put(stack, &rejected, gzip(&"{}\n".repeat(live.counts.rejected as usize))).await,

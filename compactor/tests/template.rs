@@ -1,14 +1,11 @@
 //! The template gives the function the variables that it reads, under their names.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-#[path = "../../telemetry/tests/support/variables.rs"]
-mod variables;
-
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use compactor::config::Config;
-use variables::given;
+use testkit::template_variables::given;
 
 const TEMPLATE: &str = include_str!("../../templates/compactor.yaml");
 

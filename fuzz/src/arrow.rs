@@ -14,17 +14,17 @@ static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
     ))
 });
 
-/// What arrow-json reads of a line, one value for each of [`COLUMNS`].
+/// The row that arrow-json reads, one value for each of [`COLUMNS`].
 type Theirs = Vec<Option<String>>;
 
-/// Wherever we and arrow-json both read a line, its row is the same: texts, numbers and booleans as they stand, null, and
-/// of a key that is there twice the last value. Left out is
+/// If we and arrow-json both read a line, its row is the same: texts, numbers and booleans as they stand, null, and of
+/// duplicate keys the last value. Not compared is
 ///
-/// - what arrow-json refuses: arrays and objects as values, lone surrogates, bytes that are not UTF-8, any text around the
-///   object but JSON's white space;
-/// - what it misreads, see [`misread`];
-/// - what we refuse and it lets pass: commas too many or missing, control characters in a text, digits that are no number;
-/// - `extra` where fields without a column are folded into it. arrow-json drops them.
+/// - what arrow-json refuses: arrays and objects as values, lone surrogates, bytes that are not UTF-8, any text around
+///   the object except JSON's white space;
+/// - what arrow-json misreads, see [`misread`];
+/// - what arrow-json accepts and we refuse: surplus or missing commas, control characters in a text, malformed numbers;
+/// - `extra` if fields without a column are folded into it, because arrow-json drops them.
 pub(crate) fn line(bytes: &[u8], found: &Result<Row<'_>, LineError>) {
     let none = Row::default();
     let ours = match found {
@@ -45,16 +45,16 @@ pub(crate) fn line(bytes: &[u8], found: &Result<Row<'_>, LineError>) {
     }
 }
 
-/// A pair of escaped surrogates stands for 0x10000 more than its twenty bits. arrow-json sets that bit where it should add
-/// it, so that of U+20000 it makes U+10000, and so on in every other plane.
+/// A pair of escaped surrogates stands for 0x10000 more than its twenty bits. arrow-json sets that bit where it should
+/// add it, so that of U+20000 it makes U+10000, and so on in every other plane.
 fn misread(character: char) -> bool {
     character >= '\u{20000}' && u32::from(character) & 0x1_0000 == 0
 }
 
-/// None where arrow-json does not read exactly one row; if `strict`, also where a field has no column.
+/// The row that arrow-json reads. `None` if it does not read exactly one row, or if `strict` and a field has no column.
 fn read(bytes: &[u8], strict: bool) -> Option<Theirs> {
     let builder = ReaderBuilder::new(Arc::clone(&SCHEMA)).with_coerce_primitive(true).with_strict_mode(strict);
-    // Room for a second row, to see that there is none.
+    // A batch may have a second row, so that its absence can be checked.
     let mut decoder = builder.with_batch_size(2).build_decoder().expect("a schema of texts");
     decoder.decode(bytes).ok()?;
     let batch = decoder.flush().ok()??;
@@ -62,11 +62,11 @@ fn read(bytes: &[u8], strict: bool) -> Option<Theirs> {
     (batch.num_rows() == 1).then(|| (0..COLUMNS.len()).map(|column| text(column).map(str::to_owned)).collect())
 }
 
-/// An `extra` that is an object stays as it is; any other becomes a field of one.
+/// Checks that an `extra` that is an object stays the same, and that any other becomes a field of one.
 fn extra(ours: &str, theirs: &str) {
     let object = |text| serde_json::from_str::<Map<String, Value>>(text).ok();
     let wrapped = || Map::from_iter([("extra".to_owned(), Value::from(theirs))]);
-    // Some objects are none to serde_json, by their numbers or depth.
+    // serde_json refuses some objects for their numbers or depth.
     assert!(
         ours == theirs || object(theirs).is_none() && object(ours) == Some(wrapped()),
         "extra: {ours} for {theirs}"

@@ -2,14 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use log_format::{COLUMNS, Kind, LINE_BYTES_MAX, LineError, NULL, Object, ROOM_BYTES, Row, read_line, read_written};
+use log_format::{
+    COLUMNS, Kind, LINE_BYTES_MAX, LineError, NULL, Object, PADDING_BYTES, Row, read_canonical, read_line,
+};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::batch::{RESPONSE_BYTES_MAX, Record, answer};
-use crate::record::line as line_of;
+use transform::batch::{RESPONSE_BYTES_MAX, Record, answer};
+use transform::record::line as line_of;
 
-/// Wherever serde_json reads an envelope as a tree, its line holds what the tree does.
+/// If serde_json reads an envelope as a tree, its line holds the same values as the tree.
 pub fn record(bytes: &[u8]) {
     let found = line_of(bytes);
     if Object::parse(bytes).is_ok() {
@@ -46,7 +48,7 @@ pub fn record(bytes: &[u8]) {
     assert_eq!(extra.transpose().expect("extra is an object").unwrap_or_default(), rest);
 }
 
-/// Is `text` what a column of that kind holds for a value?
+/// True if `text` is what a column of that kind holds for `value`.
 fn shows(text: &str, value: &Value, kind: Kind) -> bool {
     match (value, kind) {
         (Value::String(it), Kind::Text) => it == text,
@@ -54,13 +56,14 @@ fn shows(text: &str, value: &Value, kind: Kind) -> bool {
     }
 }
 
-/// Wherever serde_json reads a line as a map, its columns are the map's; and wherever arrow-json reads it, arrow-json's.
+/// If serde_json reads a line as a map, its columns are those of the map. If arrow-json reads it, they are
+/// arrow-json's.
 pub fn line(bytes: &[u8]) {
     if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return;
     }
     let found = read_line(bytes);
-    quickly(bytes, &found);
+    canonical(bytes, &found);
     crate::arrow::line(bytes, &found);
     let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return };
     let shown = |name: &str| fields.get(name).filter(|value| !value.is_null());
@@ -72,10 +75,11 @@ pub fn line(bytes: &[u8]) {
     let leftover = fields.keys().any(|name| COLUMNS.iter().all(|column| column.name != name));
     for (column, text) in COLUMNS.iter().zip(&row) {
         match (shown(column.name), text.as_deref()) {
-            // What has no column is folded in.
+            // Fields without a column are folded into `extra`.
             _ if column.kind == Kind::Rest && leftover => folded(&fields, text.as_deref()),
             (None, None) => {}
-            // The event's own `extra`, as the predecessor left it at the top, becomes a field of ours.
+            // A field `extra` of the event, which the predecessor wrote at the top level, becomes a field of our
+            // `extra`.
             (Some(_), Some(text)) if column.kind == Kind::Rest => assert!(!text.is_empty() || fields["extra"] == ""),
             (Some(value), Some(text)) => assert!(shows(text, value, Kind::Text), "{}: {text}", column.name),
             (value, text) => panic!("{}: {text:?} for {value:?}", column.name),
@@ -83,15 +87,15 @@ pub fn line(bytes: &[u8]) {
     }
 }
 
-/// What the quick reader reads, the thorough one reads too, and the same.
-fn quickly(bytes: &[u8], found: &Result<Row<'_>, LineError>) {
-    let mut text = vec![0; bytes.len() + ROOM_BYTES];
-    let Some(lengths) = read_written(bytes, &mut text) else { return };
-    let row = found.as_ref().expect("what is read quickly is a row");
+/// If the fast path reads a line, its row is the one that `read_line` gives.
+fn canonical(bytes: &[u8], found: &Result<Row<'_>, LineError>) {
+    let mut text = vec![0; bytes.len() + PADDING_BYTES];
+    let Some(lengths) = read_canonical(bytes, &mut text) else { return };
+    let row = found.as_ref().expect("a canonical line is a row");
     let mut rest = text.as_slice();
     for (value, length) in row.iter().zip(lengths) {
-        let quick = (length != NULL).then(|| rest.split_off(..length as usize).expect("values lie in the text"));
-        assert_eq!(quick, value.as_deref().map(str::as_bytes));
+        let canonical = (length != NULL).then(|| rest.split_off(..length as usize).expect("values lie in the text"));
+        assert_eq!(canonical, value.as_deref().map(str::as_bytes));
     }
 }
 
@@ -102,7 +106,7 @@ fn folded(fields: &Map<String, Value>, extra: Option<&str>) {
     }
 }
 
-/// Every record is answered once, in order, with its line or itself, and all fits into a response.
+/// Every record is answered once, in order, with its line or itself, and all answers fit into a response.
 pub fn batch(bytes: &[u8]) {
     let parts: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
     let ids: Vec<String> = (0..parts.len()).map(|number| number.to_string()).collect();

@@ -61,7 +61,8 @@ fn against_flate2(object: &[u8]) {
     }
 }
 
-/// The lines of `object` are those of `text`, with their numbers and places, whether it is decompressed at one go or not.
+/// The lines of `object` are those of `text`, with their numbers and places, whether it is decompressed at one go or
+/// not.
 fn cut(object: &[u8], text: &[u8]) {
     for text_bytes in [0, TEXT_BYTES_MAX] {
         cut_by(&mut Inflater::new(text_bytes), object, text);

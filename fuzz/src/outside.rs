@@ -1,13 +1,11 @@
-//! What comes from outside besides events: keys, notifications, manifests.
+//! Input from outside besides events: keys, plain and in notifications, and manifests.
 
 use log_format::{Hour, layout};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
 
 use crate::manifest::Manifest;
-use crate::notification::parse;
 
-/// A text that is read as an hour, or as a key of one, is the one that the hour is written as.
+/// If a text is read as an hour, or as a key of one, the hour is written as the same text.
 pub fn key(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(hour) = text.parse::<Hour>() {
@@ -30,30 +28,19 @@ pub fn key(bytes: &[u8]) {
     }
 }
 
-/// A notification is read or refused; and any key comes back out of both forms.
+/// Any key comes back out of the form that S3 gives it in a notification. Any other text is decoded or refused.
 pub fn notification(bytes: &[u8]) {
-    if let Ok(payload) = serde_json::from_slice::<Value>(bytes) {
-        let _ = parse(payload);
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(key) = layout::decode_key(text) {
+        assert!(key.len() <= text.len());
     }
-    let Ok(key) = std::str::from_utf8(bytes) else { return };
-    let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
-    let record = json!({
-        "eventVersion": "2.6", "eventSource": "aws:s3", "awsRegion": "eu-west-1", "eventTime": "2026-11-20T13:05:00.000Z",
-        "eventName": "ObjectCreated:Put", "userIdentity": {}, "requestParameters": {}, "responseElements": {},
-        "s3": {"bucket": {"name": "b", "ownerIdentity": {}}, "object": {"key": encoded.replace("%20", "+")}},
-    });
-    let bridged = json!({
-        "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "account": "1",
-        "time": "2026-11-20T13:05:00Z", "region": "eu-west-1", "resources": [],
-        "detail": {"bucket": {"name": "b"}, "object": {"key": key}},
-    });
-    for payload in [json!({ "Records": [record] }), bridged] {
-        let created = parse(payload).expect("a notification");
-        assert_eq!(created.iter().map(|it| it.key.as_str()).collect::<Vec<_>>(), [key]);
+    let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    for encoded in [encoded.replace("%20", "+"), encoded] {
+        assert_eq!(layout::decode_key(&encoded).as_deref(), Ok(text));
     }
 }
 
-/// A manifest that is read is written back as one that reads the same.
+/// If a manifest is read, it is written as one that is read as the same.
 pub fn manifest(bytes: &[u8]) {
     let Ok(manifest) = serde_json::from_slice::<Manifest>(bytes) else { return };
     let json = manifest.to_json().expect("a manifest is JSON");

@@ -1,30 +1,30 @@
-//! The one table that is the log format.
+//! The table of columns, which defines the log format.
 
-/// How a column's value comes out of an event.
+/// How the value of a column is made from an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A string as it stands; any other value as its JSON text.
+    /// The string itself, or the JSON text of any other value.
     Text,
-    /// Any value as its JSON text.
+    /// The JSON text of the value.
     Json,
-    /// A JSON object, as text, of every field that has no column of its own.
+    /// The text of a JSON object with every field that has no column of its own.
     Rest,
 }
 
 /// A column of the log format: a key of the line, an Athena `string` in both tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// The name, the same as key of the line, Arrow field and Glue column.
+    /// The name: key in the line, Arrow field and Glue column.
     pub name: &'static str,
-    /// The field of the Auth0 event (`detail.data` of the envelope) that it is taken from; empty for [`Kind::Rest`].
+    /// The field of the Auth0 event (`detail.data` of the envelope) with the value. Empty for [`Kind::Rest`].
     pub source: &'static str,
-    /// How the field becomes the value.
+    /// How the value is made from the field.
     pub kind: Kind,
-    /// What it means, for Glue's column comment and the README.
+    /// The comment of the Glue column, and the text in the README's table.
     pub description: &'static str,
 }
 
-/// The columns in order. Columns are only ever appended: partitions registered earlier keep their descriptor.
+/// The columns in order. New columns may only be appended, because registered partitions keep their descriptor.
 pub const COLUMNS: [Column; 17] = [
     text("log_id", "log_id", "Id of the log event, unique in the tenant"),
     text("timestamp", "date", "Moment the event occurred, ISO 8601"),
@@ -54,13 +54,13 @@ const fn text(name: &'static str, source: &'static str, description: &'static st
     Column { name, source, kind: Kind::Text, description }
 }
 
-/// Position of the column `extra`, the last.
+/// Position of the column `extra`.
 pub(crate) const EXTRA: usize = COLUMNS.len() - 1;
 
-/// Position of the column `log_id`, the first.
+/// Position of the column `log_id`.
 pub(crate) const LOG_ID: usize = 0;
 
-/// Renders the columns as the README's table.
+/// Renders the columns as the Markdown table of the README.
 pub fn columns_markdown() -> String {
     let mut table = String::from("| column | from the event's | what it is |\n|---|---|---|\n");
     for column in &COLUMNS {

@@ -1,4 +1,4 @@
-//! The unit of partitioning and of compaction.
+//! The hour: the unit of partitioning and of compaction.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 use chrono::{DateTime, DurationRound, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One hour of logs, in UTC, by arrival at Firehose: what an object's key says, not what its events say.
+/// One hour of logs, in UTC. An event belongs to the hour in which it reached Firehose, which the object's key names.
 // Invariant: minutes and everything below are zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hour(DateTime<Utc>);
 
-/// A text that is not an hour.
+/// The error of a text that is not an hour.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not an hour; write it like 2026-11-20T13")]
 pub struct ParseHourError {
@@ -19,22 +19,22 @@ pub struct ParseHourError {
 }
 
 impl Hour {
-    /// The hour of 1970-01-01T00, before any log.
+    /// The hour 1970-01-01T00, before any log.
     pub const EPOCH: Hour = Hour(DateTime::UNIX_EPOCH);
 
-    /// The hour that `moment` lies in.
+    /// The hour that contains `moment`.
     pub fn of(moment: DateTime<Utc>) -> Hour {
         // Truncation fails only outside the years 1677 to 2262, where no log is.
         Hour(moment.duration_trunc(TimeDelta::hours(1)).unwrap_or(DateTime::UNIX_EPOCH))
     }
 
-    /// The hour of `values`, partition values as [`Hour::partition_values`] gives them.
+    /// The hour of partition values as [`Hour::partition_values`] gives them. `None` if they are not an hour.
     pub fn from_partition_values(values: &[String]) -> Option<Hour> {
         let [date, hour] = values else { return None };
         Hour::from_parts(date, hour)
     }
 
-    /// The hour of a date `2026-11-20` and a two-digit hour `13`.
+    /// The hour of a date like `2026-11-20` and two digits like `13`. `None` if they have any other form.
     pub fn from_parts(date: &str, hour: &str) -> Option<Hour> {
         let shaped = date.len() == 10 && hour.len() == 2 && hour.bytes().all(|byte| byte.is_ascii_digit());
         if !shaped {
@@ -42,7 +42,7 @@ impl Hour {
         }
         let time = NaiveTime::from_hms_opt(hour.parse().ok()?, 0, 0)?;
         let parsed = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
-        // The parser takes signs and blanks too, but no key is written so.
+        // The parser accepts signs and blanks too, which no key has.
         Some(Hour(parsed.and_time(time).and_utc())).filter(|hour| hour.date() == date)
     }
 
@@ -62,13 +62,13 @@ impl Hour {
         Hour(self.end())
     }
 
-    /// The hour `hours` before this one.
+    /// The hour that is `hours` hours before this one.
     #[must_use]
     pub fn back(self, hours: u32) -> Hour {
         Hour(self.0 - TimeDelta::hours(i64::from(hours)))
     }
 
-    /// The hours from this one up to, not including, `end`.
+    /// The hours from this one to `end`, which is not included.
     pub fn until(self, end: Hour) -> impl Iterator<Item = Hour> {
         std::iter::successors(Some(self), |hour| Some(hour.next())).take_while(move |hour| *hour < end)
     }
@@ -88,12 +88,12 @@ impl Hour {
         [self.date(), self.hour()]
     }
 
-    /// The part of a key that names the hour: `2026/11/20/13`.
+    /// The hour as a part of a key: `2026/11/20/13`.
     pub fn path(self) -> String {
         self.0.format("%Y/%m/%d/%H").to_string()
     }
 
-    /// The hour named by a key's part as [`Hour::path`] writes it.
+    /// The hour of a part of a key as [`Hour::path`] writes it. `None` if `path` has any other form.
     pub fn from_path(path: &str) -> Option<Hour> {
         let (date, hour) = path.rsplit_once('/')?;
         if date.len() != 10 || date.contains('-') {
@@ -103,7 +103,7 @@ impl Hour {
     }
 }
 
-/// `2026-11-20T13`, as a person writes it.
+/// Writes `2026-11-20T13`.
 impl fmt::Display for Hour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.format("%Y-%m-%dT%H"))
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_into_all_its_forms() {
+    fn has_several_forms() {
         let hour = Hour::of(moment("2026-11-20T13:59:59.999Z"));
         assert_eq!(hour.to_string(), "2026-11-20T13");
         assert_eq!(hour.path(), "2026/11/20/13");
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_on() {
+    fn iterates_over_days_and_years() {
         let from: Hour = "2026-12-31T22".parse().unwrap();
         let hours: Vec<String> = from.until("2027-01-01T01".parse().unwrap()).map(|hour| hour.to_string()).collect();
         assert_eq!(hours, ["2026-12-31T22", "2026-12-31T23", "2027-01-01T00"]);

@@ -1,18 +1,22 @@
-//! Where things lie in the bucket.
+//! Where things lie in the bucket, and how S3 writes their keys in notifications.
 //!
 //! ```text
 //! logs/YYYY/MM/DD/HH/<object>              JSON lines, gzip: the record, written by Firehose
 //! parquet/YYYY/MM/DD/HH/<attempt>/<file>   Parquet: the projection, written by the compactor
-//! manifests/YYYY/MM/DD/HH.json             an hour's whole story
-//! manifests/watermark.json                   up to which hour the view reads Parquet
+//! manifests/YYYY/MM/DD/HH.json             the state of an hour
+//! manifests/watermark.json                 the hour up to which the view reads Parquet
 //! rejected/YYYY/MM/DD/HH/<attempt>.ndjson.gz   lines that could not be read
 //! error/…                                  records that Firehose could not transform or deliver
-//! replayed/<key>.json                      what became of an object under error/ when it was replayed
-//! replayed/queue/<id>.json                 the same of a message of a queue
-//! logs/YYYY/MM/DD/HH/replay-<digest>.gz    its lines, part of the record like any other object there
+//! replayed/<key>.json                      the result of the replay of an object under error/
+//! replayed/queue/<id>.json                 the result of the replay of a message of a queue
+//! logs/YYYY/MM/DD/HH/replay-<digest>.gz    lines of a replay, part of the record like any other object there
 //! ```
 
-use crate::Hour;
+use std::str::Utf8Error;
+
+use percent_encoding::percent_decode_str;
+
+use crate::hour::Hour;
 
 /// Prefix of the event log.
 pub const LOGS: &str = "logs/";
@@ -24,9 +28,9 @@ pub const MANIFESTS: &str = "manifests/";
 pub const REJECTED: &str = "rejected/";
 /// Prefix of the records that Firehose could not transform or deliver.
 pub const ERRORS: &str = "error/";
-/// Prefix of what became of replayed records, by where they were kept.
+/// Prefix of the results of replays, by the place the records were replayed from.
 pub const REPLAYED: &str = "replayed/";
-/// Key of the watermark.
+/// Key of the watermark, the hour up to which the view reads Parquet.
 pub const WATERMARK: &str = "manifests/watermark.json";
 
 /// Prefix of an hour's JSON objects: `logs/2026/11/20/13/`.
@@ -59,27 +63,28 @@ pub fn rejected_prefix(hour: Hour) -> String {
     format!("{REJECTED}{}/", hour.path())
 }
 
-/// Key of what became of `source`, an object's key or `queue/<message id>`: `replayed/error/a.json`.
+/// Key of the result of the replay of `source`, an object's key or `queue/<message id>`: `replayed/error/a.json`.
 pub fn replayed_key(source: &str) -> String {
     format!("{REPLAYED}{source}.json")
 }
 
-/// What was replayed where this key says what became of it; none where the key is no such one.
+/// The source whose replay has its result under `key`. `None` if `key` is not the key of a result.
 pub fn source_of_replayed(key: &str) -> Option<&str> {
     key.strip_prefix(REPLAYED)?.strip_suffix(".json").filter(|source| !source.is_empty())
 }
 
-/// Prefix of the lines that were replayed into an hour: `logs/2026/11/20/13/replay-`.
+/// Prefix of the objects of replayed lines of an hour: `logs/2026/11/20/13/replay-`.
 pub fn replay_prefix(hour: Hour) -> String {
     format!("{}replay-", json_prefix(hour))
 }
 
-/// Key of lines that were replayed into an hour: `logs/2026/11/20/13/replay-<digest>.gz`.
+/// Key of an object of replayed lines of an hour: `logs/2026/11/20/13/replay-<digest>.gz`.
 pub fn replay_key(hour: Hour, digest: &str) -> String {
     format!("{}{digest}.gz", replay_prefix(hour))
 }
 
-/// The hour and the attempt that a Parquet file or a file of rejected lines belongs to, by its key.
+/// The hour and the attempt that wrote a file, by its key. `None` if `key` is neither a Parquet file of an attempt nor
+/// its rejected lines.
 pub fn attempt_of(key: &str) -> Option<(Hour, String)> {
     let below = key.strip_prefix(PARQUET).or_else(|| key.strip_prefix(REJECTED))?;
     let (hour, name) = (Hour::from_path(below.get(..13)?)?, below.get(13..)?.strip_prefix('/')?);
@@ -90,12 +95,12 @@ pub fn attempt_of(key: &str) -> Option<(Hour, String)> {
     (!attempt.is_empty()).then(|| (hour, attempt.to_string()))
 }
 
-/// The hour whose manifest has this key.
+/// The hour whose manifest has this key. `None` if `key` is not the key of a manifest.
 pub fn hour_of_manifest(key: &str) -> Option<Hour> {
     Hour::from_path(key.strip_prefix(MANIFESTS)?.strip_suffix(".json")?)
 }
 
-/// The hour that an object of the event log belongs to, by its key; none where the key is not below an hour's prefix.
+/// The hour that an object of the event log belongs to, by its key. `None` if `key` is not below the prefix of an hour.
 pub fn hour_of_log(key: &str) -> Option<Hour> {
     let below = key.strip_prefix(LOGS)?;
     let (path, name) = (below.get(..13)?, below.get(13..)?);
@@ -105,10 +110,10 @@ pub fn hour_of_log(key: &str) -> Option<Hour> {
     Hour::from_path(path)
 }
 
-/// The hour that an object is an input of: what Athena reads as that hour's JSON.
+/// The hour that an object is an input of: Athena reads the object as JSON of that hour.
 ///
-/// Objects directly under the hour's prefix are; names that begin with `_` or `.` are hidden from Hive-style readers,
-/// and folders below a partition are not read.
+/// `None` if the object does not lie directly under the prefix of an hour, because folders below a partition are not
+/// read, or if its name begins with `_` or `.`, because Hive-style readers take that for hidden.
 pub fn hour_of_input(key: &str) -> Option<Hour> {
     let hour = hour_of_log(key)?;
     let name = &key[json_prefix(hour).len()..];
@@ -116,9 +121,36 @@ pub fn hour_of_input(key: &str) -> Option<Hour> {
     read.then_some(hour)
 }
 
+/// Decodes an object's key as S3 writes it in a notification: like a form field, `+` for a blank and `%2B` for a plus.
+///
+/// # Errors
+///
+/// If the decoded key is not UTF-8.
+pub fn decode_key(encoded: &str) -> Result<String, Utf8Error> {
+    let spaced = encoded.replace('+', " ");
+    Ok(percent_decode_str(&spaced).decode_utf8()?.into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decodes_the_keys_of_notifications() {
+        let cases = [
+            ("logs/2026/11/20/13/a+b%2Bc%3D1%C3%A9.gz", "logs/2026/11/20/13/a b+c=1é.gz"),
+            ("", ""),
+            ("%", "%"),
+            ("%2", "%2"),
+            ("%zz", "%zz"),
+            ("%2525", "%25"),
+            ("é", "é"),
+        ];
+        for (encoded, key) in cases {
+            assert_eq!(decode_key(encoded).unwrap(), key, "{encoded}");
+        }
+        assert!(decode_key("logs/%FF").is_err());
+    }
 
     #[test]
     fn names_an_hours_places() {
@@ -132,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_was_replayed() {
+    fn names_the_results_of_replays() {
         let hour: Hour = "2026-11-20T13".parse().unwrap();
         assert_eq!(replayed_key("error/a/b"), "replayed/error/a/b.json");
         assert_eq!(source_of_replayed("replayed/error/a/b.json"), Some("error/a/b"));
@@ -144,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_whose_a_file_is() {
+    fn tells_which_attempt_wrote_a_file() {
         let hour: Hour = "2026-11-20T13".parse().unwrap();
         let cases = [
             ("parquet/2026/11/20/13/a1/00000.parquet", Some("a1")),
@@ -162,7 +194,7 @@ mod tests {
         }
     }
 
-    /// What each key is: the hour's log object, an input of the hour too, or neither.
+    /// Each key with two facts: whether it is an object of the event log, and whether it is an input of its hour.
     #[test]
     fn tells_inputs_from_other_objects() {
         let cases = [

@@ -2,32 +2,30 @@
 //!
 //! This crate is the contract between the three Lambdas. It does no I/O, knows no AWS and reads no clock.
 //!
-//! - [`COLUMNS`] is the one list of columns. Line keys, Arrow schema, Glue columns and the README's table are read off it.
-//! - [`write_line`] turns an event into a line, [`read_line`] turns a line into a [`Row`];
-//!   [`read_written`] does so quickly with the lines that we write.
-//! - [`Hour`] is the unit of partitioning and compaction, [`layout`] says where an hour's things lie.
+//! - [`COLUMNS`] is the only list of columns. Keys of lines, Arrow schema, Glue columns and the README's table follow it.
+//! - `event`: [`event_of`] finds the Auth0 event in its envelope, [`write_line`] turns it into a line.
+//! - `line`: [`read_line`] turns any line into a [`Row`].
+//! - `canonical`: [`read_canonical`] does the same, faster, for a line exactly as [`write_line`] writes it.
+//! - `json`: [`Object`], a JSON object whose keys and values stay text.
+//! - [`Hour`] is the unit of partitioning and compaction, [`layout`] says where the things of an hour lie.
 //!
-//! The invariants named here (F1, F2) are listed with all others in `docs/architecture.md`.
+//! Invariants, listed with all others in `docs/architecture.md`:
+//! F1: no field of an event is lost; it can be rebuilt from its row.
+//! F2: a row holds what the JSON table's reader shows of its line.
+//!
+//! Terms are defined in docs/glossary.md.
 
+mod canonical;
 mod column;
-mod compact;
+mod event;
 mod hour;
+mod json;
 pub mod layout;
-mod object;
-mod read;
-mod scan;
-mod write;
-mod written;
+mod line;
 
+pub use canonical::{Lengths, NULL, PADDING_BYTES, read_canonical};
 pub use column::{COLUMNS, Column, Kind, columns_markdown};
+pub use event::{EmptyEvent, event_of, write_line};
 pub use hour::{Hour, ParseHourError};
-pub use object::{Object, event_of};
-pub use read::{LineError, Row, read_line};
-pub use write::{EmptyEvent, write_line};
-pub use written::{Lengths, NULL, ROOM_BYTES, read_written};
-
-/// The longest line that is written or read, in bytes, its newline not counted.
-///
-/// An event has at most 1 MB at EventBridge. Embedding `details` and `extra` as text escapes quotes and backslashes,
-/// which at worst doubles it.
-pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub use json::object::{Field, Object};
+pub use line::{LINE_BYTES_MAX, LineError, Row, read_line};

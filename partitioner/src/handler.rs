@@ -1,4 +1,4 @@
-//! What Lambda calls.
+//! One invocation: registers the hours of created objects, and reports to the operator.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -12,54 +12,68 @@ use tracing::info;
 
 use crate::notification::{self, Created, NotificationError};
 
-/// Hours that one instance remembers having seen. At one notification a minute it never needs more than a few.
-const HOURS_SEEN_MAX: usize = 10_000;
+/// How many registered hours one instance remembers. Notifications are about the current hour, so it needs only a few.
+const HOURS_REGISTERED_MAX: usize = 10_000;
 
-/// Registers the hours of created objects.
+/// Registers the hours of created objects as partitions of the JSON table.
 #[derive(Debug)]
 pub struct Partitioner {
     catalog: Catalog,
     bucket: String,
-    seen: Mutex<HashSet<Hour>>,
+    registered: Mutex<HashSet<Hour>>,
 }
 
-/// What became of one invocation, in numbers.
+/// The counts of one invocation.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
-    /// Objects told of.
+    /// Objects in the notification.
     pub objects: u64,
     /// Objects of another bucket, or with a key that belongs to no hour.
     pub skipped: u64,
-    /// Partitions made.
+    /// Partitions that were created.
     pub created: u64,
-    /// Partitions that were there.
+    /// Partitions that existed before.
     pub existed: u64,
 }
 
-/// Why an invocation failed. Lambda tries it again; nothing is lost by doing everything twice.
+/// Why an invocation failed. Lambda then tries again, and it does no harm to do everything twice.
 #[derive(Debug, thiserror::Error)]
 pub enum PartitionError {
-    /// The payload tells of no object.
+    /// The payload could not be read.
     #[error("failed to read the notification")]
     Notification(#[from] NotificationError),
-    /// Glue would not register an hour.
+    /// An hour could not be registered.
     #[error("failed to register the hour {hour}")]
     Catalog {
-        /// The hour.
+        /// The hour that is not registered. Later hours of the notification have not been tried.
         hour: Hour,
-        /// Why.
+        /// The failure of the catalog.
         #[source]
         source: CatalogError,
     },
 }
 
+impl PartitionError {
+    /// The constant name of the kind of failure, for Lambda's `errorType`. What an operator can do depends on it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            PartitionError::Notification(error) => error.kind(),
+            PartitionError::Catalog { source, .. } => source.kind(),
+        }
+    }
+}
+
 impl Partitioner {
     /// A partitioner for the objects of `bucket`.
     pub fn new(catalog: Catalog, bucket: impl Into<String>) -> Partitioner {
-        Partitioner { catalog, bucket: bucket.into(), seen: Mutex::default() }
+        Partitioner { catalog, bucket: bucket.into(), registered: Mutex::default() }
     }
 
-    /// Registers the hours of the objects that `payload` tells of.
+    /// Registers the hours of the objects that `payload` names.
+    ///
+    /// # Errors
+    ///
+    /// If the payload is not a notification, or an hour could not be registered.
     pub async fn handle(&self, payload: Value) -> Result<Report, PartitionError> {
         let created = notification::parse(payload)?;
         let hours: Vec<Option<Hour>> = created.iter().map(|object| self.hour_of(object)).collect();
@@ -79,21 +93,21 @@ impl Partitioner {
     }
 
     async fn ensure(&self, hour: Hour) -> Result<Ensured, CatalogError> {
-        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(&hour) {
+        if self.registered.lock().unwrap_or_else(PoisonError::into_inner).contains(&hour) {
             return Ok(Ensured::Existed);
         }
         let ensured = self.catalog.ensure_json_partition(hour).await?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() == HOURS_SEEN_MAX {
-            seen.clear();
+        let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        if registered.len() == HOURS_REGISTERED_MAX {
+            registered.clear();
         }
-        seen.insert(hour);
+        registered.insert(hour);
         Ok(ensured)
     }
 }
 
-/// Tells the operator what became of an invocation: one log line and one set of metrics.
-pub fn tell(report: &Report, function: &str, now: DateTime<Utc>) {
+/// Emits the counts of an invocation as one log line and one set of metrics.
+pub fn emit(report: &Report, function: &str, now: DateTime<Utc>) {
     info!(
         objects = report.objects,
         skipped = report.skipped,

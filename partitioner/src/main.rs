@@ -4,9 +4,9 @@
 use aws_config::BehaviorVersion;
 use catalog::Catalog;
 use chrono::Utc;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use partitioner::config::Config;
-use partitioner::handler::{self, Partitioner};
+use partitioner::handler::{self, PartitionError, Partitioner};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,8 +20,13 @@ async fn main() -> Result<(), Error> {
     run(service_fn(move |event| partition(partitioner, event))).await
 }
 
-async fn partition(partitioner: &Partitioner, event: LambdaEvent<Value>) -> Result<(), Error> {
-    let report = partitioner.handle(event.payload).await.map_err(|error| telemetry::error_chain(&error))?;
-    handler::tell(&report, &event.context.env_config.function_name, Utc::now());
+async fn partition(partitioner: &Partitioner, event: LambdaEvent<Value>) -> Result<(), Diagnostic> {
+    let report = partitioner.handle(event.payload).await.map_err(diagnostic)?;
+    handler::emit(&report, &event.context.env_config.function_name, Utc::now());
     Ok(())
+}
+
+/// Lambda's report of a failed invocation: what kind of failure, and its message with all causes.
+fn diagnostic(error: PartitionError) -> Diagnostic {
+    Diagnostic { error_type: error.kind().to_owned(), error_message: telemetry::error_chain(&error) }
 }

@@ -1,32 +1,43 @@
-//! "Object created", as EventBridge sends it and as S3 sends it to Lambda.
+//! Notifications of created objects, in the form of EventBridge and in the form that S3 sends to Lambda.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::s3::S3Event;
-use percent_encoding::percent_decode_str;
+use log_format::layout;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An object that was created.
+/// A created object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// Its bucket.
+    /// The name of its bucket.
     pub bucket: String,
     /// Its key, decoded.
     pub key: String,
 }
 
-/// A payload that tells of no object.
+/// Why a payload is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum NotificationError {
-    /// Neither of the two forms.
+    /// The payload has neither of the two forms.
     #[error("payload is no notification: it has neither Records nor a detail-type of Object Created")]
     Unknown,
-    /// One of the two forms, but not as documented.
+    /// The payload looks like one of the two forms, but is not as S3 documents it.
     #[error("notification is not as S3 documents it")]
     Malformed(#[source] serde_json::Error),
-    /// A key that is not UTF-8 once decoded.
+    /// A decoded key is not UTF-8.
     #[error("notification has a key that is not UTF-8")]
     Key(#[source] std::str::Utf8Error),
+}
+
+impl NotificationError {
+    /// The constant name of the error, for Lambda's `errorType`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            NotificationError::Unknown => "NotANotification",
+            NotificationError::Malformed(_) => "MalformedNotification",
+            NotificationError::Key(_) => "KeyNotUtf8",
+        }
+    }
 }
 
 /// The `detail` of EventBridge's event.
@@ -46,7 +57,11 @@ struct Object {
     key: String,
 }
 
-/// The objects that a payload tells of. S3's own test event tells of none.
+/// The created objects that a payload names. S3's own test event names none.
+///
+/// # Errors
+///
+/// If the payload is not a notification, or is malformed.
 pub fn parse(payload: Value) -> Result<Vec<Created>, NotificationError> {
     if payload.get("Records").is_some() {
         return from_s3(payload);
@@ -58,13 +73,13 @@ pub fn parse(payload: Value) -> Result<Vec<Created>, NotificationError> {
     }
 }
 
-/// EventBridge's keys are not encoded.
+/// Reads EventBridge's form. Its keys are not encoded.
 fn from_eventbridge(payload: Value) -> Result<Vec<Created>, NotificationError> {
     let event: EventBridgeEvent<Detail> = serde_json::from_value(payload).map_err(NotificationError::Malformed)?;
     Ok(vec![Created { bucket: event.detail.bucket.name, key: event.detail.object.key }])
 }
 
-/// S3 encodes keys like form fields. The events crate leaves them so.
+/// Reads S3's own form. Its keys are encoded, and the crate aws_lambda_events does not decode them.
 fn from_s3(payload: Value) -> Result<Vec<Created>, NotificationError> {
     let event: S3Event = serde_json::from_value(payload).map_err(NotificationError::Malformed)?;
     let is_created = |name: &Option<String>| name.as_deref().is_some_and(|name| name.starts_with("ObjectCreated:"));
@@ -73,9 +88,8 @@ fn from_s3(payload: Value) -> Result<Vec<Created>, NotificationError> {
 }
 
 fn decoded(bucket: Option<String>, key: Option<String>) -> Result<Created, NotificationError> {
-    let spaced = key.unwrap_or_default().replace('+', " ");
-    let key = percent_decode_str(&spaced).decode_utf8().map_err(NotificationError::Key)?;
-    Ok(Created { bucket: bucket.unwrap_or_default(), key: key.into_owned() })
+    let key = layout::decode_key(&key.unwrap_or_default()).map_err(NotificationError::Key)?;
+    Ok(Created { bucket: bucket.unwrap_or_default(), key })
 }
 
 #[cfg(test)]
@@ -86,6 +100,10 @@ mod tests {
     fn check(payload: Value, keys: &[&str]) {
         let found: Vec<String> = parse(payload).unwrap().into_iter().map(|created| created.key).collect();
         assert_eq!(found, keys);
+    }
+
+    fn refuses(payload: Value, kind: &str) {
+        assert_eq!(parse(payload.clone()).unwrap_err().kind(), kind, "{payload}");
     }
 
     fn s3(event: &str, key: &str) -> Value {
@@ -125,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_test_event_for_nothing() {
+    fn finds_no_object_in_the_test_event() {
         check(json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "acme-logs"}), &[]);
     }
 
@@ -133,14 +151,14 @@ mod tests {
     fn refuses_everything_else() {
         let unknown = [json!({}), json!([]), json!("x"), json!({"detail-type": "Object Deleted"})];
         for payload in unknown {
-            assert!(matches!(parse(payload), Err(NotificationError::Unknown)));
+            refuses(payload, "NotANotification");
         }
         let malformed =
             [json!({"Records": 1}), json!({"detail-type": "Object Created", "source": "aws.s3", "detail": {}})];
         for payload in malformed {
-            assert!(matches!(parse(payload), Err(NotificationError::Malformed(_))));
+            refuses(payload, "MalformedNotification");
         }
         let not_utf8 = json!({"Records": [s3("ObjectCreated:Put", "logs/%FF")]});
-        assert!(matches!(parse(not_utf8), Err(NotificationError::Key(_))));
+        refuses(not_utf8, "KeyNotUtf8");
     }
 }

@@ -1,15 +1,16 @@
-//! The functions' log, as Lambda's settings of it ask for it.
+//! The log of the functions, by Lambda's own settings for it.
 
 use tracing_subscriber::filter::LevelFilter;
 
-/// Sends the log to the standard output: as JSON where `AWS_LAMBDA_LOG_FORMAT` says so, from the level on that
-/// `RUST_LOG` names, else `AWS_LAMBDA_LOG_LEVEL`, else `INFO`. `var` reads a variable of the environment.
+/// Sends the log to standard output. `var` reads a variable of the environment.
 ///
-/// A level is all that can be asked for: filters by module would be a quarter of the transform's package.
+/// The log is JSON if `AWS_LAMBDA_LOG_FORMAT` is `JSON`, else text. Its level is that of `RUST_LOG`, else of
+/// `AWS_LAMBDA_LOG_LEVEL`, else `INFO`. Filters by module are not supported: their code would be a quarter of the
+/// transform's package.
 ///
 /// # Panics
 ///
-/// Where the process has a log already.
+/// If the process has a log already.
 pub fn begin(var: impl Fn(&str) -> Option<String>) {
     let (level, is_json) = settings(var);
     let log = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
@@ -18,7 +19,7 @@ pub fn begin(var: impl Fn(&str) -> Option<String>) {
 
 fn settings(var: impl Fn(&str) -> Option<String>) -> (LevelFilter, bool) {
     let level = match var("RUST_LOG").or_else(|| var("AWS_LAMBDA_LOG_LEVEL")) {
-        // Lambda has one level more.
+        // Lambda has this level besides those of tracing.
         Some(level) if level.eq_ignore_ascii_case("fatal") => Some(LevelFilter::ERROR),
         Some(level) => level.parse().ok(),
         None => None,
@@ -37,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_lambda_sets() {
+    fn follows_lambdas_settings() {
         check(&[], (LevelFilter::INFO, false));
         check(&[("AWS_LAMBDA_LOG_FORMAT", "Text")], (LevelFilter::INFO, false));
         check(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN")], (LevelFilter::WARN, true));

@@ -1,7 +1,7 @@
-//! The names of our CloudWatch metrics, and the line that emits them.
+//! The CloudWatch metrics: their names, and the line that emits them.
 //!
-//! A metric is named here once: the Lambdas emit it, alarms and dashboard watch it. They are emitted in CloudWatch's
-//! embedded metric format: one JSON object on standard output, which CloudWatch Logs turns into metrics.
+//! Each metric is named here once. The Lambdas emit it, alarms and dashboard watch it. Metrics are emitted in
+//! CloudWatch's embedded metric format: one JSON object on standard output, which CloudWatch Logs turns into metrics.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::io::Write;
@@ -12,15 +12,15 @@ use serde_json::{Map, Value, json};
 /// The namespace of all our metrics.
 pub const NAMESPACE: &str = "auth0-s3-logs";
 
-/// The one dimension: the name of the Lambda function.
+/// The only dimension: the name of the Lambda function.
 pub const DIMENSION: &str = "FunctionName";
 
-/// A metric: its name and CloudWatch's name of its unit.
+/// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// The name.
+    /// The name in CloudWatch, within [`NAMESPACE`].
     pub name: &'static str,
-    /// The unit, such as `Count`.
+    /// CloudWatch's name of the unit, such as `Count`.
     pub unit: &'static str,
 }
 
@@ -32,46 +32,46 @@ const fn bytes(name: &'static str) -> Metric {
     Metric { name, unit: "Bytes" }
 }
 
-/// Transform: records of Firehose's batch.
+/// Transform: records received from Firehose.
 pub const RECORDS: Metric = count("Records");
 /// Transform: records that became a line.
 pub const RECORDS_OK: Metric = count("RecordsOk");
 /// Transform: records that Firehose keeps under `error/`.
 pub const RECORDS_FAILED: Metric = count("RecordsFailed");
-/// Transform: bytes of the records.
+/// Transform: bytes of the records, without base64.
 pub const BYTES_IN: Metric = bytes("BytesIn");
 /// Transform: bytes of the lines.
 pub const BYTES_OUT: Metric = bytes("BytesOut");
 
-/// Partitioner: objects notified.
+/// Partitioner: objects in notifications.
 pub const OBJECTS: Metric = count("Objects");
-/// Partitioner: objects that belong to no hour.
+/// Partitioner: objects of another bucket, or with a key that belongs to no hour.
 pub const OBJECTS_SKIPPED: Metric = count("ObjectsSkipped");
-/// Partitioner: partitions made.
+/// Partitioner: partitions created.
 pub const PARTITIONS_CREATED: Metric = count("PartitionsCreated");
 
 /// Compactor: hours committed.
 pub const HOURS_COMPACTED: Metric = count("HoursCompacted");
 /// Compactor: hours that ended with an error or a panic.
 pub const HOURS_FAILED: Metric = count("HoursFailed");
-/// Compactor: hours with something due that a later run has to do.
+/// Compactor: hours with work due that was deferred to a later run.
 pub const HOURS_DEFERRED: Metric = count("HoursDeferred");
-/// Compactor: hours that wait for somebody's decision.
+/// Compactor: hours that need a decision of the operator.
 pub const HOURS_NEED_OPERATOR: Metric = count("HoursNeedOperator");
-/// Compactor: how many hours the view's cut is behind what its lag allows.
+/// Compactor: hours by which the watermark is behind its allowed lag.
 pub const HOURS_BEHIND: Metric = count("HoursBehind");
-/// Compactor: objects under `error/` that nobody has replayed.
+/// Compactor: objects under `error/` that have not been replayed.
 pub const OBJECTS_NOT_REPLAYED: Metric = count("ObjectsNotReplayed");
 /// Compactor: rows written.
 pub const ROWS: Metric = count("Rows");
-/// Compactor: lines that stood more than once.
+/// Compactor: lines that repeat another line of their hour.
 pub const DUPLICATES: Metric = count("Duplicates");
 /// Compactor: rows that share their `log_id` with a row of other values.
 pub const COLLISIONS: Metric = count("Collisions");
 /// Compactor: lines that could not be read.
 pub const REJECTED: Metric = count("Rejected");
 
-/// Every metric, for whoever watches them.
+/// Every metric.
 pub const ALL: [Metric; 18] = [
     RECORDS,
     RECORDS_OK,
@@ -93,7 +93,7 @@ pub const ALL: [Metric; 18] = [
     REJECTED,
 ];
 
-/// Renders one set of metrics as a line of the embedded metric format, without its newline.
+/// Renders metrics as one line of the embedded metric format, without its newline.
 pub fn line(function: &str, time: DateTime<Utc>, values: &[(Metric, u64)]) -> String {
     let named: Vec<Value> =
         values.iter().map(|(metric, _)| json!({"Name": metric.name, "Unit": metric.unit})).collect();
@@ -105,9 +105,9 @@ pub fn line(function: &str, time: DateTime<Utc>, values: &[(Metric, u64)]) -> St
     Value::Object(object).to_string()
 }
 
-/// Writes one set of metrics to standard output, where CloudWatch Logs picks it up.
+/// Emits metrics: writes their line to standard output, where CloudWatch Logs picks it up.
 pub fn emit(function: &str, time: DateTime<Utc>, values: &[(Metric, u64)]) {
-    // Where standard output is gone there is nobody left to tell.
+    // A failure to write to standard output cannot be reported anywhere.
     let _ = writeln!(std::io::stdout().lock(), "{}", line(function, time, values));
 }
 

@@ -1,4 +1,4 @@
-//! A batch: every record gets its answer, and the answers fit into one response.
+//! A batch: every record gets an answer, and all answers fit into one response.
 
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,50 +9,52 @@ use serde_json::value::RawValue;
 
 use crate::record::{self, RecordError};
 
-/// What Firehose takes back from one invocation: 6 MB, read as the smaller of its two meanings.
+/// The largest response that Firehose accepts: 6 MB, in the smaller of the two meanings of MB.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html>
 pub const RESPONSE_BYTES_MAX: usize = 6_000_000;
 
-/// One record as Firehose hands it over.
+/// One record of a Firehose batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// Firehose's name for the record, to be echoed.
+    /// Firehose's `recordId`, which the answer repeats.
     pub id: &'a str,
-    /// The envelope, base64 already taken off.
+    /// The envelope, base64 already decoded.
     pub data: &'a [u8],
 }
 
 /// The response to Firehose.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response {
-    /// One answer for each record, in order.
+    /// One answer for each record, in the order of the batch.
     pub records: Vec<Answer>,
 }
 
 /// The answer to one record.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The record's id.
+    /// Firehose's `recordId` of the record.
     pub record_id: String,
-    /// What became of it.
-    pub result: Fate,
-    /// The line, or the original; empty where the response had no room for it. It becomes base64 in the response's JSON.
+    /// Whether `data` is the line.
+    pub result: RecordResult,
+    /// The line, or the original record. Empty if the original did not fit into the response. Base64 in the response's
+    /// JSON.
     pub data: Vec<u8>,
 }
 
-/// What became of a record. There is no third: `Dropped` counts as success at Firehose (T3).
+/// The result of one record. Firehose's third value, `Dropped`, is never used: Firehose counts it as success (T3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum RecordResult {
     /// `data` is the line.
     Ok,
-    /// Firehose keeps its own copy of the original under `error/`.
+    /// The record has no line. Firehose keeps its own copy of the original under `error/`.
     ProcessingFailed,
 }
 
 impl Response {
-    /// The response as JSON. The events crate's own type writes fields that don't belong.
+    /// The response as JSON. The type of the crate aws_lambda_events would write fields that Firehose does not
+    /// document.
     pub fn to_json(&self) -> String {
-        // Exactly, as it comes: what is too long is copied when it is made shorter. The last answer has no comma.
+        // The exact capacity: a larger one would cost a copy when the string is shrunk. The last answer has no comma.
         let bytes = FRAME_BYTES + self.records.iter().map(Answer::bytes).sum::<usize>();
         let mut json = String::with_capacity(bytes - usize::from(!self.records.is_empty()));
         json.push_str("{\"records\":[");
@@ -67,7 +69,7 @@ impl Response {
     }
 }
 
-/// Base64 has nothing to escape: it is written where it is to stand, not looked through for what may have to be.
+/// Writes base64 in place. A derived implementation would search it for characters to escape, and it has none.
 impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         RawValue::from_string(self.to_json()).map_err(S::Error::custom)?.serialize(serializer)
@@ -77,14 +79,14 @@ impl Serialize for Response {
 impl Answer {
     fn write(&self, json: &mut String) {
         let (result, id) = (self.result.name(), serde_json::Value::from(self.record_id.as_str()));
-        // A string takes any text.
+        // Writing to a String cannot fail.
         let written = write!(json, "{{\"recordId\":{id},\"result\":\"{result}\",\"data\":\"");
         debug_assert!(written.is_ok());
         STANDARD.encode_append(&self.data, json);
         json.push_str("\"}");
     }
 
-    /// Bytes of its JSON with a comma, where nothing in the id has to be escaped.
+    /// The length of the answer's JSON with a comma, if the id needs no escapes.
     fn bytes(&self) -> usize {
         ANSWER_BYTES + self.record_id.len() + self.result.name().len() + encoded_bytes(&self.data)
     }
@@ -93,32 +95,32 @@ impl Answer {
 /// `{"recordId":"","result":"","data":""},`
 const ANSWER_BYTES: usize = 38;
 
-impl Fate {
+impl RecordResult {
     fn name(self) -> &'static str {
         match self {
-            Fate::Ok => "Ok",
-            Fate::ProcessingFailed => "ProcessingFailed",
+            RecordResult::Ok => "Ok",
+            RecordResult::ProcessingFailed => "ProcessingFailed",
         }
     }
 }
 
-/// What became of a batch, in numbers.
+/// The counts of a batch.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Records of the batch.
+    /// Records received.
     pub records: u64,
     /// Records that became a line.
     pub ok: u64,
-    /// Records that did not, by reason, in the order of [`RecordError::ALL`].
+    /// Records that have no line, by reason, in the order of [`RecordError::ALL`].
     pub failed: [u64; RecordError::ALL.len()],
-    /// Bytes of the records.
+    /// Bytes of the records, without base64.
     pub bytes_in: u64,
     /// Bytes of the lines.
     pub bytes_out: u64,
 }
 
 impl Report {
-    /// Records that became no line.
+    /// Records that have no line.
     pub fn failed_total(&self) -> u64 {
         self.failed.iter().sum()
     }
@@ -133,7 +135,7 @@ impl Report {
         self.reasons().map(|(reason, count)| format!("{reason:?}={count}")).collect::<Vec<_>>().join(" ")
     }
 
-    /// Adds another batch's numbers.
+    /// Adds the counts of another batch.
     pub fn add(&mut self, other: &Report) {
         self.records += other.records;
         self.ok += other.ok;
@@ -144,7 +146,7 @@ impl Report {
         }
     }
 
-    /// Counts one record and what became of it.
+    /// Counts one record with its line or error.
     pub fn count(&mut self, data: &[u8], outcome: &Result<Vec<u8>, RecordError>) {
         self.records += 1;
         self.bytes_in += data.len() as u64;
@@ -158,19 +160,20 @@ impl Report {
     }
 }
 
-/// Answers every record with what `line_of` makes of it.
+/// Answers every record with the line that `line_of` makes of it.
 ///
-/// T1: a bad record, or a panic over it, costs that record alone. T2: room for every remaining record's empty answer
-/// is reserved first; a line that would overrun what is left becomes a failure without data, and the rest still lands.
+/// T1: a bad record, or a panic over it, fails that record alone. T2: the bytes of an empty answer are reserved for
+/// every record first. A line that does not fit into the remaining bytes becomes a failure without data, and later
+/// lines that fit are still delivered.
 pub fn answer(records: &[Record<'_>], line_of: impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>) -> (Response, Report) {
     let reserved: usize = records.iter().map(|record| empty_answer_bytes(record.id)).sum();
-    let mut room = RESPONSE_BYTES_MAX.saturating_sub(FRAME_BYTES + reserved);
+    let mut budget = RESPONSE_BYTES_MAX.saturating_sub(FRAME_BYTES + reserved);
     let mut report = Report::default();
     let mut answers = Vec::with_capacity(records.len());
     for record in records {
-        let outcome = caught(&line_of, record.data).and_then(|line| fit(line, &mut room));
+        let outcome = caught(&line_of, record.data).and_then(|line| fit(line, &mut budget));
         report.count(record.data, &outcome);
-        answers.push(answer_one(record, outcome, &mut room));
+        answers.push(answer_one(record, outcome, &mut budget));
     }
     (Response { records: answers }, report)
 }
@@ -178,41 +181,45 @@ pub fn answer(records: &[Record<'_>], line_of: impl Fn(&[u8]) -> Result<Vec<u8>,
 /// `{"records":[]}`
 const FRAME_BYTES: usize = 14;
 
-/// Length of the longer of a record's two answers, with its comma but without data.
+/// The length of the longer of the two possible answers to a record, with its comma but without data.
 fn empty_answer_bytes(id: &str) -> usize {
     let mut json = String::new();
-    Answer { record_id: id.to_string(), result: Fate::ProcessingFailed, data: Vec::new() }.write(&mut json);
+    Answer { record_id: id.to_string(), result: RecordResult::ProcessingFailed, data: Vec::new() }.write(&mut json);
     json.len() + 1
 }
 
-/// The line of a record that comes in no batch, under the same rules: a panic over it is its own failure.
+/// The line of a single record. As in a batch, a panic becomes [`RecordError::Panicked`].
+///
+/// # Errors
+///
+/// If the record has no line.
 pub fn line(data: &[u8]) -> Result<Vec<u8>, RecordError> {
     caught(&record::line, data)
 }
 
 fn caught(line_of: &impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>, data: &[u8]) -> Result<Vec<u8>, RecordError> {
-    // Nothing of a record's work outlives it, so there is no state a panic could leave broken.
+    // `line_of` keeps no state between records, so a panic can leave none broken.
     catch_unwind(AssertUnwindSafe(|| line_of(data))).unwrap_or(Err(RecordError::Panicked))
 }
 
-fn fit(line: Vec<u8>, room: &mut usize) -> Result<Vec<u8>, RecordError> {
-    *room = room.checked_sub(encoded_bytes(&line)).ok_or(RecordError::OverBudget)?;
+fn fit(line: Vec<u8>, budget: &mut usize) -> Result<Vec<u8>, RecordError> {
+    *budget = budget.checked_sub(encoded_bytes(&line)).ok_or(RecordError::OverBudget)?;
     Ok(line)
 }
 
-fn answer_one(record: &Record<'_>, outcome: Result<Vec<u8>, RecordError>, room: &mut usize) -> Answer {
+fn answer_one(record: &Record<'_>, outcome: Result<Vec<u8>, RecordError>, budget: &mut usize) -> Answer {
     let record_id = record.id.to_string();
     match outcome {
-        Ok(line) => Answer { record_id, result: Fate::Ok, data: line },
-        Err(_) => Answer { record_id, result: Fate::ProcessingFailed, data: original(record.data, room) },
+        Ok(line) => Answer { record_id, result: RecordResult::Ok, data: line },
+        Err(_) => Answer { record_id, result: RecordResult::ProcessingFailed, data: original(record.data, budget) },
     }
 }
 
-/// The original as `data` where there is room for it. Firehose keeps its own copy either way.
-fn original(data: &[u8], room: &mut usize) -> Vec<u8> {
-    match room.checked_sub(encoded_bytes(data)) {
-        Some(left) => {
-            *room = left;
+/// The original record, or nothing if it does not fit. Firehose keeps its own copy either way.
+fn original(data: &[u8], budget: &mut usize) -> Vec<u8> {
+    match budget.checked_sub(encoded_bytes(data)) {
+        Some(rest) => {
+            *budget = rest;
             data.to_vec()
         }
         None => Vec::new(),
@@ -257,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_one_record() {
+    fn a_panic_fails_one_record() {
         let ids = ids(3);
         let batch: Vec<_> =
             ids.iter().zip(["a", "b", "c"]).map(|(id, data)| Record { id, data: data.as_bytes() }).collect();
@@ -265,19 +272,19 @@ mod tests {
             assert_ne!(data, b"b", "a bug");
             Ok(data.to_vec())
         });
-        let fates: Vec<Fate> = response.records.iter().map(|answer| answer.result).collect();
-        assert_eq!(fates, [Fate::Ok, Fate::ProcessingFailed, Fate::Ok]);
+        let results: Vec<RecordResult> = response.records.iter().map(|answer| answer.result).collect();
+        assert_eq!(results, [RecordResult::Ok, RecordResult::ProcessingFailed, RecordResult::Ok]);
         assert_eq!(report.failed_by_reason(), "Panicked=1");
     }
 
-    /// 500 records whose lines would make 8 MB: as many as fit land, the others fail without data.
+    /// The lines of 500 records would make 8 MB: as many as fit are answered, the others fail without data.
     #[test]
-    fn the_response_fits_and_answers_everybody() {
+    fn the_response_fits_and_answers_every_record() {
         let ids = ids(500);
         let (response, report) = answer(&records(&ids, b"{}"), |_| Ok(vec![b'x'; 12_000]));
         let json = serde_json::to_string(&response).unwrap();
         assert!(json.len() <= RESPONSE_BYTES_MAX, "{}", json.len());
-        assert!(json.len() > RESPONSE_BYTES_MAX - 16_000, "room was wasted: {}", json.len());
+        assert!(json.len() > RESPONSE_BYTES_MAX - 16_000, "bytes were wasted: {}", json.len());
         assert_eq!(
             response.records.iter().map(|answer| &answer.record_id).collect::<Vec<_>>(),
             ids.iter().collect::<Vec<_>>()
@@ -286,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_line_still_lands_behind_one_too_large() {
+    fn a_small_line_after_one_too_large_still_fits() {
         let ids = ids(3);
         let sizes = [4_000_000, 1_000_000, 300_000];
         let data: Vec<Vec<u8>> = sizes.iter().map(|size| vec![b'x'; *size]).collect();

@@ -1,11 +1,11 @@
-//! What Firehose hands over: a batch of records in base64.
+//! The payload of an invocation: a batch of records in base64.
 
 use std::fmt;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A transformation event, what the transform needs of it.
+/// Firehose's transformation event, reduced to what the transform needs.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html>
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Event {
@@ -13,13 +13,37 @@ pub struct Event {
     pub records: Vec<EventRecord>,
 }
 
-/// One of its records.
+/// What an invocation is given: an [`Event`], or the reason why it is none.
+///
+/// To read it never fails, because Lambda's runtime would report such a failure under the name of a type of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload(pub Result<Event, NotABatch>);
+
+/// The error of a payload that is not a batch of Firehose.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("payload is not a batch of Firehose: {0}")]
+pub struct NotABatch(String);
+
+impl NotABatch {
+    /// The constant name of the error, for Lambda's `errorType`.
+    pub fn kind(&self) -> &'static str {
+        "NotABatch"
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Payload, D::Error> {
+        Ok(Payload(Event::deserialize(deserializer).map_err(|error| NotABatch(error.to_string()))))
+    }
+}
+
+/// A record of an [`Event`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EventRecord {
-    /// Firehose's name for the record, to be echoed.
+    /// Firehose's name for the record, which the answer repeats.
     #[serde(rename = "recordId")]
     pub record_id: String,
-    /// The record, base64 taken off.
+    /// The record, base64 decoded.
     #[serde(deserialize_with = "base64")]
     pub data: Vec<u8>,
 }
@@ -28,7 +52,7 @@ fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Erro
     deserializer.deserialize_bytes(Base64)
 }
 
-/// Takes base64 off a string where it lies, which nobody has to look through for what else it might hold.
+/// Decodes base64 from the string's bytes in the payload, without a copy or a check for UTF-8.
 struct Base64;
 
 impl Visitor<'_> for Base64 {
@@ -39,7 +63,7 @@ impl Visitor<'_> for Base64 {
     }
 
     fn visit_bytes<E: Error>(self, text: &[u8]) -> Result<Vec<u8>, E> {
-        // The reason would not tell more, and nothing of the record may be told.
+        // The decoder's reason would add nothing, and no part of the record may be logged.
         base64_simd::STANDARD.decode_to_vec(text).map_err(|_| E::custom("record data is not base64"))
     }
 
@@ -64,12 +88,27 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_never_sends_without_telling_it() {
+    fn refuses_other_payloads_without_quoting_them() {
         for record in [r#"{"recordId":"1","data":"secret!"}"#, r#"{"recordId":"1","data":"e30"}"#] {
             let error = serde_json::from_str::<Event>(&format!(r#"{{"records":[{record}]}}"#)).unwrap_err().to_string();
             assert!(error.starts_with("record data is not base64"), "{error}");
         }
         assert!(serde_json::from_str::<Event>(r#"{"records":[{"recordId":"1","data":null}]}"#).is_err());
         assert!(serde_json::from_str::<Event>("{}").is_err());
+    }
+
+    /// As Lambda's runtime reads it, which does not ask what follows the value.
+    fn payload(text: &str) -> Result<Event, NotABatch> {
+        Payload::deserialize(&mut serde_json::Deserializer::from_str(text)).unwrap().0
+    }
+
+    #[test]
+    fn names_the_error_of_any_other_payload() {
+        assert_eq!(payload(r#"{"records":[]}"#), Ok(Event { records: Vec::new() }));
+        for text in ["{}", "[]", "null", "{", r#"{"records":[{"recordId":"1","data":"!"},{}]}"#] {
+            let error = payload(text).unwrap_err();
+            assert_eq!(error.kind(), "NotABatch", "{text}");
+            assert!(error.to_string().starts_with("payload is not a batch of Firehose: "), "{error}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What Lambda calls.
+//! One invocation: answers its batch, and reports it to the operator.
 
 use chrono::{DateTime, Utc};
 use telemetry::metrics;
@@ -8,15 +8,15 @@ use crate::batch::{Record, Report, Response, answer};
 use crate::event::Event;
 use crate::record;
 
-/// Answers one invocation of Firehose.
+/// Answers the batch of one invocation.
 pub fn handle(event: &Event) -> (Response, Report) {
     let records: Vec<Record<'_>> =
         event.records.iter().map(|record| Record { id: &record.record_id, data: &record.data }).collect();
     answer(&records, record::line)
 }
 
-/// Tells the operator what became of a batch: one log line and one set of metrics.
-pub fn tell(report: &Report, function: &str, now: DateTime<Utc>) {
+/// Emits the counts of a batch as one log line and one set of metrics.
+pub fn emit(report: &Report, function: &str, now: DateTime<Utc>) {
     info!(
         records = report.records,
         ok = report.ok,

@@ -1,12 +1,18 @@
 //! Firehose batch to log lines: the transform Lambda.
 //!
-//! A record is an EventBridge envelope; its line is what [`log_format::write_line`] makes of `detail.data`.
+//! A record is an EventBridge envelope. Its line is what [`log_format::write_line`] makes of `detail.data`.
 //!
-//! Invariants, listed with all others in `docs/architecture.md`:
-//! T1: a batch never fails for one record; every recordId is answered once, in order.
-//! T2: a response never exceeds what Firehose takes back ([`batch::RESPONSE_BYTES_MAX`]).
-//! T3: no record is answered `Dropped`, which Firehose counts as success: what is no line is kept under `error/`.
+//! - [`event`] reads the payload that Firehose sends.
+//! - [`record`] turns one record into its line, or says why it has none.
+//! - [`batch`] answers all records within the limit of one response.
+//! - [`handler`] connects these for one invocation, and reports it to the operator.
+//!
+//! Invariants, listed with all others in `docs/architecture.md`: T1: a batch never fails for one record; every recordId
+//! is answered once, in order. T2: a response never exceeds what Firehose accepts ([`batch::RESPONSE_BYTES_MAX`]). T3:
+//! no record is answered `Dropped`, which Firehose counts as success. A record without a line is kept under `error/`.
 //! T4: no value of an event appears in a log line.
+//!
+//! Terms are defined in docs/glossary.md.
 
 pub mod batch;
 pub mod event;

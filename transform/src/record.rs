@@ -1,8 +1,8 @@
-//! One record: an EventBridge envelope becomes a line.
+//! One record, an EventBridge envelope, becomes a line.
 
 use log_format::{EmptyEvent, LINE_BYTES_MAX, event_of, write_line};
 
-/// Why a record is no line. Its message names no value of the event.
+/// Why a record has no line. The message names no value of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum RecordError {
     /// The record is not UTF-8.
@@ -11,25 +11,25 @@ pub enum RecordError {
     /// The record is not one JSON object.
     #[error("record is not a JSON object")]
     NotJson,
-    /// The envelope has no object at `detail.data`; an Auth0 Event Stream, say.
+    /// The envelope has no object at `detail.data`, as that of an Auth0 Event Stream.
     #[error("envelope has no object at detail.data")]
     NoEvent,
-    /// The event has no field, or none but null ones of columns.
+    /// The event has no field, or only fields of columns that are null.
     #[error("event has no field that any column would show")]
     Empty,
-    /// The line would be longer than any reader of ours takes.
+    /// The line would be longer than [`LINE_BYTES_MAX`].
     #[error("line is longer than {LINE_BYTES_MAX} bytes")]
     TooLong,
-    /// The line did not fit into the response any more.
+    /// The line did not fit into the response.
     #[error("response has no room left")]
     OverBudget,
-    /// A bug: the transform panicked over this record.
+    /// The transform panicked over this record, which is a bug.
     #[error("transform panicked")]
     Panicked,
 }
 
 impl RecordError {
-    /// Every error, in order.
+    /// Every error, in the order of the variants.
     pub const ALL: [RecordError; 7] = [
         RecordError::NotUtf8,
         RecordError::NotJson,
@@ -41,7 +41,11 @@ impl RecordError {
     ];
 }
 
-/// The line, newline included, of one EventBridge envelope.
+/// The line of one EventBridge envelope, its newline included.
+///
+/// # Errors
+///
+/// If the envelope has no line.
 pub fn line(envelope: &[u8]) -> Result<Vec<u8>, RecordError> {
     let envelope = std::str::from_utf8(envelope).map_err(|_| RecordError::NotUtf8)?;
     let event = event_of(envelope).map_err(|_| RecordError::NotJson)?;
@@ -65,13 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_event_out_of_its_envelope() {
+    fn finds_the_event_in_its_envelope() {
         check(br#"{"detail":{"log_id":"1","data":{"type":"s"}}}"#, Ok("{\"log_id\":\"1\",\"type\":\"s\"}\n"));
         check(br#"{"detail":{"data":{"log_id":"2","type":"s"}}}"#, Ok("{\"log_id\":\"2\",\"type\":\"s\"}\n"));
     }
 
     #[test]
-    fn names_what_is_wrong() {
+    fn refuses_with_a_reason() {
         check(b"\xff\xfe", Err(RecordError::NotUtf8));
         check(b"", Err(RecordError::NotJson));
         check(b"plain text", Err(RecordError::NotJson));

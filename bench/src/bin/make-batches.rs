@@ -1,4 +1,4 @@
-//! Writes what Firehose invokes the transform with: one event a line.
+//! Writes the payloads that Firehose invokes the transform with, one in each line of a file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write, stdout};
@@ -9,7 +9,7 @@ use aws_lambda_events::event::firehose::{KinesisFirehoseEvent, KinesisFirehoseEv
 use clap::Parser;
 use log_format::Hour;
 
-/// Bytes of records, before base64, that Firehose gives the transform at once: the template's BufferSizeInMBs.
+/// Bytes of records, before base64, in one invocation: the template's BufferSizeInMBs.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Write events in Firehose's batches, one invocation's payload a line, and say how many there are, as JSON
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
     Ok(writeln!(stdout(), "{made}")?)
 }
 
-/// The batches written so far, and the one that is being filled.
+/// The file of batches, and the batch that is being filled.
 struct Batches {
     file: BufWriter<File>,
     event: KinesisFirehoseEvent,

@@ -1,4 +1,4 @@
-//! Writes one hour of an event log, as Firehose would: gzip objects of lines that the transform made.
+//! Writes one hour of an event log as Firehose does: gzip objects of lines that the transform made.
 
 use std::fs::{self, File};
 use std::io::{self, Write, stdout};
@@ -58,7 +58,7 @@ fn lines(envelopes: impl Iterator<Item = Vec<u8>>) -> anyhow::Result<Vec<u8>> {
     Ok(lines)
 }
 
-/// Compresses as well as Firehose's stand-in does, and says how many bytes that gave.
+/// Writes a gzip file with the compression level of the embedded Firehose, and returns its size in bytes.
 fn write_gzip(path: &Path, lines: &[u8]) -> io::Result<u64> {
     let mut encoder = GzEncoder::new(File::create(path)?, Compression::default());
     encoder.write_all(lines)?;

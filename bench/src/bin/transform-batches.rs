@@ -1,4 +1,4 @@
-//! The transform without Lambda around it: payload in, response out, on one thread.
+//! Runs the transform without Lambda: from payload to response, on one thread.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// What lambda_runtime does with a payload, between the two of its HTTP messages.
+/// Does what lambda_runtime does with a payload between its two HTTP messages.
 fn respond(payload: &[u8]) -> anyhow::Result<Vec<u8>> {
     let event: Event = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(payload))?;
     let (response, _) = transform::handler::handle(&event);

@@ -96,7 +96,7 @@ impl Evidence {
                 None => self.unread.push(object),
             }
         }
-        self.cut = bucket.read(layout::CUT).await?.map(|(bytes, _)| bytes.to_vec());
+        self.cut = bucket.read(layout::WATERMARK).await?.map(|(bytes, _)| bytes.to_vec());
         Ok(())
     }
 

@@ -118,6 +118,6 @@ async fn a_cut_that_moves_meanwhile_is_no_difference() {
             tick(&stack, "2025-03-01T20:30:00Z").await
         }
     };
-    let (found, looks) = found_while(&stack, layout::CUT.to_string(), options(false, false), moves).await;
+    let (found, looks) = found_while(&stack, layout::WATERMARK.to_string(), options(false, false), moves).await;
     assert_eq!((names(&found), found.verdict(), looks), (BTreeSet::new(), Verdict::Well, 2));
 }

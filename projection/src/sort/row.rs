@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use log_format::{COLUMNS, Lengths, NULL, ROOM_BYTES, Row, read_written};
+use log_format::{COLUMNS, Lengths, NULL, PADDING_BYTES, Row, read_canonical};
 
 /// Words before the values: a bitmap of the columns that have a value, each value's offset, and the end of the last.
 const HEADER_WORDS: usize = 1 + COLUMNS.len() + 1;
@@ -91,14 +91,14 @@ fn word(row: &[u8], place: usize) -> u32 {
 
 /// Bytes that [`encode_line`] may need for a line.
 pub fn capacity_bytes(line: &[u8]) -> usize {
-    HEADER_BYTES + line.len() + ROOM_BYTES
+    HEADER_BYTES + line.len() + PADDING_BYTES
 }
 
 /// Encodes the row of a canonical line into `buffer` and returns its length. `None` for any other line, and if `buffer` is
 /// shorter than [`capacity_bytes`].
 pub fn encode_line(line: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let (header, text) = buffer.split_at_mut_checked(HEADER_BYTES)?;
-    let lengths = read_written(line, text)?;
+    let lengths = read_canonical(line, text)?;
     Some(write_header(header, &lengths))
 }
 

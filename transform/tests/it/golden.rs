@@ -1,7 +1,7 @@
-//! EventBridge envelope in, exact line out, for every known shape of event.
+//! The exact line of every known shape of event.
 //!
-//! `golden.txt` holds, for every file of `fixtures/events`, its name and its line, or why it is none. It was read by
-//! eye; `UPDATE_EXPECT=1 cargo test -p transform` writes it anew, for the next pair of eyes.
+//! `golden.txt` holds the name of every file of `fixtures/events` with its line, or the reason why it has none. It was
+//! checked by eye. After a change, `UPDATE_EXPECT=1 cargo test -p transform` writes it again, to be checked again.
 
 use expect_test::expect_file;
 use fixtures::shapes;

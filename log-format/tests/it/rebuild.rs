@@ -1,16 +1,13 @@
 //! F1: every field of every event can be rebuilt from its row, exact to the digit.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod support;
 
 use std::path::Path;
 
 use log_format::{COLUMNS, Object, read_line, write_line};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use support::{position, rebuilt};
+use testkit::rebuild::{position, rebuilt};
 
-/// Writes the event's line, reads its row, and finds every field in it.
+/// Writes the line of an event, reads its row, and finds every field in it.
 fn check(event: &str) {
     let object = Object::parse(event.as_bytes()).unwrap();
     let mut line = Vec::new();
@@ -35,7 +32,7 @@ fn every_event_of_ours() {
     println!("{} events rebuilt", shapes.len());
 }
 
-/// Collected from public sources; they lie beside the project where somebody has them.
+/// Real events from public sources are no part of the project. They are checked if they lie beside it.
 #[test]
 fn every_real_event_there_is() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real-events");

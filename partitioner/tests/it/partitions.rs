@@ -1,10 +1,10 @@
 //! Notifications become partitions, against the embedded Glue.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
 
 use catalog::{Catalog, JSON};
 use local_aws::LocalAws;
+use local_aws::seam::{Failure, Fault, Faults};
 use log_format::Hour;
 use partitioner::handler::{PartitionError, Partitioner, Report};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 struct World {
     catalog: Catalog,
+    glue: aws_sdk_glue::Client,
     partitioner: Partitioner,
     _data: TempDir,
 }
@@ -22,10 +23,10 @@ async fn world() -> World {
     let catalog = Catalog::new(aws.glue(), "logs");
     catalog.ensure_tables("acme-logs").await.unwrap();
     let its_catalog = Catalog::new(aws.as_caller("partitioner").glue(), "logs");
-    World { partitioner: Partitioner::new(its_catalog, "acme-logs"), catalog, _data: data }
+    World { partitioner: Partitioner::new(its_catalog, "acme-logs"), catalog, glue: aws.glue(), _data: data }
 }
 
-/// What S3 sends to Lambda of several objects, given as (bucket, encoded key).
+/// S3's notification of several objects, given as (bucket, encoded key).
 fn created(objects: &[(&str, &str)]) -> Value {
     let record = |(bucket, key): &(&str, &str)| {
         json!({
@@ -58,7 +59,7 @@ async fn every_hour_is_registered_once() {
     assert_eq!(hours(&world).await, ["2026-11-20T13", "2026-11-20T14"]);
 }
 
-/// P1: a partition that somebody else registered stays to the byte as it is.
+/// P1: a partition that somebody else registered stays the same to the byte.
 #[tokio::test]
 async fn what_is_registered_is_never_changed() {
     let world = world().await;
@@ -85,4 +86,28 @@ async fn a_failure_is_an_error_and_is_tried_again() {
     assert_eq!(partitioner.handle(payload).await.unwrap().created, 1);
     let error = partitioner.handle(json!({"hello": 1})).await.unwrap_err();
     assert!(matches!(error, PartitionError::Notification(_)));
+}
+
+/// What an operator can do depends on the kind of failure, which Lambda reports as `errorType`.
+#[tokio::test]
+async fn a_failure_says_of_which_kind_it_is() {
+    let payload = created(&[("acme-logs", "logs/2026/11/20/13/a.gz")]);
+    for (failure, kind) in [
+        (Failure::Throttled, "GlueUnavailable"),
+        (Failure::Internal, "GlueUnavailable"),
+        (Failure::Reset, "GlueUnavailable"),
+        (Failure::Expired, "GlueRefused"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
+        let catalog = Catalog::new(aws.glue(), "logs");
+        catalog.ensure_tables("acme-logs").await.unwrap();
+        aws.inject(Faults::by(move |_, _| Some(Fault::Before(failure))));
+        let error = Partitioner::new(catalog, "acme-logs").handle(payload.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{failure:?}: {error:?}");
+    }
+    let world = world().await;
+    world.glue.delete_table().database_name("logs").name(JSON).send().await.unwrap();
+    assert_eq!(world.partitioner.handle(payload).await.unwrap_err().kind(), "TableMissing");
+    assert_eq!(world.partitioner.handle(json!({"hello": 1})).await.unwrap_err().kind(), "NotANotification");
 }

@@ -1,27 +1,30 @@
-//! The quick way from a line to a row: lines as we write them are read without a tree, straight into a buffer.
+//! The fast path from a line to a row: a canonical line, one exactly as we write it, is decoded straight into a buffer.
 
-use crate::LINE_BYTES_MAX;
 use crate::column::{COLUMNS, EXTRA};
-use crate::compact;
-use crate::object::Object;
-use crate::scan::{self, BLOCK_BYTES, Specials};
+use crate::json::minified;
+use crate::json::object::Object;
+use crate::json::scan::{self, BLOCK_BYTES, Specials};
+use crate::line::LINE_BYTES_MAX;
 
-/// How long each column's value is, in bytes, in the order of [`COLUMNS`]; [`NULL`] where there is none.
+/// The length of each column's value in bytes, in the order of [`COLUMNS`]. [`NULL`] if the column has no value.
 pub type Lengths = [u32; COLUMNS.len()];
 
-/// The length of no value.
+/// Stands for the length of a value that is null.
 pub const NULL: u32 = u32::MAX;
 
-/// How many bytes more than the line's the buffer of [`read_written`] has: values are copied by whole blocks.
-pub const ROOM_BYTES: usize = BLOCK_BYTES;
+/// How many bytes longer than the line the buffer of [`read_canonical`] must be, because values are copied by whole
+/// blocks.
+pub const PADDING_BYTES: usize = BLOCK_BYTES;
 
-/// Reads a line that looks as [`write_line`](crate::write_line) writes it: every value a string, keys in the order of the
-/// columns, no white space between. Its values are put into `text`, one behind the other in the order of the columns.
+/// Reads a canonical line: every value is a string, keys are in the order of the columns, there is no white space
+/// between.
 ///
-/// None of any other line, and where `text` is not longer than the line by [`ROOM_BYTES`]: [`read_line`](crate::read_line)
-/// knows what it holds. Where both give a row, it is the same.
-pub fn read_written(line: &[u8], text: &mut [u8]) -> Option<Lengths> {
-    if line.len() > LINE_BYTES_MAX || text.len() < line.len() + ROOM_BYTES {
+/// The decoded values are put into `text`, one after the other in the order of the columns.
+///
+/// `None` if the line is not canonical, or if `text` is not longer than the line by [`PADDING_BYTES`]. Then
+/// [`read_line`](crate::read_line) reads the line. Whenever both give a row, it is the same.
+pub fn read_canonical(line: &[u8], text: &mut [u8]) -> Option<Lengths> {
+    if line.len() > LINE_BYTES_MAX || text.len() < line.len() + PADDING_BYTES {
         return None;
     }
     let mut values = Values { line, specials: Specials::of(line), at: 0, text, end: 0 };
@@ -32,33 +35,33 @@ pub fn read_written(line: &[u8], text: &mut [u8]) -> Option<Lengths> {
         }
     }
     let ended = values.at > 0 && &line[values.at..] == b"}";
-    // Few lines have anything but ASCII, and only they are looked at for UTF-8.
+    // Most lines are ASCII. Only the others need the check for UTF-8.
     let (end, is_text) = (values.end, values.specials.was_ascii() || std::str::from_utf8(line).is_ok());
     (ended && is_text && extra_is_ours(&text[..end], lengths[EXTRA])).then_some(lengths)
 }
 
-/// What is no object in `extra` is the predecessor's, and not taken as it stands.
+/// True if `extra` is null or an object. Any other text comes from the predecessor, and is not taken as it stands.
 fn extra_is_ours(text: &[u8], length: u32) -> bool {
     if length == NULL {
         return true;
     }
     let extra = &text[text.len() - length as usize..];
-    compact::is_object(extra) || Object::parse(extra).is_ok()
+    minified::is_object(extra) || Object::parse(extra).is_ok()
 }
 
-/// A line on its way into a buffer.
+/// A line while its values are decoded into a buffer.
 struct Values<'a> {
     line: &'a [u8],
     specials: Specials<'a>,
-    /// Up to where the line has been read.
+    /// The line has been read up to here.
     at: usize,
     text: &'a mut [u8],
-    /// Up to where the buffer has been filled: no further than the line has been read.
+    /// The buffer has been filled up to here. Never more than `at`.
     end: usize,
 }
 
 impl Values<'_> {
-    /// Passes over `{"name":"`, or with a comma for the brace behind the first; false where that is not what comes next.
+    /// Skips `{"name":"`, or `,"name":"` after the first key. False if something else comes next.
     fn pass_key(&mut self, name: &str) -> bool {
         let opening = if self.at == 0 { b'{' } else { b',' };
         let Some(rest) = self.line[self.at..].strip_prefix(&[opening, b'"']) else { return false };
@@ -68,7 +71,7 @@ impl Values<'_> {
         true
     }
 
-    /// Copies a string, decoded, up to its closing quote. None where it is not valid, or holds a lone surrogate.
+    /// Decodes a string up to its closing quote, and gives its length. `None` if it is invalid or has a lone surrogate.
     fn copy(&mut self) -> Option<u32> {
         let begin = self.end;
         loop {
@@ -86,9 +89,9 @@ impl Values<'_> {
         Some((self.end - begin) as u32)
     }
 
-    /// Decodes the escape that begins here. It is never shorter than what it stands for.
+    /// Decodes the escape that begins here. An escape is never shorter than what it stands for.
     fn decode(&mut self) -> Option<()> {
-        // Between two quotes of JSON within JSON there is mostly one byte: they go together.
+        // In embedded JSON, `\":\"` and `\",\"` are frequent: five bytes are decoded at once.
         if let Some([_, b'"', between @ (b':' | b','), b'\\', b'"']) = self.line.get(self.at..self.at + 5) {
             self.text[self.end..self.end + 3].copy_from_slice(&[b'"', *between, b'"']);
             self.at += 5;
@@ -125,7 +128,7 @@ impl Values<'_> {
         Some(())
     }
 
-    /// Passes over `\uXXXX`.
+    /// Reads `\uXXXX`.
     fn unit(&mut self) -> Option<u32> {
         let digits = self.line[self.at..].strip_prefix(b"\\u")?.get(..4)?;
         let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?));
@@ -137,13 +140,13 @@ impl Values<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read_line;
+    use crate::line::read_line;
 
-    /// The row, if it is read the quick way; and it is the one that is read otherwise.
-    fn check(line: &str, quick: bool) {
-        let mut text = vec![b'#'; line.len() + ROOM_BYTES];
-        let lengths = read_written(line.as_bytes(), &mut text);
-        assert_eq!(lengths.is_some(), quick, "{line}");
+    /// `canonical` says whether the fast path reads the line. Its row must be the one of [`read_line`].
+    fn check(line: &str, canonical: bool) {
+        let mut text = vec![b'#'; line.len() + PADDING_BYTES];
+        let lengths = read_canonical(line.as_bytes(), &mut text);
+        assert_eq!(lengths.is_some(), canonical, "{line}");
         let Some(lengths) = lengths else { return };
         let row = read_line(line.as_bytes()).unwrap();
         let mut rest = text.as_slice();
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_every_other_line_alone() {
+    fn leaves_every_other_line_to_read_line() {
         for line in [
             "",
             "{",
@@ -200,9 +203,9 @@ mod tests {
         }
         for bytes in [b"\xff".as_slice(), b"0123456789abcdef\xe2\x82", b"\\n\xc3"] {
             let line = [b"{\"type\":\"", bytes, b"\"}"].concat();
-            assert_eq!(read_written(&line, &mut [0; 99]), None);
+            assert_eq!(read_canonical(&line, &mut [0; 99]), None);
         }
-        assert_eq!(read_written(br#"{"type":"s"}"#, &mut [0; 27]), None);
-        assert!(read_written(br#"{"type":"s"}"#, &mut [0; 28]).is_some());
+        assert_eq!(read_canonical(br#"{"type":"s"}"#, &mut [0; 27]), None);
+        assert!(read_canonical(br#"{"type":"s"}"#, &mut [0; 28]).is_some());
     }
 }

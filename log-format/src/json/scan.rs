@@ -1,13 +1,14 @@
-//! JSON text by blocks: what stands for itself inside a string is found sixty-four bytes at a time, and copied by sixteen.
+//! The insides of JSON strings by blocks: special bytes are found 64 bytes at a time, plain text is copied 16 at a
+//! time.
 
 use wide::{i8x16, u8x16};
 
-/// How many bytes are copied at once.
+/// Bytes that are copied at once.
 pub(crate) const BLOCK_BYTES: usize = 16;
-/// How many bytes are looked at at once: as many as a word has bits.
+/// Bytes that are examined at once: one for each bit of a word.
 const WINDOW_BYTES: usize = u64::BITS as usize;
 
-/// The block at `at`; behind the end of the text it holds zeros.
+/// The block at `at`. Past the end of the text it holds zeros.
 pub(crate) fn block<const BYTES: usize>(text: &[u8], at: usize) -> [u8; BYTES] {
     let rest = text.get(at..).unwrap_or_default();
     match rest.first_chunk() {
@@ -20,11 +21,11 @@ pub(crate) fn block<const BYTES: usize>(text: &[u8], at: usize) -> [u8; BYTES] {
     }
 }
 
-/// Copies `length` bytes at `from` of `text` to `at` of `out`, and up to a block of whatever follows them.
+/// Copies `length` bytes at `from` of `text` to `at` of `out`. It may also copy what follows them, up to a whole block.
 #[inline]
 pub(crate) fn copy(text: &[u8], from: usize, length: usize, out: &mut [u8], at: usize) {
     let (text, out) = (&text[from..], &mut out[at..]);
-    // Mostly there is little between two escapes, and a block is copied at once.
+    // Mostly there is little between two escapes, and one block holds it.
     if length <= BLOCK_BYTES
         && let (Some(text), Some(out)) = (text.first_chunk::<BLOCK_BYTES>(), out.first_chunk_mut())
     {
@@ -34,25 +35,26 @@ pub(crate) fn copy(text: &[u8], from: usize, length: usize, out: &mut [u8], at: 
     }
 }
 
-/// Finds what does not stand for itself inside a JSON string: quotes, backslashes and control characters.
+/// Finds the special bytes inside of JSON strings: quotes, backslashes and control characters.
 #[derive(Debug)]
 pub(crate) struct Specials<'a> {
     text: &'a [u8],
-    /// Where the window begins, and a bit for each of its bytes.
+    /// Where the window begins.
     begin: usize,
+    /// One bit for each byte of the window: 1 if it is special.
     bits: u64,
-    /// The same of bytes that are not ASCII, of all windows together.
+    /// The union of such bits over all windows so far: 1 if the byte is not ASCII.
     not_ascii: u64,
 }
 
 impl<'a> Specials<'a> {
     pub(crate) fn of(text: &'a [u8]) -> Specials<'a> {
         let mut specials = Specials { text, begin: 0, bits: 0, not_ascii: 0 };
-        specials.look_at(0);
+        specials.examine(0);
         specials
     }
 
-    /// Where the first of them is at or behind `at`; the end of the text where there is none.
+    /// The position of the first special byte from `at` on. The end of the text if there is none.
     #[inline]
     pub(crate) fn next(&mut self, mut at: usize) -> usize {
         loop {
@@ -67,16 +69,16 @@ impl<'a> Specials<'a> {
             if at >= self.text.len() {
                 return self.text.len();
             }
-            self.look_at(at);
+            self.examine(at);
         }
     }
 
-    /// Was all ASCII that was looked at? It has been looked at up to what was found last, at least.
+    /// True if everything examined so far was ASCII. At least the text up to the last find has been examined.
     pub(crate) fn was_ascii(&self) -> bool {
         self.not_ascii == 0
     }
 
-    fn look_at(&mut self, at: usize) {
+    fn examine(&mut self, at: usize) {
         let window: [u8; WINDOW_BYTES] = block(self.text, at);
         let (blocks, _) = window.as_chunks::<BLOCK_BYTES>();
         (self.begin, self.bits) = (at, 0);
@@ -88,7 +90,7 @@ impl<'a> Specials<'a> {
     }
 }
 
-/// A bit for each byte: is it special? And: is it not ASCII?
+/// Two bits for each byte: whether it is special, and whether it is not ASCII.
 fn bits(block: [u8; BLOCK_BYTES]) -> (u32, u32) {
     let bytes = u8x16::from(block);
     let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
@@ -100,7 +102,7 @@ fn bits(block: [u8; BLOCK_BYTES]) -> (u32, u32) {
 mod tests {
     use super::*;
 
-    /// Of every special byte of a text in turn.
+    /// The positions of all special bytes, found one by one.
     fn found(text: &[u8]) -> Vec<usize> {
         let (mut specials, mut found) = (Specials::of(text), Vec::new());
         let mut at = specials.next(0);
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_stands_for_itself() {
+    fn tells_special_bytes_from_plain_ones() {
         for position in 0..BLOCK_BYTES {
             for byte in 0..=u8::MAX {
                 let mut text = [b'x'; BLOCK_BYTES];

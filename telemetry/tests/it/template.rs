@@ -1,13 +1,12 @@
-//! The template of the monitoring watches what is told, under its name, and all of it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+//! The monitoring template watches every metric under its name, and nothing else.
 
 use std::collections::BTreeSet;
 
 use telemetry::metrics::{ALL, DIMENSION, NAMESPACE};
 
-const TEMPLATE: &str = include_str!("../../templates/monitoring.yaml");
+const TEMPLATE: &str = include_str!("../../../templates/monitoring.yaml");
 
-/// The names of metrics of ours: of alarms, each after its namespace, and of the dashboard's widgets.
+/// The names of our metrics in the template: in alarms, each after its namespace, and in the dashboard's widgets.
 fn watched() -> BTreeSet<&'static str> {
     let lines: Vec<&str> = TEMPLATE.lines().map(str::trim).collect();
     let namespace = format!("Namespace: {NAMESPACE}");
@@ -17,14 +16,14 @@ fn watched() -> BTreeSet<&'static str> {
     let in_widgets = lines.iter().filter_map(|line| line.strip_prefix(widget.as_str()));
     let of_widgets = in_widgets.map(|rest| {
         let (name, rest) = rest.split_once("\", \"").unwrap();
-        assert!(rest.starts_with(DIMENSION), "{name} has the dimension that it is told with");
+        assert!(rest.starts_with(DIMENSION), "{name} has the dimension that it is emitted with");
         name
     });
     of_alarms.chain(of_widgets).collect()
 }
 
 #[test]
-fn every_metric_is_watched_and_every_watched_metric_is_told() {
+fn every_metric_is_watched_and_every_watched_metric_is_emitted() {
     assert_eq!(watched(), ALL.iter().map(|metric| metric.name).collect());
 }
 
@@ -40,10 +39,10 @@ fn every_alarm_says_where_and_goes_somewhere() {
     }
 }
 
-/// The operations manual explains each alarm under the name that the mail has.
+/// The operations manual has a section for each alarm, under the name that the alarm's mail has.
 #[test]
 fn every_alarm_is_explained() {
-    let manual = include_str!("../../docs/operations.md");
+    let manual = include_str!("../../../docs/operations.md");
     for alarm in TEMPLATE.split("AlarmName: !Sub \"${NamePrefix}: ").skip(1) {
         let name = alarm.split('"').next().unwrap();
         assert!(manual.contains(&format!("\n### {name}\n")), "docs/operations.md has no section \"### {name}\"");

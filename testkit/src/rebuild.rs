@@ -1,12 +1,11 @@
-//! Finds every field of an event in its row: F1, by a second reading of the rules.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+//! Finds every field of an event in its row: invariant F1, by a second reading of the rules.
 
 use log_format::{COLUMNS, Kind, Object};
 
-/// Whether `row`, the values of the columns in order, holds every field of `event`; else what it lacks.
+/// Fails with what is missing unless `row`, the values of the columns in order, holds every field of `event`.
 ///
-/// Up to this: in the sixteen columns null equals absent, and a value that is no string equals its JSON text.
-pub(crate) fn rebuilt(event: &Object<'_>, row: &[Option<String>]) -> Result<(), String> {
+/// In the sixteen columns null equals absent, and a value that is not a string equals its JSON text.
+pub fn rebuilt(event: &Object<'_>, row: &[Option<String>]) -> Result<(), String> {
     columns(event, row)?;
     extra(event, row)
 }
@@ -21,7 +20,7 @@ fn columns(event: &Object<'_>, row: &[Option<String>]) -> Result<(), String> {
     Ok(())
 }
 
-/// Every other field, in order, keys and values to the byte.
+/// Compares every other field with `extra`: same order, keys and values equal to the byte.
 fn extra(event: &Object<'_>, row: &[Option<String>]) -> Result<(), String> {
     let others = event.fields().filter(|field| position(&field.name()).is_none());
     let expected: Vec<(&str, &str)> = others.map(|field| (field.key, field.value)).collect();
@@ -31,12 +30,12 @@ fn extra(event: &Object<'_>, row: &[Option<String>]) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("extra is {found:?}, expected {expected:?}")) }
 }
 
-/// The column that a field goes into.
-pub(crate) fn position(name: &str) -> Option<usize> {
+/// The position of the column that the field `name` of an event goes into. `None` if it goes into `extra`.
+pub fn position(name: &str) -> Option<usize> {
     COLUMNS.iter().position(|column| column.kind != Kind::Rest && column.source == name)
 }
 
-/// What a column must hold of a field.
+/// The text that a column must hold for a field. `None` if the column must be null.
 fn expected_text(kind: Kind, json: &str) -> Option<String> {
     match (kind, json) {
         (_, "null") => None,
@@ -45,7 +44,7 @@ fn expected_text(kind: Kind, json: &str) -> Option<String> {
     }
 }
 
-/// A string's text. A lone surrogate, which no string can hold, stands as `?`.
+/// The text of a JSON string. A lone surrogate, which no Rust string can hold, becomes `?`.
 fn decoded(json: &str) -> String {
     let digits = ["d800", "dfff", "d83d", "dc00", "de00"].map(|digits| [digits.to_string(), digits.to_uppercase()]);
     serde_json::from_str(json).unwrap_or_else(|_| {

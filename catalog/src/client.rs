@@ -1,80 +1,109 @@
-//! The calls.
+//! The calls to Glue.
 
 use std::collections::HashMap;
 use std::ops::{Bound, RangeBounds};
 
 use aws_sdk_glue::Client;
+use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, StorageDescriptor, Table, TableInput};
 use chrono::{DateTime, SecondsFormat, Utc};
 use log_format::Hour;
 
-use crate::{JSON, PARQUET, VIEW, tables, view};
+use crate::tables::{self, JSON, PARQUET};
+use crate::view::{self, VIEW};
 
-/// Parameter of a Parquet partition: the ETag of the manifest that it was read from.
+/// Parameter of a Parquet partition: the ETag of the manifest that names its folder.
 const MANIFEST_ETAG: &str = "manifest_etag";
-/// Parameter of a Parquet partition: the time since when it names its folder.
+/// Parameter of a Parquet partition: the time since when it names its folder, RFC 3339.
 const SINCE: &str = "since";
-/// Parameter of a Parquet partition: there, with any value, where the manifest has attempts that have not come back.
+/// Parameter of a Parquet partition: present, with any value, if the manifest has attempts that are not finished.
 const UNFINISHED: &str = "unfinished";
 
-/// One database of Glue, in our verbs.
+/// A client of one Glue database, in our verbs.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     glue: Client,
     database: String,
 }
 
-/// What became of a wish that something exist.
+/// The result of making sure that something exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ensured {
-    /// It was made by this call.
+    /// This call created it.
     Created,
-    /// It was there.
+    /// It existed before.
     Existed,
 }
 
-/// What a Parquet partition says: where its files are, and which manifest said so.
+/// What a Parquet partition says: where its files are, and which manifest it was set from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pointer {
-    /// The folder, `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`, "/" at its end.
+    /// The folder of the files, with "/" at its end: `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`.
     pub location: String,
-    /// ETag of the manifest that names the folder live; empty where somebody else made the partition, or changed how its
+    /// ETag of the manifest in which the folder is live. Empty if somebody else made the partition, or changed how its
     /// files are read.
     pub manifest_etag: String,
-    /// Since when the partition names this folder.
+    /// The time since when the partition names this folder.
     pub since: Option<DateTime<Utc>>,
-    /// That manifest has attempts that had not come back.
+    /// True if that manifest had attempts that were not finished.
     pub unfinished: bool,
 }
 
-/// Why the catalog could not do what it was asked.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// Glue refused or could not be reached.
+    /// Glue refused the call or could not be reached.
     #[error("failed to {verb} in Glue: {what}")]
     Glue {
-        /// What was attempted.
+        /// The attempted action, such as `create the table`.
         verb: &'static str,
-        /// On what.
+        /// The thing that the action was attempted on.
         what: String,
-        /// Glue's answer.
+        /// Glue's answer, or why there was none.
         #[source]
         source: Box<aws_sdk_glue::Error>,
     },
-    /// The database has a table where our view should be. It is never touched.
+    /// A table that is not ours has the name of our view. It is never changed.
     #[error("{database}.{VIEW} is a table that is not ours; drop or rename it, or choose another database")]
     NameTaken {
-        /// The database.
+        /// The name of the database.
         database: String,
     },
-    /// A table has no storage descriptor to copy.
+    /// A table does not exist, or has no storage descriptor that a partition could copy.
     #[error("{database}.{table} does not exist or has no storage descriptor; deploy the catalog again")]
     NoStorage {
-        /// The database.
+        /// The name of the database.
         database: String,
-        /// The table.
+        /// The name of the table.
         table: &'static str,
     },
+}
+
+impl CatalogError {
+    /// The constant name of the kind of failure, for Lambda's `errorType`. What an operator can do depends on it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            CatalogError::Glue { source, .. } if is_unavailable(source) => "GlueUnavailable",
+            CatalogError::Glue { .. } => "GlueRefused",
+            CatalogError::NameTaken { .. } => "ViewNameTaken",
+            CatalogError::NoStorage { .. } => "TableMissing",
+        }
+    }
+}
+
+/// Codes by which Glue asks for another attempt later.
+const UNAVAILABLE_CODES: [&str; 6] = [
+    "InternalFailure",
+    "InternalServiceException",
+    "OperationTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "ThrottlingException",
+];
+
+/// True if Glue gave no answer, or asked for another attempt later.
+fn is_unavailable(error: &aws_sdk_glue::Error) -> bool {
+    error.code().is_none_or(|code| UNAVAILABLE_CODES.contains(&code))
 }
 
 fn failed<E: Into<Box<aws_sdk_glue::Error>>>(
@@ -86,17 +115,17 @@ fn failed<E: Into<Box<aws_sdk_glue::Error>>>(
 }
 
 impl Catalog {
-    /// The catalog of `database`.
+    /// A catalog of the database of that name, by the client `glue`.
     pub fn new(glue: Client, database: impl Into<String>) -> Catalog {
         Catalog { glue, database: database.into() }
     }
 
-    /// The database's name.
+    /// The name of the database.
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// Makes the database and the two tables where they are missing. On AWS the templates do this.
+    /// Creates the database and the two tables if they are missing. On AWS the templates do this.
     pub async fn ensure_tables(&self, bucket: &str) -> Result<(), CatalogError> {
         let input = DatabaseInput::builder().name(&self.database).build();
         let input = input.map_err(aws_sdk_glue::Error::from).map_err(failed("name the database", &self.database))?;
@@ -110,7 +139,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Whether the database or one of the two tables is missing: somebody dropped them.
+    /// True if the database or one of the two tables is missing.
     pub async fn is_gone(&self) -> Result<bool, CatalogError> {
         for name in [JSON, PARQUET] {
             if self.table(name).await?.is_none() {
@@ -120,7 +149,7 @@ impl Catalog {
         Ok(false)
     }
 
-    /// Registers `hour` of the JSON table. Never changes a partition that is there.
+    /// Registers `hour` in the JSON table. Never changes a partition that exists.
     pub async fn ensure_json_partition(&self, hour: Hour) -> Result<Ensured, CatalogError> {
         let mut storage = self.storage(JSON).await?;
         let base = storage.location.take().unwrap_or_default();
@@ -128,7 +157,7 @@ impl Catalog {
         self.create_partition(JSON, hour, storage, HashMap::new()).await
     }
 
-    /// What the Parquet partition of `hour` says; none where there is no partition.
+    /// What the Parquet partition of `hour` says. `None` if there is no partition.
     pub async fn parquet_pointer(&self, hour: Hour) -> Result<Option<Pointer>, CatalogError> {
         let call = self.glue.get_partition().database_name(&self.database).table_name(PARQUET);
         let found = call.set_partition_values(Some(hour.partition_values().into())).send().await;
@@ -139,8 +168,9 @@ impl Catalog {
         }
     }
 
-    /// Makes the Parquet partition of `hour` say `pointer`, whatever it said before. Glue knows no condition on that, so
-    /// `may_write` is asked right before each write; false if it said no.
+    /// Sets the Parquet partition of `hour` to `pointer`, whatever it said before.
+    ///
+    /// Glue has no conditional write, so `may_write` is asked right before each write. Returns false if it said no.
     pub async fn point_parquet(
         &self,
         hour: Hour,
@@ -170,7 +200,7 @@ impl Catalog {
             .map_err(failed("update the partition", partition_name(PARQUET, hour)))
     }
 
-    /// What the Parquet partitions of the dates of `hours` say.
+    /// What the Parquet partitions say, for all hours of the dates that `hours` touches.
     pub async fn parquet_pointers(
         &self,
         hours: impl RangeBounds<Hour>,
@@ -179,12 +209,12 @@ impl Catalog {
         Ok(partitions.iter().filter_map(|partition| Some((hour_of(partition)?, pointer(partition)))).collect())
     }
 
-    /// The hours, of the dates of `hours`, that have a partition of the JSON table.
+    /// The hours with a partition of the JSON table, of all dates that `hours` touches.
     pub async fn json_hours(&self, hours: impl RangeBounds<Hour>) -> Result<Vec<Hour>, CatalogError> {
         Ok(self.partitions(JSON, hours).await?.iter().filter_map(hour_of).collect())
     }
 
-    /// The table of that name; none where there is none.
+    /// The table or view of that name. `None` if it does not exist.
     pub async fn table(&self, name: &str) -> Result<Option<Table>, CatalogError> {
         let found = self.glue.get_table().database_name(&self.database).name(name).send().await;
         match found.map_err(aws_sdk_glue::Error::from) {
@@ -194,7 +224,7 @@ impl Catalog {
         }
     }
 
-    /// All partitions of a table of the dates of `hours`.
+    /// The partitions of a table, of all dates that `hours` touches.
     pub async fn partitions(&self, table: &str, hours: impl RangeBounds<Hour>) -> Result<Vec<Partition>, CatalogError> {
         let call = self.glue.get_partitions().database_name(&self.database).table_name(table);
         let call = call.set_expression(of_dates(&hours)).max_results(1000);
@@ -207,7 +237,11 @@ impl Catalog {
         Ok(partitions)
     }
 
-    /// Reads the view as it is stored; an error where the name belongs to somebody else's table.
+    /// Reads the view as it is stored. `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If Glue fails, or if a table that is not ours has the name of the view.
     pub async fn view(&self) -> Result<Option<Table>, CatalogError> {
         match self.table(VIEW).await? {
             Some(table) if !view::is_ours(&table) => Err(CatalogError::NameTaken { database: self.database.clone() }),
@@ -215,10 +249,12 @@ impl Catalog {
         }
     }
 
-    /// Makes the view cut at `cut`. `stored` is the view as it was read before the cut was, so that a slower writer
-    /// with an older cut is refused by Glue's VersionId. Does nothing where the view says so already.
-    pub async fn set_view(&self, stored: Option<&Table>, cut: Hour) -> Result<(), CatalogError> {
-        let input = view::table(&self.database, cut);
+    /// Makes the view read Parquet up to `watermark`. Does nothing if it does so already.
+    ///
+    /// `stored` is the view as it was read before the watermark was. Glue's VersionId then refuses a slower writer with
+    /// an older watermark.
+    pub async fn set_view(&self, stored: Option<&Table>, watermark: Hour) -> Result<(), CatalogError> {
+        let input = view::table(&self.database, watermark);
         match stored {
             None => self.create_view(input).await,
             Some(table) if table.view_original_text() == input.view_original_text() => Ok(()),
@@ -228,7 +264,7 @@ impl Catalog {
 
     async fn create_view(&self, input: TableInput) -> Result<(), CatalogError> {
         let created = self.glue.create_table().database_name(&self.database).table_input(input).send().await;
-        // Created by another run since it was looked for: the next tick brings it up to date.
+        // If another run has created it in the meantime, the next tick brings it up to date.
         existed(created).map(|_| ()).map_err(failed("create the view", VIEW))
     }
 
@@ -236,7 +272,7 @@ impl Catalog {
         let call = self.glue.update_table().database_name(&self.database).table_input(input).skip_archive(true);
         let updated = call.set_version_id(version.map(str::to_string)).send().await;
         match updated.map_err(aws_sdk_glue::Error::from) {
-            // Another run changed the view since it was read; the next tick sees to it that it has the newest cut.
+            // Another run has changed the view in the meantime. The next tick gives it the newest watermark.
             Ok(_) | Err(aws_sdk_glue::Error::ConcurrentModificationException(_)) => Ok(()),
             Err(error) => Err(failed("update the view", VIEW)(error)),
         }
@@ -262,7 +298,7 @@ impl Catalog {
     }
 }
 
-/// "Already exists" is success: every step may run twice.
+/// Takes "already exists" for success, because every step may run twice.
 fn existed<T, E: Into<aws_sdk_glue::Error>>(created: Result<T, E>) -> Result<Ensured, Box<aws_sdk_glue::Error>> {
     match created.map_err(Into::into) {
         Ok(_) => Ok(Ensured::Created),
@@ -284,7 +320,7 @@ fn hour_of(partition: &Partition) -> Option<Hour> {
     Hour::from_partition_values(partition.values())
 }
 
-/// Chooses the partitions of the dates that hours are of; the hours themselves Glue is not asked about.
+/// Glue's filter of partitions by the dates that `hours` touches. It does not filter by hour.
 fn of_dates(hours: &impl RangeBounds<Hour>) -> Option<String> {
     let bound = |sign: &str, bound: Bound<&Hour>| match bound {
         Bound::Included(hour) | Bound::Excluded(hour) => Some(format!("date {sign} '{}'", hour.date())),
@@ -312,4 +348,31 @@ fn parameters(pointer: &Pointer) -> HashMap<String, String> {
     let since = pointer.since.map(|time| (SINCE.to_string(), time.to_rfc3339_opts(SecondsFormat::Millis, true)));
     let unfinished = pointer.unfinished.then(|| (UNFINISHED.to_string(), "true".to_string()));
     std::iter::once(etag).chain(since).chain(unfinished).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_glue::error::ErrorMetadata;
+    use aws_sdk_glue::operation::get_table::GetTableError;
+
+    use super::*;
+
+    fn glue(code: Option<&str>) -> CatalogError {
+        let mut meta = ErrorMetadata::builder();
+        if let Some(code) = code {
+            meta = meta.code(code);
+        }
+        failed("get the table", JSON)(aws_sdk_glue::Error::from(GetTableError::generic(meta.build())))
+    }
+
+    #[test]
+    fn tells_what_failed_from_what_may_work_later() {
+        assert_eq!(glue(None).kind(), "GlueUnavailable", "no answer has no code");
+        assert_eq!(glue(Some("ThrottlingException")).kind(), "GlueUnavailable");
+        assert_eq!(glue(Some("InternalServiceException")).kind(), "GlueUnavailable");
+        assert_eq!(glue(Some("AccessDeniedException")).kind(), "GlueRefused");
+        assert_eq!(glue(Some("InvalidInputException")).kind(), "GlueRefused");
+        assert_eq!(CatalogError::NameTaken { database: "logs".to_owned() }.kind(), "ViewNameTaken");
+        assert_eq!(CatalogError::NoStorage { database: "logs".to_owned(), table: JSON }.kind(), "TableMissing");
+    }
 }

@@ -1,16 +1,12 @@
-//! The template gives the function the variables that it reads, under their names.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-#[path = "../../telemetry/tests/support/variables.rs"]
-mod variables;
+//! The template gives the function exactly the variables that it reads.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use partitioner::config::Config;
-use variables::given;
+use testkit::template_variables::given;
 
-const TEMPLATE: &str = include_str!("../../templates/partitioner.yaml");
+const TEMPLATE: &str = include_str!("../../../templates/partitioner.yaml");
 
 #[test]
 fn names_are_the_same_in_code_and_template() {

@@ -1,4 +1,4 @@
-//! T1, T2 and T3 over batches of damaged envelopes.
+//! Invariants T1, T2 and T3 over batches of damaged envelopes.
 
 use std::cell::Cell;
 
@@ -7,10 +7,10 @@ use log_format::read_line;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use transform::batch::{Fate, RESPONSE_BYTES_MAX, Record, answer};
+use transform::batch::{RESPONSE_BYTES_MAX, Record, RecordResult, answer};
 use transform::record;
 
-/// One damage to a text: at a place, given in thousandths of its length.
+/// One change to a text, at a position in thousandths of its length.
 #[derive(Debug, Clone)]
 enum Damage {
     Replace(usize, u8),
@@ -82,7 +82,7 @@ fn never_fails_a_batch() {
         prop_assert_eq!(report.records, report.ok + report.failed_total());
         let answered: Vec<&String> = response.records.iter().map(|answer| &answer.record_id).collect();
         prop_assert_eq!(answered, ids.iter().collect::<Vec<_>>());
-        let ok = response.records.iter().filter(|answer| answer.result == Fate::Ok).count() as u64;
+        let ok = response.records.iter().filter(|answer| answer.result == RecordResult::Ok).count() as u64;
         prop_assert_eq!(ok, report.ok);
         let sent = serde_json::to_value(&response).unwrap();
         let results: Vec<_> = sent["records"].as_array().unwrap().iter().map(|it| it["result"].as_str()).collect();
@@ -101,7 +101,7 @@ fn never_fails_a_batch() {
     assert!(lines.get() * 2 >= records.get(), "too few still parse: {} of {}", lines.get(), records.get());
 }
 
-/// A line is one line, UTF-8, and read back.
+/// Checks that the line of an envelope is one line, UTF-8, and can be read.
 fn check_line(envelope: &[u8]) -> Result<(), TestCaseError> {
     let Ok(line) = record::line(envelope) else { return Ok(()) };
     prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
@@ -111,9 +111,9 @@ fn check_line(envelope: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// 3 MB of envelopes whose `details` are all quotes: their lines, and the base64 of these, are more than goes back.
+/// 3 MB of envelopes whose `details` are all quotes. The base64 of their lines is larger than a response may be.
 #[test]
-fn six_megabytes_bite() {
+fn lines_beyond_six_megabytes_fail() {
     let details = r#"\\\""#.repeat(6_000);
     let envelope = format!(r#"{{"detail":{{"data":{{"type":"s","details":"{details}"}}}}}}"#);
     let ids: Vec<String> = (0..125).map(|number| format!("496637{number:050}")).collect();
@@ -127,7 +127,9 @@ fn six_megabytes_bite() {
     let mut answered: Vec<&str> = response.records.iter().map(|answer| answer.record_id.as_str()).collect();
     answered.dedup();
     assert_eq!(answered, ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let unanswered =
-        response.records.iter().filter(|answer| answer.result == Fate::ProcessingFailed && answer.data.is_empty());
+    let unanswered = response
+        .records
+        .iter()
+        .filter(|answer| answer.result == RecordResult::ProcessingFailed && answer.data.is_empty());
     assert_eq!(unanswered.count() as u64, 125 - report.ok);
 }

@@ -1,21 +1,45 @@
-//! An event becomes a line.
+//! An event is found in its envelope and becomes a line.
 
 use crate::column::{COLUMNS, Column, EXTRA, Kind, LOG_ID};
-use crate::object::Object;
-use crate::scan::{self, BLOCK_BYTES, Specials};
+use crate::json::minified;
+use crate::json::object::{Object, append_field};
+use crate::json::scan::{self, BLOCK_BYTES, Specials};
 
-/// An event that gives no column a value, so that its line could not be seen in any table.
+/// Finds the event at `detail.data` of an EventBridge envelope, and `detail.log_id` as JSON text if it is there.
+///
+/// `None` if the envelope has no object at `detail.data`. Of duplicate keys the last counts.
+///
+/// # Errors
+///
+/// If the envelope is not one JSON object.
+pub fn event_of(envelope: &str) -> Result<Option<(Object<'_>, Option<&str>)>, serde_json::Error> {
+    if let Some(found) = minified::event(envelope) {
+        return Ok(Some(found));
+    }
+    let envelope = Object::parse(envelope.as_bytes())?;
+    Ok(object(envelope.get("detail")).and_then(|detail| Some((object(detail.get("data"))?, detail.get("log_id")))))
+}
+
+fn object(json: Option<&str>) -> Option<Object<'_>> {
+    Object::parse(json?.as_bytes()).ok()
+}
+
+/// The error of an event that gives no column a value: no table would show its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the event has no field that any column would show")]
 pub struct EmptyEvent;
 
 /// Appends the line of `event`, with its newline, to `line`.
 ///
-/// `event` is `detail.data` of the EventBridge envelope. `fallback_log_id` is `detail.log_id` as JSON text, used where
-/// the event has none of its own.
+/// `event` is `detail.data` of the EventBridge envelope. `fallback_log_id` is `detail.log_id` as JSON text; it is used
+/// if the event has no log id of its own.
 ///
-/// F1: no field is lost. A column's field becomes its value, every other field goes into `extra` as it stands.
-/// Absent and null both leave a column out; of duplicate keys of a column the last counts.
+/// F1: no field is lost. The field of a column becomes its value, every other field goes into `extra` as it stands.
+/// Absent and null both leave a column out. Of duplicate keys of a column the last counts.
+///
+/// # Errors
+///
+/// If no column has a value. `line` is then as it was.
 pub fn write_line(event: &Object<'_>, fallback_log_id: Option<&str>, line: &mut Vec<u8>) -> Result<(), EmptyEvent> {
     if event.is_empty() {
         return Err(EmptyEvent);
@@ -39,8 +63,10 @@ pub fn write_line(event: &Object<'_>, fallback_log_id: Option<&str>, line: &mut 
     Ok(())
 }
 
-/// The JSON text of each column's field, none where absent or null; and the fields without a column, as the text of a JSON
-/// object that lacks its closing brace, empty where there is none.
+/// Splits the fields of an event into those with a column and the others.
+///
+/// The first are given as JSON text by column, `None` if absent or null. The others are given as the text of a JSON
+/// object that lacks its closing brace, empty if there are none.
 fn split<'a>(event: &Object<'a>, fallback_log_id: Option<&'a str>) -> ([Option<&'a str>; COLUMNS.len()], String) {
     let (mut values, mut extra) = ([None; COLUMNS.len()], String::new());
     for field in event.fields() {
@@ -53,37 +79,29 @@ fn split<'a>(event: &Object<'a>, fallback_log_id: Option<&'a str>) -> ([Option<&
     (values, extra)
 }
 
-/// The longest name of a field that is a column's source.
+/// The longest name of a field that has a column.
 const SOURCE_BYTES_MAX: usize = 15;
 
-/// Positions of the columns by the length of their source's name: few names are as long as one another.
+/// Positions of the columns by the length of the name of their field. Few names have the same length.
 const BY_LENGTH: [[usize; 3]; SOURCE_BYTES_MAX + 1] = {
     let mut table = [[EXTRA; 3]; SOURCE_BYTES_MAX + 1];
     let mut position = 0;
     while position < EXTRA {
         let row = &mut table[COLUMNS[position].source.len()];
-        let mut place = 0;
-        while row[place] != EXTRA {
-            place += 1;
+        let mut slot = 0;
+        while row[slot] != EXTRA {
+            slot += 1;
         }
-        row[place] = position;
+        row[slot] = position;
         position += 1;
     }
     table
 };
 
-/// Names are matched case-sensitively: Auth0 has fields that differ by case alone.
+/// Finds the column of a field. Case counts, because Auth0 has fields that differ by case alone.
 fn position_of_source(name: &str) -> Option<usize> {
     let positions = BY_LENGTH.get(name.len())?.iter().copied();
     positions.take_while(|position| *position != EXTRA).find(|position| COLUMNS[*position].source == name)
-}
-
-/// Appends a field to the text of a JSON object that still lacks its closing brace.
-pub(crate) fn append_field(object: &mut String, key: &str, value: &str) {
-    object.push(if object.is_empty() { '{' } else { ',' });
-    object.push_str(key);
-    object.push(':');
-    object.push_str(value);
 }
 
 fn write_key(column: &Column, begin: usize, line: &mut Vec<u8>) {
@@ -99,7 +117,7 @@ fn write_value(column: &Column, value: &str, line: &mut Vec<u8>) {
     write_string(value, line);
 }
 
-/// Appends a text as a JSON string.
+/// Appends `text` as a JSON string.
 fn write_string(text: &str, line: &mut Vec<u8>) {
     let begin = line.len();
     line.push(b'"');
@@ -107,15 +125,17 @@ fn write_string(text: &str, line: &mut Vec<u8>) {
         return line.push(b'"');
     }
     line.truncate(begin);
-    // Writing a string to a Vec has no way to fail.
+    // Writing a string to a Vec cannot fail.
     let written = serde_json::to_writer(line, text);
     debug_assert!(written.is_ok());
 }
 
-/// Appends a text with its quotes and backslashes escaped. None, with a part of it appended, where it has control characters.
+/// Appends a text with its quotes and backslashes escaped.
+///
+/// `None` if the text has control characters. A part of it has been appended then.
 fn escape(text: &[u8], line: &mut Vec<u8>) -> Option<()> {
     let mut end = line.len();
-    // All of it may have to be escaped, and it is copied by whole blocks.
+    // Every byte may need an escape, and the last block may be copied whole.
     line.resize(end + 2 * text.len() + BLOCK_BYTES, 0);
     let (mut specials, mut at) = (Specials::of(text), 0);
     loop {
@@ -127,7 +147,7 @@ fn escape(text: &[u8], line: &mut Vec<u8>) -> Option<()> {
             line.truncate(end);
             return Some(());
         }
-        // Between two quotes of JSON there is mostly one byte: they go together.
+        // In embedded JSON, `":"` and `","` are frequent: three bytes are written at once.
         if let Some([b'"', between @ (b':' | b','), b'"']) = text.get(at..at + 3) {
             line[end..end + 5].copy_from_slice(&[b'\\', b'"', *between, b'\\', b'"']);
             at += 3;

@@ -6,70 +6,47 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::compact;
-
-/// The fields of a JSON object, each key and value as it stands in the text.
+/// The fields of a JSON object, each key and value exactly as it stands in the text.
 ///
-/// Nothing is decoded, so numbers keep their digits and strings their escapes. Duplicate keys are kept, in order.
+/// Nothing is decoded: numbers keep their digits and strings their escapes. Duplicate keys are kept, in order.
 #[derive(Debug, Default)]
 pub struct Object<'a> {
     fields: Vec<Field<'a>>,
 }
 
 impl<'a> Object<'a> {
-    /// Reads `text`, which must be one JSON object and nothing after it.
-    pub fn parse(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
-        let quickly = std::str::from_utf8(text).ok().and_then(compact::object);
-        quickly.map_or_else(|| Object::parse_slowly(text), Ok)
-    }
-
-    /// The same for every text there is.
-    pub(crate) fn parse_slowly(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
-        serde_json::from_slice(text)
-    }
-
     pub(crate) fn of(fields: Vec<Field<'a>>) -> Object<'a> {
         Object { fields }
     }
 
-    /// Reads the JSON object that `text` begins with; what comes after it is not looked at.
+    /// Reads any JSON object by serde_json, the slow way.
+    pub(crate) fn parse_any(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// Reads the JSON object that `text` begins with, and ignores what comes after it.
+    ///
+    /// # Errors
+    ///
+    /// If `text` does not begin with a JSON object.
     pub fn parse_first(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
         Object::deserialize(&mut serde_json::Deserializer::from_slice(text))
     }
 
-    /// True where the object has no field at all.
+    /// True if the object has no field.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// The value of `name`, as JSON text; of duplicate keys the last.
+    /// The value of the field `name`, as JSON text. Of duplicate keys the last counts.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.fields().rev().find(|field| field.name() == name).map(|field| field.value)
     }
 
-    /// The fields, in order.
+    /// The fields in the order of the text, duplicates included.
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'a>> {
         self.fields.iter().copied()
     }
-}
-
-/// The event at `detail.data` of an EventBridge envelope, and `detail.log_id` as JSON text where there is one.
-///
-/// None where the envelope has no object there; of duplicate keys the last counts.
-///
-/// # Errors
-///
-/// Where the envelope is not one JSON object.
-pub fn event_of(envelope: &str) -> Result<Option<(Object<'_>, Option<&str>)>, serde_json::Error> {
-    if let Some(found) = compact::event(envelope) {
-        return Ok(Some(found));
-    }
-    let envelope = Object::parse(envelope.as_bytes())?;
-    Ok(object(envelope.get("detail")).and_then(|detail| Some((object(detail.get("data"))?, detail.get("log_id")))))
-}
-
-fn object(json: Option<&str>) -> Option<Object<'_>> {
-    Object::parse(json?.as_bytes()).ok()
 }
 
 /// A field of an [`Object`].
@@ -82,15 +59,23 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The key's text.
+    /// The text that the key stands for.
     pub fn name(&self) -> Cow<'a, str> {
         string_text(self.key)
     }
 }
 
+/// Appends a field to the text of a JSON object that still lacks its closing brace.
+pub(crate) fn append_field(object: &mut String, key: &str, value: &str) {
+    object.push(if object.is_empty() { '{' } else { ',' });
+    object.push_str(key);
+    object.push(':');
+    object.push_str(value);
+}
+
 /// The text that a JSON string stands for. A lone surrogate becomes `?`, as Trino shows it.
 ///
-/// `json` must be a valid JSON string, quotes included, as `RawValue` guarantees.
+/// `json` must be a valid JSON string with its quotes.
 pub(crate) fn string_text(json: &str) -> Cow<'_, str> {
     let inner = &json[1..json.len() - 1];
     if !inner.contains('\\') {
@@ -102,7 +87,7 @@ pub(crate) fn string_text(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// Decodes a string with lone surrogates: as bytes, serde_json lets each of them through as three bytes ED Ax/Bx xx.
+/// Decodes a string with lone surrogates. Read as bytes, serde_json gives each of them as three bytes, ED Ax/Bx xx.
 fn lossy_text(json: &str) -> String {
     let bytes = serde_json::from_str::<StringBytes>(json).map(|bytes| bytes.0).unwrap_or_default();
     let mut text = String::with_capacity(bytes.len());

@@ -1,34 +1,38 @@
-//! A line becomes a row.
+//! Any line becomes a row, or is refused with a reason.
 
 use std::borrow::Cow;
 
-use crate::LINE_BYTES_MAX;
 use crate::column::{COLUMNS, EXTRA};
-use crate::object::{Field, Object, string_text};
-use crate::write::append_field;
+use crate::json::object::{Field, Object, append_field, string_text};
 
-/// The values of one line, one for each of [`COLUMNS`], in order.
+/// The longest line that is written or read, in bytes, without its newline.
+///
+/// EventBridge takes events of up to 1 MB. `details` and `extra` are embedded as text: escaping their quotes and
+/// backslashes at worst doubles them.
+pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The values of one line, one for each of [`COLUMNS`], in order. `None` is null.
 pub type Row<'a> = [Option<Cow<'a, str>>; COLUMNS.len()];
 
-/// Why a line is not read.
+/// Why a line is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// The line is longer than [`LINE_BYTES_MAX`].
     #[error("line of {bytes} bytes is longer than {LINE_BYTES_MAX}")]
     TooLong {
-        /// Length of the line.
+        /// Length of the line, its newline not included.
         bytes: usize,
     },
     /// The line does not begin with a JSON object.
     #[error("line is not a JSON object")]
     NotJson(#[source] serde_json::Error),
-    /// No column has a value, so that the JSON table's reader shows nothing of the line.
+    /// No column has a value: the JSON table's reader shows nothing of the line.
     #[error("line has no column")]
     Empty,
 }
 
 impl LineError {
-    /// A short constant name, for counts.
+    /// The constant name of the error, for counts by reason.
     pub fn reason(&self) -> &'static str {
         match self {
             LineError::TooLong { .. } => "TooLong",
@@ -40,10 +44,13 @@ impl LineError {
 
 /// Reads one line, its newline not included.
 ///
-/// F2: a row holds what the JSON table's reader shows: of duplicate keys the last, nothing of what follows the object,
-/// `?` for a lone surrogate, U+FFFD for bytes that are not UTF-8. A value that is not a string, as no line of ours has
-/// it, is its JSON text as it stands, where that reader writes it anew (`1e400` as `1E+400`, without blanks). Fields at
-/// the top level that have no column, as the predecessor wrote them, are folded into `extra`.
+/// F2: a row holds what the JSON table's reader shows.
+///
+/// - Of duplicate keys it holds the last, and nothing of what follows the object.
+/// - A lone surrogate becomes `?`, bytes that are not UTF-8 become U+FFFD.
+/// - A value that is not a string stays its JSON text. Here that reader differs: it formats the value again, `1e400` as
+///   `1E+400`. No line of ours has such a value.
+/// - Fields at the top level without a column go into `extra`. The predecessor wrote such lines.
 pub fn read_line(line: &[u8]) -> Result<Row<'_>, LineError> {
     if line.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong { bytes: line.len() });
@@ -56,13 +63,13 @@ pub fn read_line(line: &[u8]) -> Result<Row<'_>, LineError> {
     }
 }
 
-/// Trino trims as Java does: every byte up to the blank is white space.
+/// Removes leading white space as Trino does, by Java's rule: every byte up to the blank is white space.
 fn trim(line: &[u8]) -> &[u8] {
     let begin = line.iter().position(|byte| *byte > b' ').unwrap_or(line.len());
     &line[begin..]
 }
 
-/// Bytes that are not UTF-8 are shown as U+FFFD; where they lie between the values, the line is none.
+/// Reads a line that is not UTF-8. Bad bytes inside of strings become U+FFFD, bad bytes between tokens break the line.
 fn lossy(line: &[u8]) -> Result<Row<'_>, LineError> {
     let text = String::from_utf8_lossy(line);
     let object = Object::parse_first(text.as_bytes()).map_err(LineError::NotJson)?;
@@ -79,7 +86,7 @@ fn row_of<'a>(object: &Object<'a>) -> Result<Row<'a>, LineError> {
     Ok(row)
 }
 
-/// Tells the columns' fields from the others.
+/// Splits the fields of a line into those with a column and the others.
 fn split<'a>(object: &Object<'a>) -> (Row<'a>, Vec<Field<'a>>) {
     let mut row = Row::default();
     let mut leftover = Vec::new();
@@ -96,7 +103,7 @@ fn position_of_column(name: &str) -> Option<usize> {
     COLUMNS.iter().position(|column| column.name == name)
 }
 
-/// What a reader of a `string` column shows of a JSON value.
+/// What a reader of a `string` column shows of a JSON value. `None` if that is null.
 fn value_text(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first() {
         Some(b'"') => Some(string_text(json)),
@@ -105,7 +112,7 @@ fn value_text(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Adds the fields without a column to `extra`. Where there are none it stays to the byte as it is.
+/// Adds the fields without a column to `extra`. If there are none, `extra` stays the same to the byte.
 fn fold(extra: &mut Option<Cow<'_, str>>, leftover: &[Field<'_>]) {
     let ours = extra.as_deref().is_none_or(|text| Object::parse(text.as_bytes()).is_ok());
     if ours && leftover.is_empty() {
@@ -167,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn folds_what_the_predecessor_left_at_the_top() {
+    fn folds_the_predecessors_fields_into_extra() {
         check(r#"{"type":"s","tenant_name":"acme","n":1.0}"#, r#"type=s extra={"tenant_name":"acme","n":1.0}"#);
         check(r#"{"type":"s","extra":"{\"a\":1}","b":2}"#, r#"type=s extra={"a":1,"b":2}"#);
         check(r#"{"type":"s","extra":"{}","b":2}"#, r#"type=s extra={"b":2}"#);

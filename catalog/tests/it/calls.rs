@@ -1,5 +1,4 @@
 //! The catalog's verbs against the embedded Glue.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::sync::Arc;
 
@@ -93,7 +92,7 @@ async fn partitions_are_listed_by_dates_over_many_pages() {
 }
 
 #[tokio::test]
-async fn the_view_follows_the_cut_and_never_an_older_one() {
+async fn the_view_follows_the_watermark_and_never_an_older_one() {
     let world = world().await;
     assert!(world.catalog.view().await.unwrap().is_none());
     world.catalog.set_view(None, hour("2026-11-20T10")).await.unwrap();
