@@ -107,7 +107,11 @@ impl Bucket {
     }
 
     /// The number of objects that Firehose kept under `error/` and that nobody has replayed.
-    pub(crate) async fn not_replayed(&self) -> Result<u64, BucketError> {
+    ///
+    /// # Errors
+    ///
+    /// S3 failed.
+    pub async fn not_replayed(&self) -> Result<u64, BucketError> {
         let replayed = self.list(layout::REPLAYED).await?;
         let replayed: HashSet<&str> =
             replayed.iter().filter_map(|mark| layout::source_of_replayed(&mark.key)).collect();

@@ -11,15 +11,6 @@
 
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a target tells what it has found")]
 
-#[path = "../../compactor/src/lines.rs"]
-pub mod lines;
-#[path = "../../compactor/src/manifest.rs"]
-pub mod manifest;
-#[path = "../../compactor/src/members.rs"]
-pub mod members;
-#[path = "../../compactor/src/whole.rs"]
-pub mod whole;
-
 mod arrow;
 mod columns;
 mod inflate;

@@ -3,7 +3,7 @@
 use log_format::{Hour, layout};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::manifest::Manifest;
+use projection::manifest::Manifest;
 
 /// If a text is read as an hour, or as a key of one, the hour is written as the same text.
 pub fn key(bytes: &[u8]) {

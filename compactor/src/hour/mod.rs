@@ -94,6 +94,11 @@ impl Compactor {
         Compactor { bucket, catalog, store, limits }
     }
 
+    /// The bucket that the compactor works on.
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
     /// The manifest of an hour. `None` if it has none.
     ///
     /// # Errors

@@ -1,57 +1,13 @@
-//! Lines that are odd, and what becomes of them.
+//! Odd lines, and what becomes of each.
 
 use fixtures::noise;
 use log_format::LINE_BYTES_MAX;
 
-use super::objects;
-use super::row_of_good;
+use crate::odd::input::{Odd, kept, odd, row_of_good};
 
-/// An object with something odd in it, and what is to become of it.
-pub(crate) struct Odd {
-    /// The object's name under the hour's prefix, with `NAME` for its place among the others.
-    pub(crate) name: String,
-    /// Its bytes.
-    pub(crate) body: Vec<u8>,
-    /// Where the odd thing is.
-    pub(crate) place: &'static str,
-    /// The rows of all of the object.
-    pub(crate) rows: Vec<String>,
-    /// How many of its lines are equal to others.
-    pub(crate) duplicates: u64,
-    /// What is rejected of it.
-    pub(crate) rejected: Vec<Kept>,
-    /// Whether the odd thing itself gives rows.
-    pub(crate) is_read: bool,
-    /// Whether it is an input at all.
-    pub(crate) is_input: bool,
-}
-
-/// A rejected line as it is kept. The key is filled in where the object gets one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Kept {
-    pub(crate) key: String,
-    pub(crate) line: u64,
-    pub(crate) offset: u64,
-    pub(crate) reason: String,
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Odd {
-    /// The outcome in the words of the table.
-    pub(crate) fn outcome(&self) -> String {
-        let reason = self.rejected.last().map(|kept| kept.reason.as_str());
-        match (self.is_input, self.is_read, reason) {
-            (false, ..) => "no input".to_owned(),
-            (_, true, None) => "read".to_owned(),
-            (_, false, None) => "no line".to_owned(),
-            (_, true, Some(reason)) => format!("read in part {reason}"),
-            (_, false, Some(reason)) => format!("rejected {reason}"),
-        }
-    }
-}
 
 /// A line and its fate.
-struct Line {
+pub(super) struct Line {
     bytes: Vec<u8>,
     fate: Fate,
 }
@@ -65,7 +21,7 @@ enum Fate {
     NoLine,
 }
 
-type MakeLine = fn() -> Line;
+pub(super) type MakeLine = fn() -> Line;
 
 /// A line that gives one row besides its `log_id`.
 fn read(fields: impl AsRef<[u8]>, row: &str) -> Line {
@@ -105,7 +61,7 @@ fn nested_deeply() -> Line {
 }
 
 /// In the order of the table.
-const LINES: &[(&str, MakeLine)] = &[
+pub(super) const LINES: &[(&str, MakeLine)] = &[
     ("cut-short", || no_json(r#"{"log_id":"odd","type":"s""#)),
     ("text", || no_json("just words")),
     ("number", || no_json("12")),
@@ -152,39 +108,22 @@ const LINES: &[(&str, MakeLine)] = &[
     ("blanks", || no_line(b" \t  ")),
 ];
 
-/// Every input's name, in the order of the table.
-pub(crate) fn names() -> Vec<&'static str> {
-    LINES.iter().map(|(name, _)| *name).chain(objects::OBJECTS.iter().map(|(name, _)| *name)).collect()
-}
-
-/// The objects that an input makes of good lines: one, or one for each place that a line can stand in.
-pub(crate) fn odds(name: &str, good: &[String]) -> Vec<Odd> {
-    if let Some((_, make)) = objects::OBJECTS.iter().find(|(it, _)| *it == name) {
-        return vec![make(good)];
-    }
-    let (_, make) = LINES.iter().find(|(it, _)| *it == name).unwrap();
-    let places = [("first line", 0), ("middle line", good.len() / 2), ("last line", good.len())];
-    // First in the file, the mark is another input: `mark-at-object`.
-    let places = places.into_iter().filter(|(_, at)| name != "mark-at-line" || *at > 0);
-    places.map(|(place, at)| among(&make(), good, place, at)).collect()
-}
-
 /// The odd line among the good ones.
-fn among(line: &Line, good: &[String], place: &'static str, at: usize) -> Odd {
+pub(super) fn among(line: &Line, good: &[String], place: &'static str, at: usize) -> Odd {
     let (before, after) = good.split_at(at);
     let mut text: Vec<u8> = before.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
     let offset = text.len() as u64;
     text.extend_from_slice(&line.bytes);
     text.push(b'\n');
     text.extend(after.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()));
-    let mut odd = objects::odd("NAME.gz", objects::gzip(&text), good.iter().map(|line| row_of_good(line)).collect());
+    let mut odd = odd("NAME.gz", fixtures::gzip(&text), good.iter().map(|line| row_of_good(line)).collect());
     (odd.place, odd.is_read) = (place, false);
     match &line.fate {
         Fate::Rows(rows) => {
             odd.rows.extend(rows.iter().cloned());
             odd.is_read = true;
         }
-        Fate::Rejected(reason) => odd.rejected.push(objects::kept(at as u64 + 1, offset, reason, &line.bytes)),
+        Fate::Rejected(reason) => odd.rejected.push(kept(at as u64 + 1, offset, reason, &line.bytes)),
         Fate::NoLine => {}
     }
     odd

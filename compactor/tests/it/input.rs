@@ -1,14 +1,8 @@
 //! C9: whatever lies under `logs/`, the rows beside it are all there, and what is no row is kept to the byte and counted.
 //!
-//! `docs/bad-input.md` says what becomes of every input; each has its generator in [`odd`], and each is put at the
+//! `docs/bad-input.md` says what becomes of every input; each has its generator in [`testkit::odd`], and each is put at the
 //! beginning, in the middle and at the end of an object, and of an hour.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-#[path = "input/objects.rs"]
-mod objects;
-#[path = "input/odd.rs"]
-mod odd;
-mod support;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,14 +10,14 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use compactor::hour::Outcome;
-use compactor::hours::{Request, Scope};
-use compactor::manifest::Counts;
+use compactor::request::{Request, Scope};
 use flate2::read::GzDecoder;
 use log_format::{Hour, layout};
-use odd::{Kept, Odd};
-use support::{World, world};
+use projection::manifest::Counts;
+use testkit::odd::{self, Kept, Odd, good_lines, row_of_good};
+use testkit::world::{World, world};
 
-const TABLE: &str = include_str!("../../docs/bad-input.md");
+const TABLE: &str = include_str!("../../../docs/bad-input.md");
 const BEGIN: &str = "2026-10-01T00";
 const NOW: &str = "2026-11-20T13:00:00Z";
 
@@ -46,15 +40,6 @@ struct Case {
     rejected: Vec<Kept>,
 }
 
-/// The good lines of an object, each a row of its own.
-fn good_lines(hour: Hour, object: usize) -> Vec<String> {
-    (0..4).map(|line| format!(r#"{{"log_id":"{hour}-{object}-{line}","type":"s"}}"#)).collect()
-}
-
-fn row_of_good(line: &str) -> String {
-    line.replace(r#"{"log_id":""#, "log_id=").replace(r#"","type":""#, " type=").replace(r#""}"#, "")
-}
-
 impl Case {
     /// Puts an odd object in the place `position` of three of an hour.
     async fn put(world: &World, hour: Hour, label: String, odd: Odd, position: usize) -> Case {
@@ -69,7 +54,7 @@ impl Case {
         for object in (0..3).filter(|object| *object != position) {
             let lines = good_lines(hour, 100 + object);
             case.rows.extend(lines.iter().map(|line| row_of_good(line)));
-            let body = support::gzip(&(lines.join("\n") + "\n"));
+            let body = fixtures::gzip((lines.join("\n") + "\n"));
             world.put(&format!("{prefix}{object}.gz"), body).await;
         }
         case.counts.rows = case.rows.len() as u64;

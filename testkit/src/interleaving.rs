@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-use compactor::hour::{Run, Visit};
-use compactor::plan::Turn;
+use compactor::clock::Run;
+use compactor::hour::Visit;
+use compactor::hour::plan::Pass;
+use compactor::request::Rewrite;
 use local_aws::seam::{Call, Faults, Service};
 use log_format::{Hour, layout};
 use tokio::time::{Duration, sleep};
 
-use super::athena::{Reader, can_be_seen, may_show_less, writes};
-use super::{Snapshot, World, compactor};
+use crate::athena::{Reader, can_be_seen, may_show_less, writes};
+use crate::world::{BUCKET, Snapshot, World, compactor};
 
 /// Something that calls on its own: a compactor on the hour, or whoever puts an object.
-pub(crate) enum Actor {
+pub enum Actor {
     Compactor(Run),
     Writer { key: String, body: Vec<u8> },
 }
@@ -34,7 +36,7 @@ impl Choice {
 
 /// What was tried, and what was seen of it.
 #[derive(Default)]
-pub(crate) struct Tried {
+pub struct Tried {
     schedules: usize,
     calls: usize,
     looks: usize,
@@ -42,7 +44,7 @@ pub(crate) struct Tried {
 }
 
 impl Tried {
-    pub(crate) fn add(&mut self, other: &Tried) {
+    pub fn add(&mut self, other: &Tried) {
         self.schedules += other.schedules;
         self.calls += other.calls;
         self.looks += other.looks;
@@ -135,12 +137,12 @@ fn start(world: &World, hour: Hour, number: usize, actor: Actor) -> tokio::task:
     tokio::spawn(async move {
         match actor {
             Actor::Compactor(run) => {
-                let visit = Visit { hour, registered: true, turn: Turn::Asked };
+                let visit = Visit { hour, registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
                 // What a run makes of its defeat is its own; the world it leaves is what counts.
                 let _ = compactor(&aws).visit(visit, &run).await;
             }
             Actor::Writer { key, body } => {
-                aws.s3().put_object().bucket(super::BUCKET).key(key).body(body.into()).send().await.unwrap();
+                aws.s3().put_object().bucket(BUCKET).key(key).body(body.into()).send().await.unwrap();
             }
         }
     })
@@ -148,7 +150,7 @@ fn start(world: &World, hour: Hour, number: usize, actor: Actor) -> tokio::task:
 
 /// Is it a step of the protocol that others could notice, or that notices others? The others commute.
 fn is_shared(call: &Call) -> bool {
-    let of = |prefix: &str| call.resources.iter().any(|arn| arn.contains(&format!(":::{}/{prefix}", super::BUCKET)));
+    let of = |prefix: &str| call.resources.iter().any(|arn| arn.contains(&format!(":::{}/{prefix}", BUCKET)));
     call.service == Service::Glue && call.name != "GetTable"
         || of(layout::MANIFESTS)
         || of(layout::LOGS) && call.name == "PutObject"
@@ -157,7 +159,7 @@ fn is_shared(call: &Call) -> bool {
 
 /// Plays every schedule in which actors are interrupted at most `interruptions` times, each in a world of its own with
 /// faults of its own, and has each end looked at. What was tried.
-pub(crate) async fn explore(
+pub async fn explore(
     snapshot: &Snapshot,
     hour: Hour,
     actors: impl Fn() -> Vec<Actor>,
@@ -194,7 +196,7 @@ pub(crate) async fn explore(
 }
 
 /// Plays one schedule drawn by `draw`, a number below its argument.
-pub(crate) async fn play_at_random(
+pub async fn play_at_random(
     world: &World,
     hour: Hour,
     actors: Vec<Actor>,

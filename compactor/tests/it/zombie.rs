@@ -1,22 +1,21 @@
 //! C-zombie: a run that sleeps at any of its calls while others commit and collect, and then goes on. C-late: objects
 //! that come at any of its calls. C-query: a reader that planned before and reads after.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use compactor::hour::{Run, Visit};
-use compactor::hours::{Request, Scope};
-use compactor::manifest::Manifest;
-use compactor::plan::Turn;
+use compactor::clock::Run;
+use compactor::hour::Visit;
+use compactor::request::{Request, Rewrite, Scope};
+use projection::manifest::Manifest;
+use compactor::hour::plan::Pass;
 use local_aws::seam::{Call, Failure, Fault, Faults, Gates};
 use log_format::Hour;
-use support::athena::{Reader, may_show_less};
-use support::{HOUR, Snapshot, TICK, Wall, World, hour, world};
+use testkit::athena::{Reader, may_show_less};
+use testkit::world::{HOUR, Snapshot, TICK, Wall, World, hour, world};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep};
 
@@ -32,7 +31,7 @@ async fn prepared() -> Snapshot {
     world.put_lines(HOUR, "1", &LINES[..1]).await;
     world.catalog.ensure_json_partition(hour(HOUR)).await.unwrap();
     world.tick_without_lag("2026-11-20T14:25:00Z").await;
-    assert_eq!(world.view_cut().await, hour(HOUR));
+    assert_eq!(world.view_watermark().await, hour(HOUR));
     world.put_lines(HOUR, "2", &LINES[1..2]).await;
     Snapshot::of(world)
 }
@@ -46,8 +45,8 @@ struct Sleeper {
 impl Sleeper {
     fn start(world: &World, run: Run) -> Sleeper {
         let gates = world.aws.hold_if(|call| &*call.caller == "compactor sleeper");
-        let compactor = support::compactor(&world.aws.as_caller("compactor sleeper"));
-        let visit = Visit { hour: hour(HOUR), registered: true, turn: Turn::Asked };
+        let compactor = testkit::world::compactor(&world.aws.as_caller("compactor sleeper"));
+        let visit = Visit { hour: hour(HOUR), registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
         let task = tokio::spawn(async move {
             // What it makes of its late awakening is its own; the world it leaves is what counts.
             let _ = compactor.visit(visit, &run).await;
@@ -126,7 +125,7 @@ struct ShownLess {
 async fn calls(snapshot: &Snapshot) -> usize {
     let world = snapshot.world();
     world.aws.inject(Faults::none());
-    let run = Wall::at(ASLEEP).run("compactor sleeper", TICK);
+    let run = Wall::at(ASLEEP).run("compactor sleeper");
     let sleeper = Sleeper::start(&world, run);
     sleeper.wake().await;
     world.aws.trace().len()
@@ -171,7 +170,7 @@ async fn c_zombie_a_run_may_sleep_at_every_call() {
                     is_long && &*call.caller == "compactor sleeper" && write && expired.swap(false, Ordering::Relaxed);
                 hit.then_some(Fault::Before(Failure::Expired))
             }));
-            let sleeper = Sleeper::start(&world, wall.run("compactor sleeper", TICK));
+            let sleeper = Sleeper::start(&world, wall.run("compactor sleeper"));
             let mut reader = Reader::default();
             for number in 0..number {
                 reader.look_and_lose_nothing(&world, || format!("before call {number}")).await;
@@ -218,7 +217,7 @@ fn sleeper(world: &World) -> Sleeper {
 fn sleeper_by(world: &World, wall: &Wall) -> Sleeper {
     // From here on there is a trace.
     world.aws.inject(Faults::none());
-    Sleeper::start(world, wall.run("sleeper", TICK))
+    Sleeper::start(world, wall.run("sleeper"))
 }
 
 /// How often the sleeper has asked Glue to let the partition name another folder.
@@ -326,7 +325,7 @@ async fn c_late_an_object_may_come_at_every_call() {
     let (calls, mut looks) = (calls(&snapshot).await, 0);
     for number in 0..calls {
         let world = snapshot.world();
-        let sleeper = Sleeper::start(&world, Wall::at(ASLEEP).run("compactor sleeper", TICK));
+        let sleeper = Sleeper::start(&world, Wall::at(ASLEEP).run("compactor sleeper"));
         let held = sleeper.go_on(number).await.unwrap();
         let mut reader = Reader::default();
         let when = format!("came at {held}");
@@ -424,7 +423,7 @@ async fn c_query_a_reader_finds_its_files_for_a_day_after_it_planned() {
             world.put_lines(HOUR, &format!("late {tick}"), &[&line]).await;
         }
         let before = world.plan().await;
-        let sleeper = Sleeper::start(&world, Wall::at(&now.to_rfc3339()).run(&format!("reading{tick}"), TICK));
+        let sleeper = Sleeper::start(&world, Wall::at(&now.to_rfc3339()).run(&format!("reading{tick}")));
         while let Some(call) = sleeper.go_on(0).await {
             query.read_and_plan(&world, now, &format!("before {call}")).await;
             sleeper.go_on(1).await;

@@ -1,19 +1,18 @@
-//! Objects that are odd as a whole, and what becomes of them.
+//! Objects that are odd as a whole, and what becomes of each.
 
-use fixtures::noise;
 use std::io::Write;
 
-use compactor::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
+use fixtures::{gzip, noise};
+use projection::read::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::odd::{Kept, Odd};
-use super::row_of_good;
+use crate::odd::input::{Odd, kept, odd, row_of_good};
 
-type MakeObject = fn(&[String]) -> Odd;
+pub(super) type MakeObject = fn(&[String]) -> Odd;
 
 /// In the order of the table.
-pub(crate) const OBJECTS: &[(&str, MakeObject)] = &[
+pub(super) const OBJECTS: &[(&str, MakeObject)] = &[
     ("mark-at-object", |good| whole(gzip(&[b"\xef\xbb\xbf", text(good).as_slice()].concat()), good)),
     ("end-without-line-feed", |good| whole(gzip(good.join("\n").as_bytes()), good)),
     ("zero-bytes", |_| nothing("NAME.gz", Vec::new())),
@@ -44,23 +43,6 @@ pub(crate) const OBJECTS: &[(&str, MakeObject)] = &[
     ("subfolder", |good| no_input("sub/NAME.gz", gzip(&text(good)))),
     ("folder-marker", |_| no_input("", Vec::new())),
 ];
-
-/// An object that is read as it stands.
-pub(crate) fn odd(name: &str, body: Vec<u8>, rows: Vec<String>) -> Odd {
-    let is_read = !rows.is_empty();
-    let rejected = Vec::new();
-    Odd { name: name.to_owned(), body, place: "all of it", rows, duplicates: 0, rejected, is_read, is_input: true }
-}
-
-pub(crate) fn kept(line: u64, offset: u64, reason: &str, bytes: &[u8]) -> Kept {
-    Kept { key: String::new(), line, offset, reason: reason.to_owned(), bytes: bytes.to_vec() }
-}
-
-pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut file = GzEncoder::new(Vec::new(), Compression::default());
-    file.write_all(text).unwrap();
-    file.finish().unwrap()
-}
 
 fn text(good: &[String]) -> Vec<u8> {
     good.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect()

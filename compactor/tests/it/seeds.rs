@@ -3,10 +3,8 @@
 //!
 //! `SEEDS` says how many are tried; `SEED_SECONDS` for how long at most, and without `SEEDS` as many as that allows. Where
 //! time is given and runs out before [`SEEDS_MIN`] of them, or as many as `SEEDS` says, the test fails.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![expect(clippy::disallowed_methods, reason = "how many seeds are tried comes from the environment")]
 
-mod support;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,15 +14,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use catalog::{Catalog, PARQUET, VIEW};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::FutureExt;
 use local_aws::LocalAws;
-use local_aws::firehose::{Firehose, Function, FunctionError, Settings};
+use local_aws::firehose::{Firehose, Settings};
 use local_aws::seam::{Call, Failure, Fault, Faults, Service};
-use partitioner::handler::Partitioner;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use support::athena::Rows;
-use support::{BUCKET, TICK, Wall, World, world};
+use testkit::athena::Rows;
+use testkit::lambda;
+use testkit::world::{BUCKET, TICK, Wall, World, world};
 use uuid::Uuid;
 
 /// How many are tried if nothing is said.
@@ -37,8 +34,8 @@ const STEPS: usize = 20;
 const HEALING_TICKS: usize = 3;
 /// A request that was signed longer ago is refused.
 const SIGNED_MINUTES: i64 = 15;
-/// A turn of the rota.
-const ROTA_TICKS: usize = 84;
+/// A turn of the scrub.
+const SCRUB_TICKS: usize = 84;
 /// How late Firehose may deliver, about.
 const LATE_HOURS_MAX: u32 = 26;
 const START: &str = "2026-11-20T10:05:00Z";
@@ -60,40 +57,12 @@ struct Schedule {
     story: Vec<String>,
 }
 
-fn failed(error: &dyn std::error::Error) -> FunctionError {
-    FunctionError { error_type: "Error".to_owned(), message: error.to_string() }
-}
-
-fn transform() -> Function {
-    Arc::new(|payload: Bytes| {
-        async move {
-            let event: transform::event::Event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
-            let (response, _) = transform::handler::handle(&event);
-            Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))
-        }
-        .boxed()
-    })
-}
-
-fn partition(aws: &LocalAws) -> Function {
-    let partitioner = Arc::new(Partitioner::new(Catalog::new(aws.glue(), "logs"), BUCKET));
-    Arc::new(move |payload: Bytes| {
-        let partitioner = Arc::clone(&partitioner);
-        async move {
-            let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
-            partitioner.handle(event).await.map_err(|error| failed(&error))?;
-            Ok(Bytes::from_static(b"null"))
-        }
-        .boxed()
-    })
-}
-
 fn firehose(aws: &LocalAws, seed: u64) -> Firehose {
     let mut settings = Settings::new("auth0", BUCKET, Uuid::from_u128(seed.into()));
     settings.buffer_bytes_max = 600;
     let caller = aws.as_caller("firehose");
-    let created = aws.as_caller("s3").function("partitioner", partition(&aws.as_caller("partitioner")));
-    Firehose::new(settings, caller.s3(), caller.function("transform", transform()), created)
+    let created = aws.as_caller("s3").function("partitioner", lambda::partitioner(&aws.as_caller("partitioner")));
+    Firehose::new(settings, caller.s3(), caller.function("transform", lambda::transform()), created)
 }
 
 impl Schedule {
@@ -236,9 +205,9 @@ impl Schedule {
         self.story.push(format!("{}: {} and {} at once", self.now, names[0], names[1]));
         let gates = self.world.aws.hold();
         let tasks = names.each_ref().map(|name| {
-            let compactor = support::compactor(&self.world.aws.as_caller(name));
-            let run = Arc::new(self.wall.run(name, TICK));
-            tokio::spawn(async move { compactor.tick(&run, |_, _| {}).await.is_ok() })
+            let compactor = testkit::world::compactor(&self.world.aws.as_caller(name));
+            let run = Arc::new(self.wall.run(name));
+            tokio::spawn(async move { compactor.tick(&run, TICK, |_, _| {}).await.is_ok() })
         });
         while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
             gates.settled().await;
@@ -260,9 +229,9 @@ impl Schedule {
             let name = name.clone();
             move |call| *call.caller == *name
         });
-        let compactor = support::compactor(&self.world.aws.as_caller(&name));
-        let run = Arc::new(self.wall.run(&name, TICK));
-        let task = tokio::spawn(async move { compactor.tick(&run, |_, _| {}).await.is_ok() });
+        let compactor = testkit::world::compactor(&self.world.aws.as_caller(&name));
+        let run = Arc::new(self.wall.run(&name));
+        let task = tokio::spawn(async move { compactor.tick(&run, TICK, |_, _| {}).await.is_ok() });
         let mut opened = 0;
         while opened < calls && !task.is_finished() {
             gates.settled().await;
@@ -289,10 +258,10 @@ impl Schedule {
 
     async fn tick(&self, name: &str) {
         let process = self.world.aws.as_caller(name);
-        let (compactor, run) = (support::compactor(&process), Arc::new(self.wall.run(name, TICK)));
+        let (compactor, run) = (testkit::world::compactor(&process), Arc::new(self.wall.run(name)));
         tokio::select! {
             // Under faults a tick may fail as a whole; the next one goes on.
-            _ = compactor.tick(&run, |_, _| {}) => {}
+            _ = compactor.tick(&run, TICK, |_, _| {}) => {}
             () = process.ended() => {}
         }
     }
@@ -365,24 +334,24 @@ impl Schedule {
             self.read(&format!("healing tick {number}")).await;
         }
         let truth = self.world.delivered();
-        // An object that came so late, with no tick in between, that its hour was beyond every look-back, is the rota's.
+        // An object that came so late, with no tick in between, that its hour was beyond every look-back, is the scrub's.
         let looked_back_on = log_format::Hour::of(self.now - TimeDelta::hours(40));
         let young = |rows: &Rows| rows.clone().split_off(&looked_back_on);
         assert_eq!(young(&self.seen), young(&truth), "{}", self.told("in the end"));
         self.wait_for_the_rota(&truth).await;
-        assert_eq!(self.seen, truth, "{}", self.told("after a turn of the rota"));
+        assert_eq!(self.seen, truth, "{}", self.told("after a turn of the scrub"));
         let ids: BTreeSet<&str> = truth.values().flatten().map(|row| row.split(' ').next().unwrap()).collect();
         assert_eq!(ids.len() as u64, self.events, "{}: an event is not under logs/", self.told("in the end"));
     }
 
     async fn wait_for_the_rota(&mut self, truth: &Rows) {
-        for number in 0..ROTA_TICKS {
+        for number in 0..SCRUB_TICKS {
             if self.seen == *truth {
                 return;
             }
             self.pass(TimeDelta::hours(1));
-            self.tick(&format!("rota {number}")).await;
-            self.read(&format!("rota tick {number}")).await;
+            self.tick(&format!("scrub {number}")).await;
+            self.read(&format!("scrub tick {number}")).await;
         }
     }
 

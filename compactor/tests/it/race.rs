@@ -1,15 +1,14 @@
 //! C-race: several compactors on one hour, and an object that comes between them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use fixtures::gzip;
 use local_aws::seam::{Failure, Fault, Faults};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use support::schedule::{Actor, Tried, explore, play_at_random};
-use support::{HOUR, Snapshot, TICK, Wall, World, gzip, hour, world};
+use testkit::interleaving::{Actor, Tried, explore, play_at_random};
+use testkit::world::{HOUR, Snapshot, Wall, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 const B: &str = r#"{"log_id":"2","type":"s"}"#;
@@ -23,7 +22,7 @@ async fn prepared(compacted: bool) -> Snapshot {
     world.catalog.ensure_json_partition(hour(HOUR)).await.unwrap();
     if compacted {
         world.tick_without_lag("2026-11-20T14:25:00Z").await;
-        assert_eq!(world.view_cut().await, hour(HOUR));
+        assert_eq!(world.view_watermark().await, hour(HOUR));
         world.put_lines(HOUR, "2", &[B]).await;
     }
     Snapshot::of(world)
@@ -34,7 +33,7 @@ fn compactors(count: usize) -> Vec<Actor> {
     let run = |number: usize| {
         let minutes = 25 + 20 * number;
         let now = format!("2026-11-20T{}:{:02}:00Z", 15 + minutes / 60, minutes % 60);
-        Actor::Compactor(Wall::at(&now).run(&format!("racer{number}"), TICK))
+        Actor::Compactor(Wall::at(&now).run(&format!("racer{number}")))
     };
     (0..count).map(run).collect()
 }

@@ -1,14 +1,12 @@
 //! C-crash: a tick that ends, or loses a reply, at every one of its calls, and what the next ones make of it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use std::sync::Arc;
 
 use catalog::PARQUET;
 use local_aws::seam::{Failure, Fault, Faults};
-use support::athena::Rows;
-use support::{BUCKET, Snapshot, TICK, World, hour, world};
+use testkit::athena::Rows;
+use testkit::world::{BUCKET, Snapshot, TICK, World, hour, world};
 
 /// The hours of this story. One is compacted, one recompacted a day ago, one has a late object, two are new.
 const HOURS: [&str; 5] = ["2026-11-20T11", "2026-11-20T12", "2026-11-20T13", "2026-11-21T14", "2026-11-21T15"];
@@ -26,7 +24,7 @@ async fn put(world: &World, at: &str, object: &str) {
     world.catalog.ensure_json_partition(hour(at)).await.unwrap();
 }
 
-/// A bucket in which a tick has everything to do: sweep, compact, recompact, move the cut, collect.
+/// A bucket in which a tick has everything to do: sweep, compact, recompact, move the watermark, collect.
 async fn prepared() -> (Snapshot, Rows) {
     let world = world().await;
     for at in &HOURS[..3] {
@@ -62,9 +60,9 @@ async fn everything(snapshot: &Snapshot) -> Rows {
 async fn crash(world: &World, number: u64, fault: Fault) {
     let process = world.aws.as_caller("compactor crashing");
     world.aws.inject(Faults::listed([(number, fault)]));
-    let (compactor, run) = (support::compactor(&process), Arc::new(world.run(CRASH, TICK)));
+    let (compactor, run) = (testkit::world::compactor(&process), Arc::new(world.run(CRASH)));
     tokio::select! {
-        _ = compactor.tick(&run, |_, _| {}) => {}
+        _ = compactor.tick(&run, TICK, |_, _| {}) => {}
         () = process.ended() => {}
     }
 }

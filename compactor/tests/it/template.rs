@@ -1,5 +1,4 @@
 //! The template gives the function the variables that it reads, under their names.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -7,7 +6,7 @@ use std::collections::BTreeSet;
 use compactor::config::Config;
 use testkit::template_variables::given;
 
-const TEMPLATE: &str = include_str!("../../templates/compactor.yaml");
+const TEMPLATE: &str = include_str!("../../../templates/compactor.yaml");
 
 /// Read, but Lambda itself tells a function of its memory, and that is right but for commands elsewhere.
 const WITHOUT_PARAMETER: [&str; 2] = ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "MEMORY_BYTES_MAX"];

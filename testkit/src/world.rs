@@ -1,26 +1,20 @@
-//! A bucket, a catalog and a compactor over the embedded AWS, and an independent reader of what Athena would answer.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! A world for tests: a bucket, a catalog and a compactor over the embedded AWS, at any time of day.
 
-pub(crate) mod athena;
-pub(crate) mod schedule;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use catalog::{Catalog, PARQUET};
 use chrono::{DateTime, Utc};
 use compactor::bucket::Bucket;
-use compactor::clock::Clock;
+use compactor::clock::{Clock, Run};
 use compactor::config::{Limits, timeouts};
-use compactor::hour::{Compactor, Outcome, Run};
-use compactor::hours::{Request, Scope};
-use compactor::manifest::Manifest;
+use compactor::hour::{Compactor, Outcome};
+use compactor::request::Request;
+use projection::manifest::Manifest;
 use compactor::tick::Tick;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use fixtures::gzip;
 use local_aws::LocalAws;
 use log_format::{COLUMNS, Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -28,27 +22,27 @@ use parquet::record::Field;
 use tempfile::TempDir;
 use tokio::time::Duration;
 
-pub(crate) const BUCKET: &str = "acme-logs";
-pub(crate) const HOUR: &str = "2026-11-20T13";
+pub const BUCKET: &str = "acme-logs";
+pub const HOUR: &str = "2026-11-20T13";
 
 /// What the schedule asks.
-pub(crate) const TICK: Request = Request { scope: Scope::Tick, rewrite: false };
+pub const TICK: Request = Request::TICK;
 
-pub(crate) struct World {
-    pub(crate) aws: LocalAws,
-    pub(crate) s3: aws_sdk_s3::Client,
-    pub(crate) glue: aws_sdk_glue::Client,
-    pub(crate) catalog: Catalog,
-    pub(crate) compactor: Arc<Compactor>,
-    pub(crate) data: TempDir,
+pub struct World {
+    pub aws: LocalAws,
+    pub s3: aws_sdk_s3::Client,
+    pub glue: aws_sdk_glue::Client,
+    pub catalog: Catalog,
+    pub compactor: Arc<Compactor>,
+    pub data: TempDir,
     ticks: std::cell::Cell<u32>,
 }
 
-pub(crate) fn hour(text: &str) -> Hour {
+pub fn hour(text: &str) -> Hour {
     text.parse().unwrap()
 }
 
-pub(crate) async fn world() -> World {
+pub async fn world() -> World {
     let world = open(tempfile::tempdir().unwrap(), 0);
     world.aws.create_bucket(BUCKET).unwrap();
     world.catalog.ensure_tables(BUCKET).await.unwrap();
@@ -65,17 +59,17 @@ fn open(data: TempDir, ticks: u32) -> World {
 }
 
 /// A world as it was once, to be begun from many times.
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     data: TempDir,
     ticks: u32,
 }
 
 impl Snapshot {
-    pub(crate) fn of(world: World) -> Snapshot {
+    pub fn of(world: World) -> Snapshot {
         Snapshot { data: world.data, ticks: world.ticks.get() }
     }
 
-    pub(crate) fn world(&self) -> World {
+    pub fn world(&self) -> World {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(self.data.path(), copy.path());
         // No run's nonce is ever used again.
@@ -97,27 +91,27 @@ fn copy_folder(from: &Path, to: &Path) {
 
 /// A wall clock that the test sets.
 #[derive(Clone)]
-pub(crate) struct Wall(Arc<Mutex<DateTime<Utc>>>);
+pub struct Wall(Arc<Mutex<DateTime<Utc>>>);
 
 impl Wall {
-    pub(crate) fn at(now: &str) -> Wall {
+    pub fn at(now: &str) -> Wall {
         Wall(Arc::new(Mutex::new(now.parse().unwrap())))
     }
 
-    pub(crate) fn set(&self, now: &str) {
+    pub fn set(&self, now: &str) {
         *self.0.lock().unwrap() = now.parse().unwrap();
     }
 
     /// A run that began when it is now.
-    pub(crate) fn run(&self, nonce: &str, request: Request) -> Run {
+    pub fn run(&self, nonce: &str) -> Run {
         let wall = Arc::clone(&self.0);
         let clock = Clock::start(Arc::new(move || *wall.lock().unwrap()), Duration::from_secs(900));
-        Run { clock, nonce: nonce.to_owned(), request }
+        Run { clock, nonce: nonce.to_owned() }
     }
 }
 
 /// A compactor as it is deployed: its clients with their timeouts.
-pub(crate) fn compactor(aws: &LocalAws) -> Arc<Compactor> {
+pub fn compactor(aws: &LocalAws) -> Arc<Compactor> {
     limited_compactor(aws, Limits::default())
 }
 
@@ -129,72 +123,66 @@ fn limited_compactor(aws: &LocalAws, limits: Limits) -> Arc<Compactor> {
     Arc::new(Compactor::new(bucket, catalog, limits))
 }
 
-pub(crate) fn gzip(text: &str) -> Vec<u8> {
-    let mut file = GzEncoder::new(Vec::new(), Compression::default());
-    file.write_all(text.as_bytes()).unwrap();
-    file.finish().unwrap()
-}
-
 impl World {
-    pub(crate) async fn put(&self, key: &str, body: Vec<u8>) {
+    pub async fn put(&self, key: &str, body: Vec<u8>) {
         self.s3.put_object().bucket(BUCKET).key(key).body(body.into()).send().await.unwrap();
     }
 
     /// An object of lines in an hour, as Firehose would write it.
-    pub(crate) async fn put_lines(&self, hour: &str, name: &str, lines: &[&str]) {
+    pub async fn put_lines(&self, hour: &str, name: &str, lines: &[&str]) {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        self.put(&format!("{}{name}.gz", layout::json_prefix(hour.parse().unwrap())), gzip(&text)).await;
+        self.put(&format!("{}{name}.gz", layout::json_prefix(hour.parse().unwrap())), gzip(text)).await;
     }
 
-    pub(crate) async fn delete(&self, key: &str) {
+    pub async fn delete(&self, key: &str) {
         self.s3.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
     }
 
-    pub(crate) fn run(&self, now: &str, request: Request) -> Run {
+    pub fn run(&self, now: &str) -> Run {
         let now: DateTime<Utc> = now.parse().unwrap();
         self.ticks.set(self.ticks.get() + 1);
         let clock = Clock::start(Arc::new(move || now), Duration::from_secs(900));
-        Run { clock, nonce: format!("run{}", self.ticks.get()), request }
+        Run { clock, nonce: format!("run{}", self.ticks.get()) }
     }
 
-    pub(crate) async fn tick(&self, now: &str) -> Tick {
+    pub async fn tick(&self, now: &str) -> Tick {
         self.ask(now, TICK).await
     }
 
     /// A tick after which the view has every closed hour from Parquet, so that nothing hides what becomes of that.
-    pub(crate) async fn tick_without_lag(&self, now: &str) -> Tick {
-        self.ask_within(Limits { cut_lag_hours: 0, ..Limits::default() }, now, TICK).await
+    pub async fn tick_without_lag(&self, now: &str) -> Tick {
+        self.ask_within(Limits { watermark_lag_hours: 0, ..Limits::default() }, now, TICK).await
     }
 
     /// A run of a compactor that has other limits.
-    pub(crate) async fn ask_within(&self, limits: Limits, now: &str, request: Request) -> Tick {
+    pub async fn ask_within(&self, limits: Limits, now: &str, request: Request) -> Tick {
         let compactor = limited_compactor(&self.aws.as_caller("compactor"), limits);
-        compactor.tick(&Arc::new(self.run(now, request)), |_, _| {}).await.unwrap()
+        compactor.tick(&Arc::new(self.run(now)), request, |_, _| {}).await.unwrap()
     }
 
-    pub(crate) async fn ask(&self, now: &str, request: Request) -> Tick {
-        self.compactor.tick(&Arc::new(self.run(now, request)), |_, _| {}).await.unwrap()
+    pub async fn ask(&self, now: &str, request: Request) -> Tick {
+        self.compactor.tick(&Arc::new(self.run(now)), request, |_, _| {}).await.unwrap()
     }
 
-    pub(crate) async fn manifest(&self, hour: &str) -> Manifest {
-        let run = self.run("2026-11-20T14:30:00Z", TICK);
+    pub async fn manifest(&self, hour: &str) -> Manifest {
+        let run = self.run("2026-11-20T14:30:00Z");
         self.compactor.manifest(hour.parse().unwrap(), &run).await.unwrap().unwrap()
     }
 
     /// Every key in the bucket.
-    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
         let listed = self.s3.list_objects_v2().bucket(BUCKET).prefix(prefix).send().await.unwrap();
         listed.contents().iter().map(|object| object.key().unwrap().to_string()).collect()
     }
 
-    pub(crate) async fn bytes(&self, key: &str) -> Vec<u8> {
+    pub async fn bytes(&self, key: &str) -> Vec<u8> {
         let found = self.s3.get_object().bucket(BUCKET).key(key).send().await.unwrap();
         found.body.collect().await.unwrap().to_vec()
     }
 
     /// What Athena would answer now of an hour's Parquet: partition → location → listed objects → rows, each as
     /// `column=value` pairs, in order of the file.
-    pub(crate) async fn parquet_rows(&self, hour: &str) -> Vec<String> {
+    pub async fn parquet_rows(&self, hour: &str) -> Vec<String> {
         let hour: Hour = hour.parse().unwrap();
         let partitions = self.catalog.partitions(PARQUET, hour..).await.unwrap();
         let Some(partition) = partitions.iter().find(|it| it.values() == hour.partition_values()) else {
@@ -211,7 +199,7 @@ impl World {
     }
 }
 
-pub(crate) fn rows_of(file: Vec<u8>) -> Vec<String> {
+pub fn rows_of(file: Vec<u8>) -> Vec<String> {
     let reader = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
     let rows = reader.get_row_iter(None).unwrap().map(|row| {
         let row = row.unwrap();
@@ -228,7 +216,7 @@ pub(crate) fn rows_of(file: Vec<u8>) -> Vec<String> {
 }
 
 /// Outcomes as one line each, for reading.
-pub(crate) fn shown(tick: &Tick) -> Vec<String> {
+pub fn shown(tick: &Tick) -> Vec<String> {
     let outcomes: &BTreeMap<Hour, Outcome> = &tick.outcomes;
     let show = |outcome: &Outcome| match outcome {
         Outcome::Compacted { counts, .. } => format!(
@@ -236,8 +224,8 @@ pub(crate) fn shown(tick: &Tick) -> Vec<String> {
             counts.lines, counts.rows, counts.duplicates, counts.collisions, counts.rejected
         ),
         Outcome::Nothing(reason) => format!("{reason:?}"),
-        Outcome::Righted => "righted".to_owned(),
-        Outcome::Left(reason) => format!("left: {reason}"),
+        Outcome::Repaired => "repaired".to_owned(),
+        Outcome::Deferred(reason) => format!("deferred: {reason}"),
         Outcome::Failed(why) => format!("failed: {why}"),
     };
     outcomes.iter().map(|(hour, outcome)| format!("{hour} {}", show(outcome))).collect()

@@ -1,13 +1,11 @@
 //! A range of hours: only what a visit could change is visited, and several hours at once come to the same.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use compactor::config::Limits;
-use compactor::hours::{Request, Scope};
+use compactor::request::{Request, Rewrite, Scope};
 use local_aws::seam::Faults;
 use log_format::Hour;
-use support::{World, hour, shown, world};
+use testkit::world::{World, hour, shown, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 const B: &str = r#"{"log_id":"2","type":"s"}"#;
@@ -26,28 +24,28 @@ async fn filled() -> World {
     world
 }
 
-async fn unsettled(world: &World) -> Vec<String> {
-    unsettled_at(world, NOW).await
+async fn may_change(world: &World) -> Vec<String> {
+    may_change_at(world, NOW).await
 }
 
 /// The hours that a visit could change.
-async fn unsettled_at(world: &World, now: &str) -> Vec<String> {
-    let run = world.run(now, range());
-    let found = world.compactor.unsettled(hour("2026-11-20T00"), hour("2026-11-22T00"), &run).await.unwrap();
+async fn may_change_at(world: &World, now: &str) -> Vec<String> {
+    let run = world.run(now);
+    let found = world.compactor.may_change(hour("2026-11-20T00"), hour("2026-11-22T00"), Rewrite::No, &run).await.unwrap();
     found.iter().map(Hour::to_string).collect()
 }
 
 #[tokio::test]
 async fn only_hours_that_a_visit_could_change_are_visited() {
     let world = filled().await;
-    assert_eq!(unsettled(&world).await, HOURS);
+    assert_eq!(may_change(&world).await, HOURS);
     assert_eq!(shown(&world.ask(NOW, range()).await).len(), 4);
-    assert_eq!(unsettled(&world).await, [""; 0]);
+    assert_eq!(may_change(&world).await, [""; 0]);
     world.aws.inject(Faults::none());
     let tick = world.ask(NOW, range()).await;
     assert_eq!(tick.totals().nothing, 4, "they are told all the same");
     let objects = world.aws.trace().iter().filter(|it| it.call.name == "GetObject").count();
-    assert_eq!(objects, 4 + 1, "the manifests, to plan by, and the cut");
+    assert_eq!(objects, 4 + 1, "the manifests, to plan by, and the watermark");
 
     world.put_lines(HOURS[0], "late", &[A]).await;
     world.put("manifests/2026/11/20/06.json", b"broken".to_vec()).await;
@@ -55,7 +53,7 @@ async fn only_hours_that_a_visit_could_change_are_visited() {
     world.delete(&file).await;
     let call = world.glue.delete_partition().database_name("logs").table_name(catalog::PARQUET);
     call.set_partition_values(Some(hour(HOURS[3]).partition_values().into())).send().await.unwrap();
-    assert_eq!(unsettled(&world).await, HOURS);
+    assert_eq!(may_change(&world).await, HOURS);
 }
 
 #[tokio::test]
@@ -65,11 +63,11 @@ async fn an_hour_is_visited_once_something_of_it_may_be_collected() {
     world.put_lines(HOURS[0], "late", &[r#"{"log_id":"3"}"#]).await;
     world.ask(NOW, range()).await;
     let retired = world.manifest(HOURS[0]).await.retired.len();
-    assert_eq!((retired, unsettled(&world).await), (1, vec![]), "its readers have a day");
+    assert_eq!((retired, may_change(&world).await), (1, vec![]), "its readers have a day");
     let later = "2026-11-22T10:00:01Z";
-    assert_eq!(unsettled_at(&world, later).await, [HOURS[0]]);
+    assert_eq!(may_change_at(&world, later).await, [HOURS[0]]);
     world.ask(later, range()).await;
-    assert_eq!(unsettled_at(&world, later).await, [""; 0]);
+    assert_eq!(may_change_at(&world, later).await, [""; 0]);
     assert_eq!(world.manifest(HOURS[0]).await.retired, []);
 }
 
@@ -79,7 +77,7 @@ async fn an_hour_without_a_partition_of_its_json_is_visited() {
     world.ask(NOW, range()).await;
     let call = world.glue.delete_partition().database_name("logs").table_name(catalog::JSON);
     call.set_partition_values(Some(hour(HOURS[1]).partition_values().into())).send().await.unwrap();
-    assert_eq!(unsettled(&world).await, [HOURS[1]]);
+    assert_eq!(may_change(&world).await, [HOURS[1]]);
 }
 
 /// C7, also of hours that are done side by side.

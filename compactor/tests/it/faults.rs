@@ -1,20 +1,18 @@
 //! C-faults: ticks whose calls fail.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use compactor::hours::{Request, Scope};
+use compactor::request::{Request, Scope};
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::{Hour, layout};
-use support::{HOUR, TICK, World, hour, shown, world};
+use testkit::world::{HOUR, TICK, World, hour, shown, world};
 
 const HOURS: [&str; 3] = ["2026-11-20T11", "2026-11-20T12", "2026-11-20T13"];
-/// When the bad tick comes: late enough that the cut is to pass all hours.
+/// When the bad tick comes: late enough that the watermark is to pass all hours.
 const BAD: &str = "2026-11-20T17:25:00Z";
 
 /// A third of all calls meet a fault, of every kind that a single call can meet.
@@ -38,7 +36,7 @@ fn faults(seed: u64) -> Faults {
 
 /// A tick that may fail as a whole.
 async fn try_tick(world: &World, now: &str) -> bool {
-    world.compactor.tick(&Arc::new(world.run(now, TICK)), |_, _| {}).await.is_ok()
+    world.compactor.tick(&Arc::new(world.run(now)), TICK, |_, _| {}).await.is_ok()
 }
 
 /// Three hours of two objects each, compacted under faults from `seed` and then without. The trace under faults, and
@@ -125,8 +123,8 @@ async fn counted_tick(world: &World, now: &str, faults: Faults) -> (usize, bool)
     (calls, ended)
 }
 
-/// The hour that the cut has after a tick at `now` if nothing is in its way: it stays three hours behind.
-fn cut_at(now: &str) -> Hour {
+/// The hour that the watermark has after a tick at `now` if nothing is in its way: it stays three hours behind.
+fn watermark_at(now: &str) -> Hour {
     let now: DateTime<Utc> = now.parse().unwrap();
     Hour::of(now - TimeDelta::hours(3)).back(1)
 }
@@ -146,8 +144,8 @@ async fn amiss(world: &World, now: &str) -> Vec<String> {
             amiss.push(format!("the partition of {hour}"));
         }
     }
-    if world.view_cut().await != cut_at(now) {
-        amiss.push("the cut".to_owned());
+    if world.view_watermark().await != watermark_at(now) {
+        amiss.push("the watermark".to_owned());
     }
     amiss
 }

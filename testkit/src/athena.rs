@@ -13,28 +13,28 @@ use local_aws::seam::{Call, Service};
 use log_format::{COLUMNS, Hour, layout};
 use serde_json::{Map, Value};
 
-use super::{BUCKET, World, rows_of};
+use crate::world::{BUCKET, World, rows_of};
 
 /// Rows by hour; a row that is there twice is there twice.
-pub(crate) type Rows = BTreeMap<Hour, Vec<String>>;
+pub type Rows = BTreeMap<Hour, Vec<String>>;
 
 impl World {
     /// `SELECT * FROM auth0_logs`, each row as its `column=value` pairs, in order.
-    pub(crate) async fn athena(&self) -> Rows {
+    pub async fn athena(&self) -> Rows {
         let [view, _] = self.view_and_parquet().await;
         view
     }
 
     /// The same, and `SELECT * FROM auth0_logs_parquet`, which has an hour before the view takes it from there.
     async fn view_and_parquet(&self) -> [Rows; 2] {
-        let (cut, mut view, mut parquet) = (self.view_cut().await, Rows::new(), Rows::new());
+        let (watermark, mut view, mut parquet) = (self.view_watermark().await, Rows::new(), Rows::new());
         for (hour, prefix) in self.locations(PARQUET).await {
             let mut rows = self.rows_under(&prefix, true);
             rows.sort();
             parquet.insert(hour, rows);
         }
-        view.extend(parquet.range(..=cut).map(|(hour, rows)| (*hour, rows.clone())));
-        for (hour, prefix) in self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > cut) {
+        view.extend(parquet.range(..=watermark).map(|(hour, rows)| (*hour, rows.clone())));
+        for (hour, prefix) in self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > watermark) {
             let mut rows = self.rows_under(&prefix, false);
             rows.sort();
             // As the view says: SELECT DISTINCT.
@@ -62,26 +62,26 @@ impl World {
     }
 
     /// The hours that a table has partitions of.
-    pub(crate) async fn hours(&self, table: &str) -> Vec<Hour> {
+    pub async fn hours(&self, table: &str) -> Vec<Hour> {
         self.locations(table).await.into_iter().map(|(hour, _)| hour).collect()
     }
 
     /// The files that a query on the view or on the Parquet table would read, were it planned now: it asks Glue for the
     /// view and for the partitions, lists their folders, and reads later.
-    pub(crate) async fn plan(&self) -> Vec<String> {
-        let cut = self.view_cut().await;
+    pub async fn plan(&self) -> Vec<String> {
+        let watermark = self.view_watermark().await;
         let mut locations = self.locations(PARQUET).await;
-        locations.extend(self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > cut));
+        locations.extend(self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > watermark));
         locations.iter().flat_map(|(_, prefix)| self.files(prefix)).collect()
     }
 
     /// Is there such an object?
-    pub(crate) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.data.path().join(BUCKET).join(key).is_file()
     }
 
     /// Every row that lies under `logs/`, once, by the hour of its object.
-    pub(crate) fn delivered(&self) -> Rows {
+    pub fn delivered(&self) -> Rows {
         let mut rows = Rows::new();
         for key in self.files(layout::LOGS) {
             // A key that is in no hour is in no partition either.
@@ -95,13 +95,13 @@ impl World {
     }
 
     /// How many inputs the live folder of `hour` has.
-    pub(crate) fn live_inputs(&self, hour: Hour) -> usize {
+    pub fn live_inputs(&self, hour: Hour) -> usize {
         let manifest = self.manifest_of(hour);
         manifest["live"]["inputs"].as_array().map_or(0, Vec::len)
     }
 
     /// The rows of the live folder of `hour`, whatever Glue names; none where none is live.
-    pub(crate) fn live_rows(&self, hour: Hour) -> Vec<String> {
+    pub fn live_rows(&self, hour: Hour) -> Vec<String> {
         let manifest = self.manifest_of(hour);
         let Some(attempt) = manifest["live"]["attempt"].as_str() else { return Vec::new() };
         let mut rows = self.rows_under(&layout::parquet_folder(hour, attempt), true);
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// How many folders of `hour` are claimed, and how many retired.
-    pub(crate) fn claimed_and_retired(&self, hour: Hour) -> (usize, usize) {
+    pub fn claimed_and_retired(&self, hour: Hour) -> (usize, usize) {
         let manifest = self.manifest_of(hour);
         let count = |list: &str| manifest[list].as_array().map_or(0, Vec::len);
         (count("claims"), count("retired"))
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// The keys under `prefix`, which ends in a slash.
-    pub(crate) fn files(&self, prefix: &str) -> Vec<String> {
+    pub fn files(&self, prefix: &str) -> Vec<String> {
         let mut keys = Vec::new();
         self.walk(prefix, &mut keys);
         keys
@@ -142,8 +142,8 @@ impl World {
         std::fs::read(self.data.path().join(BUCKET).join(key)).unwrap()
     }
 
-    /// The cut that the view in Glue has; the first hour of all where there is no view yet.
-    pub(crate) async fn view_cut(&self) -> Hour {
+    /// The watermark that the view in Glue has; the first hour of all where there is no view yet.
+    pub async fn view_watermark(&self) -> Hour {
         let Some(view) = self.catalog.view().await.unwrap() else { return Hour::EPOCH };
         let stored = view::stored_sql(&view).unwrap();
         let date = stored.split("DATE '").nth(2).unwrap().get(..10).unwrap();
@@ -162,7 +162,7 @@ impl World {
 
     /// What must hold in every state, whatever crashed: each file under `parquet/` is in a folder that its hour's
     /// manifest knows (C5), and each live file is there.
-    pub(crate) fn check_folders(&self, when: &str) {
+    pub fn check_folders(&self, when: &str) {
         let files: BTreeSet<String> = self.files(layout::PARQUET).into_iter().collect();
         let mut known = BTreeSet::new();
         for key in self.files(layout::MANIFESTS) {
@@ -186,16 +186,16 @@ impl World {
 
 /// A reader that looks again and again, at the view and at the Parquet table behind it.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub struct Reader {
     /// What was ever seen of each.
     seen: [Rows; 2],
-    pub(crate) looks: usize,
+    pub looks: usize,
 }
 
 impl Reader {
     /// What is there now: no row twice, and none that was not delivered. Gives the rows that were seen once and are not
     /// there any more.
-    pub(crate) async fn look(&mut self, world: &World, when: impl Fn() -> String) -> Vec<String> {
+    pub async fn look(&mut self, world: &World, when: impl Fn() -> String) -> Vec<String> {
         self.looks += 1;
         let (delivered, mut gone) = (world.delivered(), Vec::new());
         for (seen, found) in self.seen.iter_mut().zip(world.view_and_parquet().await) {
@@ -220,19 +220,19 @@ impl Reader {
     }
 
     /// Looks, and nothing that was seen once may be gone.
-    pub(crate) async fn look_and_lose_nothing(&mut self, world: &World, when: impl Fn() -> String) {
+    pub async fn look_and_lose_nothing(&mut self, world: &World, when: impl Fn() -> String) {
         let gone = self.look(world, &when).await;
         assert!(gone.is_empty(), "{}: {gone:?} is gone", when());
     }
 }
 
 /// Is `call` a write?
-pub(crate) fn writes(call: &Call) -> bool {
+pub fn writes(call: &Call) -> bool {
     !["Get", "List", "Head"].iter().any(|reading| call.name.starts_with(reading))
 }
 
 /// Can `call` change what a reader sees, who asks Glue and reads what lies under `logs/` and `parquet/`?
-pub(crate) fn can_be_seen(call: &Call) -> bool {
+pub fn can_be_seen(call: &Call) -> bool {
     let read = [layout::LOGS, layout::PARQUET].map(|prefix| format!(":::{BUCKET}/{prefix}"));
     let is_read = |arn: &String| read.iter().any(|prefix| arn.contains(prefix));
     writes(call) && (call.service == Service::Glue || call.resources.iter().any(is_read))
@@ -240,7 +240,7 @@ pub(crate) fn can_be_seen(call: &Call) -> bool {
 
 /// May less be seen after `call` than before? Glue's update has no condition: one that was sent before another's commit
 /// and comes after it names the older folder, until the run that sent it has read the manifest again.
-pub(crate) fn may_show_less(call: &Call) -> bool {
+pub fn may_show_less(call: &Call) -> bool {
     call.name == "UpdatePartition"
 }
 

@@ -1,18 +1,16 @@
 //! What an object may hold takes no memory to speak of: a line of a gigabyte, a bomb, deep nesting. Measured on Linux, each
 //! in a process of its own, as this one's greatest resident size.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
 
-use compactor::lines::{RATIO_BYTES_MIN, RATIO_MAX};
+use projection::read::lines::{RATIO_BYTES_MIN, RATIO_MAX};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use support::{BUCKET, HOUR, shown, world};
+use testkit::world::{BUCKET, HOUR, shown, world};
 
 /// How much more than an hour of one line any of these may take.
 const BYTES_MAX: u64 = 256 << 20;
@@ -125,7 +123,7 @@ fn write_gzip(path: &Path, case: &Case) {
 /// The peak of a child that compacts `case`.
 fn peak_bytes_of(case: &Case) -> u64 {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_compacts_what_it_is_told", "--nocapture"])
+        .args(["--exact", "memory::child_compacts_what_it_is_told", "--nocapture"])
         .env(CASE, case.name)
         .output()
         .unwrap();

@@ -1,22 +1,20 @@
-//! How the view's cut moves, against the embedded AWS.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+//! How the view's watermark moves, against the embedded AWS.
 
-mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::config::Limits;
-use compactor::cut::{CutError, Moved};
+use compactor::watermark::{WatermarkError, WatermarkStatus};
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::Hour;
-use support::{HOUR, TICK, World, hour, world};
+use testkit::world::{HOUR, TICK, World, hour, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 
-async fn check(world: &World, now: &str, cut: &str) {
+async fn check(world: &World, now: &str, watermark: &str) {
     let tick = world.tick(now).await;
-    assert_eq!(tick.cut.unwrap().unwrap().cut, hour(cut), "at {now}");
-    assert_eq!(world.view_cut().await.to_string(), cut, "at {now}");
+    assert_eq!(tick.watermark.unwrap().unwrap().watermark, hour(watermark), "at {now}");
+    assert_eq!(world.view_watermark().await.to_string(), watermark, "at {now}");
 }
 
 /// The first call that has this in it gets no answer.
@@ -44,12 +42,12 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
     world.put("manifests/2026/11/20/08.json", b"broken".to_vec()).await;
     world.put_lines(HOUR, "1", &[A]).await;
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    let waits = Moved { cut: hour("2026-11-20T07"), waits_for: Some(hour("2026-11-20T08")), behind: 9 };
-    assert_eq!(tick.cut.unwrap().unwrap(), waits);
+    let waits = WatermarkStatus { watermark: hour("2026-11-20T07"), blocked_by: Some(hour("2026-11-20T08")), behind: 9 };
+    assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     check(&world, "2026-11-20T20:22:00Z", "2026-11-20T07").await;
     world.delete("manifests/2026/11/20/08.json").await;
     let tick = world.tick("2026-11-20T20:25:00Z").await;
-    assert_eq!(tick.cut.unwrap().unwrap(), Moved { cut: hour("2026-11-20T16"), waits_for: None, behind: 0 });
+    assert_eq!(tick.watermark.unwrap().unwrap(), WatermarkStatus { watermark: hour("2026-11-20T16"), blocked_by: None, behind: 0 });
 }
 
 #[tokio::test]
@@ -61,7 +59,7 @@ async fn passes_hours_older_than_the_look_back_once_the_backlog_is_done() {
     assert_eq!(world.parquet_rows("2026-11-01T05").await, ["log_id=1 type=s"]);
 }
 
-/// The cut's own object and not the view is what it is read from, and neither goes back.
+/// The watermark's own object and not the view is what it is read from, and neither goes back.
 #[tokio::test]
 async fn never_goes_back() {
     let world = world().await;
@@ -72,7 +70,7 @@ async fn never_goes_back() {
     check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
 }
 
-/// A lost cut is where the view has it: the JSON may lack what Parquet has (C8).
+/// A lost watermark is where the view has it: the JSON may lack what Parquet has (C8).
 #[tokio::test]
 async fn a_lost_cut_is_taken_from_the_view() {
     let world = world().await;
@@ -80,25 +78,25 @@ async fn a_lost_cut_is_taken_from_the_view() {
     check(&world, "2026-11-20T20:20:00Z", "2026-11-20T16").await;
     world.delete("logs/2026/11/20/13/1.gz").await;
     world.put_lines(HOUR, "2", &[r#"{"log_id":"2","type":"s"}"#]).await;
-    world.delete("manifests/cut.json").await;
+    world.delete("manifests/watermark.json").await;
     check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
     assert_eq!(world.athena().await[&hour(HOUR)], ["log_id=1 type=s"]);
 }
 
-/// An object that came since the listing is seen from JSON, and must not vanish from the view because the cut moves.
+/// An object that came since the listing is seen from JSON, and must not vanish from the view because the watermark moves.
 #[tokio::test(start_paused = true)]
 async fn neither_cut_nor_view_follows_a_listing_of_long_ago() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[A]).await;
     check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
-    // The listing itself, from the cut on; then the write of the cut.
-    for (call, cut) in [("start-after=logs/2026/11/20/12/", "2026-11-20T11"), ("cut.json if-match", "2026-11-20T16")] {
+    // The listing itself, from the watermark on; then the write of the watermark.
+    for (call, watermark) in [("start-after=logs/2026/11/20/12/", "2026-11-20T11"), ("watermark.json if-match", "2026-11-20T16")] {
         world.aws.inject(silent_once(call));
         let tick = world.tick("2026-11-20T20:20:00Z").await;
-        assert!(matches!(tick.cut, Some(Err(CutError::Stale))), "{call}: {:?}", tick.cut);
-        assert_eq!(world.view_cut().await.to_string(), "2026-11-20T11", "{call}");
-        let stored = String::from_utf8(world.bytes("manifests/cut.json").await).unwrap();
-        assert!(stored.starts_with(&format!(r#"{{"cut":"{cut}""#)), "{call}: {stored}");
+        assert!(matches!(tick.watermark, Some(Err(WatermarkError::Stale))), "{call}: {:?}", tick.watermark);
+        assert_eq!(world.view_watermark().await.to_string(), "2026-11-20T11", "{call}");
+        let stored = String::from_utf8(world.bytes("manifests/watermark.json").await).unwrap();
+        assert!(stored.starts_with(&format!(r#"{{"watermark":"{watermark}""#)), "{call}: {stored}");
     }
     world.aws.inject(Faults::none());
     check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
@@ -114,14 +112,14 @@ async fn goes_over_many_hours_step_by_step() {
     }
     world.aws.inject(silent_once("start-after=logs/2026/11/08/00/"));
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    assert!(matches!(tick.cut, Some(Err(CutError::Stale))), "{:?}", tick.cut);
-    assert_eq!(world.view_cut().await.to_string(), "2026-11-07T23", "what the first step gained");
+    assert!(matches!(tick.watermark, Some(Err(WatermarkError::Stale))), "{:?}", tick.watermark);
+    assert_eq!(world.view_watermark().await.to_string(), "2026-11-07T23", "what the first step gained");
     check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;
 }
 
 /// Beyond the hour that it waits for there may be years that nobody has compacted.
 #[tokio::test]
-async fn lists_no_further_than_the_hour_that_it_waits_for() {
+async fn lists_no_further_than_the_hour_that_it_blocked_by() {
     let world = world().await;
     let large = vec![b'x'; 2 << 20];
     world.put_lines("2026-11-20T08", "1", &[A]).await;
@@ -133,8 +131,8 @@ async fn lists_no_further_than_the_hour_that_it_waits_for() {
     world.aws.inject(Faults::none());
     let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::default() };
     let tick = world.ask_within(limits, "2026-11-20T20:20:00Z", TICK).await;
-    let waits = Moved { cut: hour("2026-11-20T08"), waits_for: Some(hour("2026-11-20T09")), behind: 8 };
-    assert_eq!(tick.cut.unwrap().unwrap(), waits);
+    let waits = WatermarkStatus { watermark: hour("2026-11-20T08"), blocked_by: Some(hour("2026-11-20T09")), behind: 8 };
+    assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());
     let listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();
     let manifests = listings.iter().rposition(|call| call.contains("prefix=manifests/")).unwrap();
@@ -154,26 +152,26 @@ async fn a_name_that_is_taken_stops_the_view_and_nothing_else() {
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=1 type=s"]);
 }
 
-/// A run that died between the cut and the view must not make a later one show less.
+/// A run that died between the watermark and the view must not make a later one show less.
 #[tokio::test]
 async fn the_view_follows_only_as_far_as_parquet_has_what_it_shows() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[A]).await;
     check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
-    world.put("manifests/cut.json", br#"{"cut":"2026-11-20T16"}"#.to_vec()).await;
+    world.put("manifests/watermark.json", br#"{"watermark":"2026-11-20T16"}"#.to_vec()).await;
     world.put_lines(HOUR, "2", &[r#"{"log_id":"2","type":"s"}"#]).await;
     let before = world.athena().await;
     assert_eq!(before[&hour(HOUR)].len(), 2, "shown from JSON");
     let claimed = world.manifest(HOUR).await.claimed("other", "2026-11-20T20:19:00Z".parse().unwrap());
     world.put("manifests/2026/11/20/13.json", claimed.to_json().unwrap()).await;
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    assert_eq!(tick.cut.unwrap().unwrap().cut, hour("2026-11-20T12"), "another run is at work on the hour after it");
+    assert_eq!(tick.watermark.unwrap().unwrap().watermark, hour("2026-11-20T12"), "another run is at work on the hour after it");
     assert_eq!(world.athena().await, before);
     check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
     assert_eq!(world.athena().await, before);
 }
 
-/// A run died between the cut and the view, an object came that the view showed, and then the view was dropped.
+/// A run died between the watermark and the view, an object came that the view showed, and then the view was dropped.
 #[tokio::test]
 async fn a_view_made_anew_shows_what_the_dropped_one_showed() {
     let world = world().await;
@@ -181,7 +179,7 @@ async fn a_view_made_anew_shows_what_the_dropped_one_showed() {
     check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
     world.aws.inject(Faults::by(|_, call| (call.name == "UpdateTable").then_some(Fault::Before(Failure::Internal))));
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    assert!(matches!(tick.cut, Some(Err(CutError::Catalog(_)))), "{:?}", tick.cut);
+    assert!(matches!(tick.watermark, Some(Err(WatermarkError::Catalog(_)))), "{:?}", tick.watermark);
     world.aws.inject(Faults::none());
     world.put_lines(HOUR, "2", &[r#"{"log_id":"2","type":"s"}"#]).await;
     let before = world.athena().await;

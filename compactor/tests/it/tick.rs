@@ -1,16 +1,14 @@
-//! What a tick does beside the hours of its window: the sweep, the rota, the backlog, the collection.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+//! What a tick does beside the hours of its window: the sweep, the scrub, the backlog, the collection.
 
-mod support;
 
 use aws_sdk_glue::types::{PartitionInput, StorageDescriptor};
 use catalog::PARQUET;
-use compactor::hours::{Request, Scope};
+use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::layout;
-use support::athena::Reader;
-use support::{HOUR, TICK, World, hour, shown, world};
+use testkit::athena::Reader;
+use testkit::world::{HOUR, TICK, World, hour, shown, world};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 const B: &str = r#"{"log_id":"2","type":"s"}"#;
@@ -52,7 +50,7 @@ async fn the_backlog_is_done_at_once_and_the_rota_finds_what_came_later() {
     assert!((1..=84).contains(&ticks), "{ticks}");
 }
 
-/// An hour that the cut has passed is known by its partition to be unfinished, and need not wait for the rota again.
+/// An hour that the watermark has passed is known by its partition to be unfinished, and need not wait for the scrub again.
 #[tokio::test]
 async fn an_old_hour_that_a_run_has_not_come_back_from_is_backlog() {
     let world = world().await;
@@ -90,7 +88,7 @@ fn asked() -> Request {
 async fn a_partition_that_somebody_else_registered_is_kept_as_it_is() {
     let world = world().await;
     world.put_lines(OLD, "1", &[A]).await;
-    let storage = StorageDescriptor::builder().location(format!("s3://{}/logs/2026/06/01/05", support::BUCKET)).build();
+    let storage = StorageDescriptor::builder().location(format!("s3://{}/logs/2026/06/01/05", testkit::world::BUCKET)).build();
     let partition = PartitionInput::builder().set_values(Some(hour(OLD).partition_values().into()));
     let create = world.glue.create_partition().database_name("logs").table_name(catalog::JSON);
     create.partition_input(partition.storage_descriptor(storage).build()).send().await.unwrap();
@@ -114,7 +112,7 @@ async fn the_sweep_puts_right_what_glue_says_of_any_hour() {
     drop_partition(&world, OLD).await;
     assert_eq!(world.parquet_rows(OLD).await, [""; 0]);
     let tick = world.tick(&at("2026-11-20T16")).await;
-    assert_eq!((shown(&tick), tick.totals().righted), (vec![format!("{OLD} righted")], 1));
+    assert_eq!((shown(&tick), tick.totals().righted), (vec![format!("{OLD} repaired")], 1));
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
     assert_eq!(shown(&world.tick(&at("2026-11-20T17")).await), [""; 0], "there is nothing left to do");
 }
@@ -178,9 +176,9 @@ async fn deadly_tick(world: &World, now: &str, name: &str) -> Option<Tick> {
         let hit = call.name == "PutObject" && call.resources.iter().any(|arn| arn.contains(&deadly));
         hit.then_some(Fault::Before(Failure::End))
     }));
-    let (compactor, run) = (support::compactor(&caller), std::sync::Arc::new(world.run(now, TICK)));
+    let (compactor, run) = (testkit::world::compactor(&caller), std::sync::Arc::new(world.run(now)));
     tokio::select! {
-        tick = compactor.tick(&run, |_, _| {}) => Some(tick.unwrap()),
+        tick = compactor.tick(&run, TICK, |_, _| {}) => Some(tick.unwrap()),
         () = caller.ended() => None,
     }
 }
@@ -194,22 +192,22 @@ async fn an_hour_that_ends_the_process_starves_no_other() {
     assert_eq!(world.parquet_rows("2026-11-20T14").await, [""; 0], "it died before that");
     assert!(deadly_tick(&world, &at("2026-11-20T16"), "compactor second").await.is_none());
     assert_eq!(world.parquet_rows("2026-11-20T14").await, [ROW_B], "done before the deadly one");
-    let (mut deaths, mut alarms) = (2, Vec::new());
+    let (mut abandoned, mut alarms) = (2, Vec::new());
     for number in 0..100 {
         let now = hour("2026-11-20T17").start() + chrono::TimeDelta::minutes(60 * number + 25);
         match deadly_tick(&world, &now.to_rfc3339(), &format!("compactor later {number}")).await {
-            Some(tick) => alarms = tick.left_alone(),
-            None => deaths += 1,
+            Some(tick) => alarms = tick.needs_operator(),
+            None => abandoned += 1,
         }
     }
-    println!("C-heal: an hour killed {deaths} of 102 hourly ticks, each after all other work");
+    println!("C-heal: an hour killed {abandoned} of 102 hourly ticks, each after all other work");
     assert!(alarms[0].contains("runs began it and have not come back"), "{alarms:?}");
     // Every tick of the first two days, and once a day from then on.
-    assert!((50..=54).contains(&deaths), "{deaths}");
+    assert!((50..=54).contains(&abandoned), "{abandoned}");
     world.aws.inject(Faults::none());
     let tick = world.ask("2026-11-24T21:45:00Z", asked()).await;
     assert_eq!(shown(&tick), [format!("{HOUR} 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected")]);
-    assert_eq!(world.manifest(HOUR).await.deaths, 0);
+    assert_eq!(world.manifest(HOUR).await.abandoned, 0);
     for day in ["27", "28", "29"] {
         world.ask(&format!("2026-11-{day}T20:00:00Z"), asked()).await;
     }
@@ -234,7 +232,7 @@ async fn c_heal_a_week_without_ticks_is_made_up_for_by_one() {
     }
     let tick = world.tick(&at("2026-11-20T15")).await;
     check_whole(&world, "after one tick").await;
-    assert!(world.view_cut().await > hour("2026-11-18T20"));
+    assert!(world.view_watermark().await > hour("2026-11-18T20"));
     let compacted = shown(&tick).iter().filter(|it| it.contains("1 lines, 1 rows")).count();
     assert_eq!(compacted, HOURS as usize);
     println!("C-heal: {compacted} hours of a week without ticks are compacted by one");
@@ -299,7 +297,7 @@ async fn c_rebuild_gives_the_same_bytes_from_the_record_alone() {
 #[tokio::test]
 async fn the_sweep_registers_what_lies_beyond_the_cut_before_any_hour_is_done() {
     let world = world().await;
-    // The cut waits here, and the compactor can't tell what is live.
+    // The watermark waits here, and the compactor can't tell what is live.
     world.put_lines("2026-11-10T05", "1", &[A]).await;
     world.put("manifests/2026/11/10/05.json", b"broken".to_vec()).await;
     world.put_lines("2026-11-12T05", "1", &[A]).await;
@@ -308,7 +306,7 @@ async fn the_sweep_registers_what_lies_beyond_the_cut_before_any_hour_is_done() 
     check_whole(&world, "an open hour, too").await;
     world.glue.delete_database().name("logs").send().await.unwrap();
     world.tick(&at("2026-11-20T15")).await;
-    check_whole(&world, "between the cut and the window").await;
+    check_whole(&world, "between the watermark and the window").await;
 }
 
 #[tokio::test]
@@ -326,10 +324,10 @@ async fn a_key_that_is_in_no_hour_does_not_end_the_rota() {
 #[tokio::test]
 async fn a_broken_cut_stops_the_cut_alone() {
     let world = world().await;
-    world.put("manifests/cut.json", b"broken".to_vec()).await;
+    world.put("manifests/watermark.json", b"broken".to_vec()).await;
     world.put_lines(HOUR, "1", &[A]).await;
     let tick = world.tick(&at("2026-11-20T20")).await;
     assert_eq!(tick.failures().len(), 1, "{:?}", tick.failures());
-    assert!(tick.failures()[0].contains("manifests/cut.json is not ours"), "{:?}", tick.failures());
+    assert!(tick.failures()[0].contains("manifests/watermark.json is not ours"), "{:?}", tick.failures());
     assert_eq!(world.parquet_rows(HOUR).await, [ROW_A]);
 }

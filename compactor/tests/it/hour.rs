@@ -1,14 +1,12 @@
 //! One hour from JSON to committed, published Parquet, against the embedded AWS.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
 
 use catalog::Pointer;
-use compactor::hours::{Request, Scope};
+use compactor::request::{Request, Scope};
 use log_format::{Hour, layout};
 use parquet::basic::{Compression, Encoding};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use support::{HOUR, World, hour, rows_of, shown, world};
+use testkit::world::{HOUR, World, hour, rows_of, shown, world};
 
 const CLOSED: &str = "2026-11-20T14:20:00Z";
 
@@ -21,7 +19,7 @@ async fn an_hour_becomes_parquet_once_it_has_closed() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[B, A, "no line", A]).await;
     world.put_lines(HOUR, "2", &[A, r#"{"log_id":"2","user_id":"b","type":"fp"}"#]).await;
-    assert_eq!(shown(&world.tick("2026-11-20T14:19:59Z").await), ["2026-11-20T13 righted"], "registered, no more");
+    assert_eq!(shown(&world.tick("2026-11-20T14:19:59Z").await), ["2026-11-20T13 repaired"], "registered, no more");
     let tick = world.tick(CLOSED).await;
     assert_eq!(shown(&tick), ["2026-11-20T13 6 lines, 3 rows, 2 duplicates, 1 collisions, 1 rejected"]);
     let rows = ["log_id=1 user_id=a type=s", "log_id=2 user_id=b type=f", "log_id=2 user_id=b type=fp"];
@@ -87,7 +85,7 @@ async fn the_same_inputs_give_the_same_bytes() {
 
 /// C8
 #[tokio::test]
-async fn an_hour_whose_input_is_gone_is_left_alone_unless_asked() {
+async fn an_hour_whose_input_is_gone_is_needs_operator_unless_asked() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[A]).await;
     world.put_lines(HOUR, "2", &[B]).await;
@@ -95,11 +93,11 @@ async fn an_hour_whose_input_is_gone_is_left_alone_unless_asked() {
     world.delete("logs/2026/11/20/13/1.gz").await;
     let tick = world.tick("2026-11-20T15:20:00Z").await;
     assert!(
-        shown(&tick)[0].starts_with("2026-11-20T13 left: 1 objects that its Parquet holds rows of are gone"),
+        shown(&tick)[0].starts_with("2026-11-20T13 deferred: 1 objects that its Parquet holds rows of are gone"),
         "{:?}",
         shown(&tick)
     );
-    assert_eq!(tick.left_alone().len(), 1);
+    assert_eq!(tick.needs_operator().len(), 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
     let on_purpose = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: true };
     world.ask("2026-11-20T16:20:00Z", on_purpose).await;
@@ -108,7 +106,7 @@ async fn an_hour_whose_input_is_gone_is_left_alone_unless_asked() {
 
 /// C8, where nothing but what readers see now tells what the hour once held.
 #[tokio::test]
-async fn an_hour_whose_manifest_and_input_are_gone_is_left_alone_unless_asked() {
+async fn an_hour_whose_manifest_and_input_are_gone_is_needs_operator_unless_asked() {
     let world = world().await;
     world.put_lines(HOUR, "1", &[A]).await;
     world.put_lines(HOUR, "2", &[B]).await;
@@ -117,9 +115,9 @@ async fn an_hour_whose_manifest_and_input_are_gone_is_left_alone_unless_asked() 
     world.delete("manifests/2026/11/20/13.json").await;
     let tick = world.tick("2026-11-20T15:20:00Z").await;
     let left =
-        "2026-11-20T13 left: its manifest is lost, its JSON gives 1 rows, and the Parquet that readers see has 2";
+        "2026-11-20T13 deferred: its manifest is lost, its JSON gives 1 rows, and the Parquet that readers see has 2";
     assert!(shown(&tick)[0].starts_with(left), "{:?}", shown(&tick));
-    assert_eq!(tick.left_alone().len(), 1);
+    assert_eq!(tick.needs_operator().len(), 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
     let on_purpose = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: true };
     world.ask("2026-11-20T16:20:00Z", on_purpose).await;
