@@ -1,18 +1,15 @@
 //! The same AWS over a port: the SDK's own HTTP client, and requests as other clients send them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod support;
 
 use std::io;
 use std::net::SocketAddr;
 
+use crate::support::{said, start};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_glue::types::DatabaseInput;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use local_aws::LocalAws;
-use support::start;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -140,6 +137,6 @@ async fn signed_chunks_are_taken_as_other_clients_send_them() {
     let short = put.replace("decoded-content-length: 5", "decoded-content-length: 6").replace("/bucket/a", "/bucket/b");
     assert_eq!(server.send(&short).await.0, "HTTP/1.1 400 Bad Request");
     let missing = aws.s3().head_object().bucket("bucket").key("b").send().await;
-    assert_eq!(support::said(missing, |_| "ok".to_owned()), "404 NotFound");
+    assert_eq!(said(missing, |_| "ok".to_owned()), "404 NotFound");
     server.end().await;
 }

@@ -1,9 +1,6 @@
 //! Of twelve clients that write one key under a condition, one wins: through sockets, each client a thread with a
 //! connection of its own.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![expect(clippy::print_stdout, reason = "the counts are what a reader of the run wants")]
-
-mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +11,8 @@ use std::time::Instant;
 use local_aws::LocalAws;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+
+use crate::support::start;
 
 const RACERS: usize = 12;
 
@@ -64,7 +63,7 @@ impl Connection {
 
 /// A server in threads of its own, which ends with the test.
 fn serve() -> (SocketAddr, TempDir) {
-    let (aws, folder) = support::start();
+    let (aws, folder) = start();
     let (tell, told) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();

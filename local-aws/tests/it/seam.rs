@@ -1,11 +1,9 @@
 //! Faults, gates and the trace, as a client meets them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{said, start};
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_glue::types::{Column, DatabaseInput, PartitionInput, PartitionValueList, TableInput};
 use aws_sdk_s3::Client;
@@ -17,7 +15,6 @@ use futures::FutureExt;
 use local_aws::LocalAws;
 use local_aws::firehose::Function;
 use local_aws::seam::{Failure, Fault, Faults};
-use support::{said, start};
 use tokio::time::Instant;
 
 /// A client of `aws` that tries once, and gives up after 60 seconds.

@@ -1,10 +1,8 @@
 //! Glue as its SDK sees it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod support;
 
 use std::collections::HashMap;
 
+use crate::support::{NOW, open, said, start};
 use aws_sdk_glue::Client;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::BatchUpdatePartitionRequestEntry as Entry;
@@ -12,7 +10,6 @@ use aws_sdk_glue::types::{
     Column, ColumnError, ColumnStatistics, ColumnStatisticsData, ColumnStatisticsType, DatabaseInput,
     LongColumnStatisticsData, PartitionInput, PartitionValueList, Segment, StorageDescriptor, TableInput, TableVersion,
 };
-use support::{open, said, start};
 
 fn column(name: &str, column_type: &str) -> Column {
     Column::builder().name(name).r#type(column_type).build().unwrap()
@@ -78,7 +75,7 @@ async fn databases_come_and_go() {
     assert_eq!((database.name(), database.description(), database.parameters()), ("a", Some("new"), None));
     assert_eq!(
         (database.catalog_id(), database.create_time().unwrap().to_string().as_str()),
-        (Some("000000000000"), support::NOW)
+        (Some("000000000000"), NOW)
     );
     let first = glue.get_databases().max_results(1).send().await.unwrap();
     assert_eq!(first.database_list()[0].name(), "a");
@@ -107,8 +104,8 @@ async fn tables_have_versions() {
     let got = glue.get_table().database_name("db").name("LOGS").send().await.unwrap().table.unwrap();
     assert_eq!((got.name(), got.owner(), got.version_id()), ("logs", Some("second"), Some("2")));
     assert_eq!((got.database_name(), got.catalog_id()), (Some("db"), Some("000000000000")));
-    assert_eq!(got.create_time().unwrap().to_string(), support::NOW);
-    assert_eq!(got.update_time().unwrap().to_string(), support::NOW);
+    assert_eq!(got.create_time().unwrap().to_string(), NOW);
+    assert_eq!(got.update_time().unwrap().to_string(), NOW);
     drop(glue);
     drop(aws);
     let glue = open(folder.path()).glue();
@@ -344,7 +341,7 @@ async fn partitions_are_kept_as_sent() {
         (got.database_name(), got.table_name(), got.catalog_id()),
         (Some("db"), Some("logs"), Some("000000000000"))
     );
-    assert_eq!((got.creation_time().unwrap().to_string().as_str(), got.storage_descriptor()), (support::NOW, None));
+    assert_eq!((got.creation_time().unwrap().to_string().as_str(), got.storage_descriptor()), (NOW, None));
     let delete =
         || glue.delete_partition().database_name("db").table_name("logs").set_partition_values(Some(owned(&hour)));
     assert_eq!(said(delete().send().await, ok), "ok");

@@ -1,6 +1,4 @@
 //! What the tests share: an AWS in a folder of its own, and answers as text.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::path::Path;
 use std::sync::Arc;

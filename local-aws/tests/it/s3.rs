@@ -1,17 +1,14 @@
 //! S3 as its SDK sees it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod support;
 
 use std::fs;
 
+use crate::support::{NOW, open, said, start};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart, Delete, EncodingType, MetadataDirective,
     ObjectIdentifier,
 };
-use support::{open, said, start};
 
 /// MD5 of `one` and of `two`.
 const ONE: &str = "f97c5d29941bfb1b2fdab0874906ab82";
@@ -393,7 +390,7 @@ async fn attributes_are_kept_and_copied() {
         let head = s3.head_object().bucket("bucket").key(key).send().await.unwrap();
         assert_eq!(head.content_type(), Some(content_type), "{key}");
         assert_eq!(head.metadata().unwrap().get("who").map(String::as_str), Some(who), "{key}");
-        assert_eq!(head.last_modified().unwrap().to_string(), support::NOW, "{key}");
+        assert_eq!(head.last_modified().unwrap().to_string(), NOW, "{key}");
     }
     let head = s3.head_object().bucket("bucket").key("a").send().await.unwrap();
     assert_eq!((head.content_encoding(), head.cache_control()), (Some("gzip"), Some("no-cache")));

@@ -1,17 +1,14 @@
 //! SQS as its SDK sees it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::support::{open, said, start};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use chrono::DateTime;
 use local_aws::LocalAws;
 use local_aws::seam::{Failure, Fault, Faults};
-use support::{open, said, start};
 
 fn client(aws: &LocalAws) -> Client {
     Client::new(&aws.sdk_config())
