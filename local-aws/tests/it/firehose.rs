@@ -1,4 +1,4 @@
-//! Firehose's stand-in over the embedded S3, with transforms made by hand.
+//! Firehose's stand-in over the embedded S3, with transforms that the tests define.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -25,7 +25,7 @@ fn moment(text: &str) -> DateTime<Utc> {
 /// The payloads that a function was called with.
 type Calls = Arc<Mutex<Vec<Value>>>;
 
-/// A function that answers by `answer` and keeps what it was asked.
+/// A function that answers by `answer` and keeps the payloads it gets.
 fn function(answer: impl Fn(&Value) -> Result<Value, &'static str> + Send + Sync + 'static) -> (Function, Calls) {
     let calls = Calls::default();
     let kept = Arc::clone(&calls);
@@ -39,7 +39,7 @@ fn function(answer: impl Fn(&Value) -> Result<Value, &'static str> + Send + Sync
     (function, calls)
 }
 
-/// A transform that answers each record by what is in it: a line, `drop` or `fail`.
+/// A transform that answers each record by its content: a line, `drop` or `fail`.
 fn lines(event: &Value) -> Result<Value, &'static str> {
     let answers = event["records"].as_array().unwrap().iter().map(|record| {
         let text = text(&record["data"]);
@@ -94,7 +94,7 @@ impl Stream {
         self.firehose.delivered()
     }
 
-    /// What each batch held.
+    /// The records of each batch.
     fn batches(&self) -> Vec<Vec<String>> {
         let calls = self.transformed.lock().unwrap();
         let records = |event: &Value| event["records"].as_array().unwrap().clone();
@@ -118,7 +118,7 @@ impl Stream {
         objects
     }
 
-    /// Each object as `<hour's folder> <content>`, without its name.
+    /// Each object as `<folder of the hour> <content>`, without its name.
     async fn shown(&self) -> Vec<String> {
         let objects = self.objects().await;
         let folder = |key: &str| key.rsplit_once('/').unwrap().0.to_string();
@@ -241,7 +241,7 @@ async fn a_dropped_record_is_a_success_and_nothing_is_written() {
     assert_eq!(stream.shown().await, [""; 0]);
 }
 
-/// Runs two records through `answer`; gives the number of invocations and each record's fate.
+/// Runs two records through `answer`. Returns the number of invocations and the result of each record.
 async fn fates(answer: impl Fn(&Value) -> Result<Value, &'static str> + Send + Sync + 'static) -> (usize, Vec<String>) {
     let mut stream = Stream::new(answer);
     stream.put("a", "2026-11-20T13:00:00Z").await;
@@ -262,7 +262,7 @@ async fn fates(answer: impl Fn(&Value) -> Result<Value, &'static str> + Send + S
     (attempts, fates)
 }
 
-/// A batch that fails whole: four invocations, and both records kept with the code.
+/// Checks that the whole batch fails: after four invocations both records are kept with `code`.
 fn whole_batch(code: &str) -> (usize, Vec<String>) {
     (4, vec![format!("a {code} 4"), format!("b {code} 4")])
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{NOW, open, said, start};
+use crate::support::{NOW, open, outcome, start};
 use aws_sdk_glue::Client;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::BatchUpdatePartitionRequestEntry as Entry;
@@ -47,12 +47,12 @@ async fn make_logs(glue: &Client) {
 
 async fn create(glue: &Client, values: &[&str], location: &str) -> String {
     let create = glue.create_partition().database_name("db").table_name("logs");
-    said(create.partition_input(partition(values, location)).send().await, ok)
+    outcome(create.partition_input(partition(values, location)).send().await, ok)
 }
 
 async fn location(glue: &Client, values: &[&str]) -> String {
     let get = glue.get_partition().database_name("db").table_name("logs").set_partition_values(Some(owned(values)));
-    said(get.send().await, |answer| answer.partition.unwrap().storage_descriptor.unwrap().location.unwrap())
+    outcome(get.send().await, |answer| answer.partition.unwrap().storage_descriptor.unwrap().location.unwrap())
 }
 
 #[tokio::test]
@@ -64,11 +64,11 @@ async fn databases_come_and_go() {
     for (name, expected) in
         [("b", "ok"), ("A", "ok"), ("a", "400 AlreadyExistsException"), ("", "400 ValidationException")]
     {
-        assert_eq!(said(glue.create_database().database_input(input(name)).send().await, ok), expected, "{name}");
+        assert_eq!(outcome(glue.create_database().database_input(input(name)).send().await, ok), expected, "{name}");
     }
     let update = DatabaseInput::builder().name("a").description("new").build().unwrap();
     let update = glue.update_database().name("a").database_input(update).send().await;
-    assert_eq!(said(update, ok), "ok");
+    assert_eq!(outcome(update, ok), "ok");
     drop((glue, aws));
     let glue = open(folder.path()).glue();
     let database = glue.get_database().name("A").send().await.unwrap().database.unwrap();
@@ -81,10 +81,10 @@ async fn databases_come_and_go() {
     assert_eq!(first.database_list()[0].name(), "a");
     let second = glue.get_databases().set_next_token(first.next_token).send().await.unwrap();
     assert_eq!((second.database_list()[0].name(), second.next_token()), ("b", None));
-    assert_eq!(said(glue.delete_database().name("b").send().await, ok), "ok");
-    assert_eq!(said(glue.delete_database().name("b").send().await, ok), "400 EntityNotFoundException");
-    assert_eq!(said(glue.get_database().name("b").send().await, ok), "400 EntityNotFoundException");
-    assert_eq!(said(glue.get_tables().database_name("b").send().await, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(glue.delete_database().name("b").send().await, ok), "ok");
+    assert_eq!(outcome(glue.delete_database().name("b").send().await, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(glue.get_database().name("b").send().await, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(glue.get_tables().database_name("b").send().await, ok), "400 EntityNotFoundException");
 }
 
 #[tokio::test]
@@ -97,10 +97,10 @@ async fn tables_have_versions() {
         let update = glue.update_table().database_name("db").table_input(input).skip_archive(true);
         update.set_version_id(version.map(str::to_owned)).send()
     };
-    assert_eq!(said(update(Some("1"), "early").await, ok), "400 ConcurrentModificationException");
-    assert_eq!(said(update(Some("0"), "first").await, ok), "ok");
-    assert_eq!(said(update(Some("0"), "late").await, ok), "400 ConcurrentModificationException");
-    assert_eq!(said(update(None, "second").await, ok), "ok");
+    assert_eq!(outcome(update(Some("1"), "early").await, ok), "400 ConcurrentModificationException");
+    assert_eq!(outcome(update(Some("0"), "first").await, ok), "ok");
+    assert_eq!(outcome(update(Some("0"), "late").await, ok), "400 ConcurrentModificationException");
+    assert_eq!(outcome(update(None, "second").await, ok), "ok");
     let got = glue.get_table().database_name("db").name("LOGS").send().await.unwrap().table.unwrap();
     assert_eq!((got.name(), got.owner(), got.version_id()), ("logs", Some("second"), Some("2")));
     assert_eq!((got.database_name(), got.catalog_id()), (Some("db"), Some("000000000000")));
@@ -114,11 +114,11 @@ async fn tables_have_versions() {
     assert_eq!(versions(&glue, 100).await, "2=second");
 }
 
-/// The versions that the table `logs` has, with their owners, and a bar between pages.
+/// The versions of the table `logs` with their owners, and a bar between pages.
 async fn versions(glue: &Client, max: i32) -> String {
     let list = glue.get_table_versions().database_name("db").table_name("logs").max_results(max);
     let pages = list.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
-    said(pages, |pages| {
+    outcome(pages, |pages| {
         let page = |versions: &[TableVersion]| {
             let shown = |version: &TableVersion| {
                 let owner = version.table().unwrap().owner().unwrap_or("nobody");
@@ -149,7 +149,7 @@ async fn updates_archive_the_version_that_they_replace() {
     let get = async |version: Option<&str>| {
         let get = glue.get_table_version().database_name("db").table_name("logs");
         let got = get.set_version_id(version.map(str::to_owned)).send().await;
-        said(got, |got| got.table_version.unwrap().table.unwrap().owner.unwrap_or("nobody".to_owned()))
+        outcome(got, |got| got.table_version.unwrap().table.unwrap().owner.unwrap_or("nobody".to_owned()))
     };
     for (version, expected) in [
         (None, "d"),
@@ -165,7 +165,7 @@ async fn updates_archive_the_version_that_they_replace() {
     let delete =
         async |version: &str| glue.delete_table_version().database_name("db").table_name("logs").version_id(version);
     for (version, expected) in [("2", "ok"), ("2", "400 EntityNotFoundException"), ("4", "400 InvalidInputException")] {
-        assert_eq!(said(delete(version).await.send().await, ok), expected, "{version}");
+        assert_eq!(outcome(delete(version).await.send().await, ok), expected, "{version}");
     }
     let batch = glue.batch_delete_table_version().database_name("db").table_name("logs");
     let errors = batch.version_ids("0").version_ids("1").version_ids("3").send().await.unwrap().errors.unwrap();
@@ -177,7 +177,7 @@ async fn updates_archive_the_version_that_they_replace() {
     assert_eq!(versions(&glue, 100).await, "4=d");
     let batch = glue.batch_delete_table_version().database_name("db").table_name("logs");
     let batch = batch.set_version_ids(Some((0..101).map(|version| version.to_string()).collect()));
-    assert_eq!(said(batch.send().await, ok), "400 ValidationException");
+    assert_eq!(outcome(batch.send().await, ok), "400 ValidationException");
     drop(glue);
     let glue = open(folder.path()).glue();
     assert_eq!(versions(&glue, 100).await, "4=d");
@@ -191,7 +191,7 @@ async fn an_update_cut_short_changes_nothing() {
     let input = TableInput::builder().name("logs").owner("new").build().unwrap();
     glue.update_table().database_name("db").table_input(input).send().await.unwrap();
     drop((glue, aws));
-    // The process ended between the two lines that an update writes.
+    // The process ended between the two lines of an update.
     let journal = folder.path().join("catalog.ndjson");
     let text = std::fs::read_to_string(&journal).unwrap();
     let (before, _) = text.trim_end().rsplit_once('\n').unwrap();
@@ -203,7 +203,7 @@ async fn an_update_cut_short_changes_nothing() {
     assert_eq!(versions(&glue, 100).await, "1=again 0=nobody");
 }
 
-/// What an error says.
+/// The message of an error.
 fn message<T: std::fmt::Debug, E: ProvideErrorMetadata>(answer: Result<T, SdkError<E>>) -> String {
     answer.unwrap_err().meta().message().unwrap_or_default().to_owned()
 }
@@ -220,7 +220,7 @@ async fn errors_say_what_glue_says() {
     let get = glue.get_partition().database_name("db").table_name("logs").partition_values("2026-11-20");
     let input = TableInput::builder().name("logs").build().unwrap();
     let stale = glue.update_table().database_name("db").table_input(input).version_id("7");
-    let said = [
+    let outcome = [
         message(glue.get_database().name("none").send().await),
         message(glue.create_database().database_input(database).send().await),
         message(glue.get_table().database_name("db").name("none").send().await),
@@ -240,7 +240,7 @@ async fn errors_say_what_glue_says() {
         "The number of partition keys do not match the number of partition values: 2 and 1",
         "Update table failed due to concurrent modifications: logs has version 0, not 7.",
     ];
-    assert_eq!(said, expected);
+    assert_eq!(outcome, expected);
 }
 
 #[tokio::test]
@@ -251,16 +251,16 @@ async fn names_and_values_have_bounds() {
     for (length, expected) in [(0, "400 ValidationException"), (255, "ok"), (256, "400 ValidationException")] {
         let name = "n".repeat(length);
         let database = DatabaseInput::builder().name(&name).build().unwrap();
-        assert_eq!(said(glue.create_database().database_input(database).send().await, ok), expected, "{length}");
+        assert_eq!(outcome(glue.create_database().database_input(database).send().await, ok), expected, "{length}");
         let create = glue.create_table().database_name("db").table_input(table(&name, &[]));
-        assert_eq!(said(create.send().await, ok), expected, "{length}");
+        assert_eq!(outcome(create.send().await, ok), expected, "{length}");
     }
     for (length, expected) in [(0, "ok"), (1024, "ok"), (1025, "400 ValidationException")] {
         assert_eq!(create(&glue, &["2026-11-20", &"é".repeat(length)], "s3://b/").await, expected, "{length}");
     }
     let tables = (0..101).map(|number| number.to_string()).collect();
     let delete = glue.batch_delete_table().database_name("db").set_tables_to_delete(Some(tables));
-    assert_eq!(said(delete.send().await, ok), "400 ValidationException");
+    assert_eq!(outcome(delete.send().await, ok), "400 ValidationException");
     let none = glue.get_partitions().database_name("db").table_name("logs").max_results(0).send().await;
     let constraint = "failed to satisfy constraint: Member must have value greater than or equal to 1";
     assert_eq!(message(none), format!("1 validation error detected: Value '0' at 'maxResults' {constraint}"));
@@ -275,13 +275,13 @@ async fn tables_are_listed_and_deleted() {
         glue.create_table().database_name("db").table_input(table(name, &[])).send().await.unwrap();
     }
     let again = glue.create_table().database_name("db").table_input(table("Logs", &[])).send().await;
-    assert_eq!(said(again, ok), "400 AlreadyExistsException");
+    assert_eq!(outcome(again, ok), "400 AlreadyExistsException");
     let nowhere = glue.create_table().database_name("no").table_input(table("logs", &[])).send().await;
-    assert_eq!(said(nowhere, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(nowhere, ok), "400 EntityNotFoundException");
     let list = async |expression: &str| {
         let pages = glue.get_tables().database_name("db").expression(expression).max_results(2).into_paginator();
         let pages = pages.send().collect::<Result<Vec<_>, _>>().await;
-        said(pages, |pages| {
+        outcome(pages, |pages| {
             let tables = pages.iter().flat_map(|page| page.table_list());
             tables.map(|table| table.name()).collect::<Vec<_>>().join(" ")
         })
@@ -298,9 +298,9 @@ async fn tables_are_listed_and_deleted() {
         .map(|error| (error.table_name().unwrap(), error.error_detail().unwrap().error_code().unwrap()))
         .collect();
     assert_eq!(errors, [("none", "EntityNotFoundException")]);
-    assert_eq!(said(glue.delete_table().database_name("db").name("logs").send().await, ok), "ok");
+    assert_eq!(outcome(glue.delete_table().database_name("db").name("logs").send().await, ok), "ok");
     assert_eq!(
-        said(glue.delete_table().database_name("db").name("logs").send().await, ok),
+        outcome(glue.delete_table().database_name("db").name("logs").send().await, ok),
         "400 EntityNotFoundException"
     );
     assert_eq!(list(".*").await, "logs_json logs_parquet");
@@ -321,15 +321,15 @@ async fn partitions_are_kept_as_sent() {
         let update = glue.update_partition().database_name("db").table_name("logs").partition_input(input);
         update.set_partition_value_list(Some(owned(values))).send()
     };
-    assert_eq!(said(update(&hour, partition(&hour, "s3://b/3/")).await, ok), "ok");
+    assert_eq!(outcome(update(&hour, partition(&hour, "s3://b/3/")).await, ok), "ok");
     assert_eq!(location(&glue, &hour).await, "s3://b/3/");
     let moved = update(&hour, partition(&["2026-11-20", "14"], "s3://b/4/")).await;
-    assert_eq!(said(moved, ok), "400 InvalidInputException");
+    assert_eq!(outcome(moved, ok), "400 InvalidInputException");
     let missing = update(&["2026-11-20", "15"], partition(&["2026-11-20", "15"], "s3://b/4/")).await;
-    assert_eq!(said(missing, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(missing, ok), "400 EntityNotFoundException");
     let parameters = HashMap::from([("manifest".to_owned(), "\"etag\"".to_owned())]);
     let input = PartitionInput::builder().set_parameters(Some(parameters.clone())).build();
-    assert_eq!(said(update(&hour, input).await, ok), "ok");
+    assert_eq!(outcome(update(&hour, input).await, ok), "ok");
 
     drop(glue);
     drop(aws);
@@ -344,9 +344,9 @@ async fn partitions_are_kept_as_sent() {
     assert_eq!((got.creation_time().unwrap().to_string().as_str(), got.storage_descriptor()), (NOW, None));
     let delete =
         || glue.delete_partition().database_name("db").table_name("logs").set_partition_values(Some(owned(&hour)));
-    assert_eq!(said(delete().send().await, ok), "ok");
-    assert_eq!(said(delete().send().await, ok), "400 EntityNotFoundException");
-    assert_eq!(said(get().send().await, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(delete().send().await, ok), "ok");
+    assert_eq!(outcome(delete().send().await, ok), "400 EntityNotFoundException");
+    assert_eq!(outcome(get().send().await, ok), "400 EntityNotFoundException");
 }
 
 #[tokio::test]
@@ -425,18 +425,18 @@ async fn batches_have_limits() {
     for (over, expected) in [(0, "ok"), (1, "400 ValidationException")] {
         let create = glue.batch_create_partition().database_name("db").table_name("logs");
         let create = create.set_partition_input_list(Some((0..100 + over).map(input).collect()));
-        assert_eq!(said(create.send().await, ok), expected);
+        assert_eq!(outcome(create.send().await, ok), expected);
         let update = glue.batch_update_partition().database_name("db").table_name("logs");
         let update = update.set_entries(Some((0..100 + over).map(entry).collect()));
-        assert_eq!(said(update.send().await, ok), expected);
+        assert_eq!(outcome(update.send().await, ok), expected);
         let get = glue.batch_get_partition().database_name("db").table_name("logs");
         let get = get.set_partitions_to_get(Some((0..1000 + over).map(list).collect()));
-        assert_eq!(said(get.send().await, ok), expected);
+        assert_eq!(outcome(get.send().await, ok), expected);
         let delete = glue.batch_delete_partition().database_name("db").table_name("logs");
         let delete = delete.set_partitions_to_delete(Some((0..25 + over).map(list).collect()));
-        assert_eq!(said(delete.send().await, ok), expected);
+        assert_eq!(outcome(delete.send().await, ok), expected);
         let get = glue.get_partitions().database_name("db").table_name("logs").max_results(1000 + over as i32);
-        assert_eq!(said(get.send().await, ok), expected);
+        assert_eq!(outcome(get.send().await, ok), expected);
     }
 }
 
@@ -481,16 +481,16 @@ async fn partitions_are_listed_page_by_page_and_segment_by_segment() {
     assert_eq!(segments, all);
     let get = glue.get_partitions().database_name("db").table_name("logs");
     let eleven = Segment::builder().segment_number(0).total_segments(11).build().unwrap();
-    assert_eq!(said(get.clone().segment(eleven).send().await, ok), "400 ValidationException");
+    assert_eq!(outcome(get.clone().segment(eleven).send().await, ok), "400 ValidationException");
     let outside = Segment::builder().segment_number(5).total_segments(5).build().unwrap();
-    assert_eq!(said(get.clone().segment(outside).send().await, ok), "400 InvalidInputException");
-    assert_eq!(said(get.clone().next_token("?").send().await, ok), "400 InvalidInputException");
+    assert_eq!(outcome(get.clone().segment(outside).send().await, ok), "400 InvalidInputException");
+    assert_eq!(outcome(get.clone().next_token("?").send().await, ok), "400 InvalidInputException");
     let without = get.exclude_column_schema(true).max_results(1).send().await.unwrap().partitions.unwrap();
     let storage = without[0].storage_descriptor().unwrap();
     assert_eq!((storage.columns(), storage.location()), ([].as_slice(), Some("s3://b/")));
 }
 
-/// The partitions of the table that the expressions below are tried on, by `date`, `hour`, `n` and `tag`.
+/// The partitions of the table for the expressions below, by `date`, `hour`, `n` and `tag`.
 const PARTITIONS: [[&str; 4]; 5] = [
     ["2026-11-19", "23", "9", "a"],
     ["2026-11-20", "00", "10", "a%"],
@@ -499,7 +499,7 @@ const PARTITIONS: [[&str; 4]; 5] = [
     ["2026-11-21", "00", "9", "it's"],
 ];
 
-/// Expressions, and the partitions above that match, by number.
+/// Expressions, and the numbers of the partitions above that match.
 const EXPRESSIONS: [(&str, &str); 60] = [
     ("date = '2026-11-20'", "1 2 3"),
     ("\"date\" = '2026-11-20'", "1 2 3"),
@@ -603,7 +603,7 @@ async fn expressions_choose_partitions() {
     make_expression_table(&glue).await;
     for (expression, expected) in EXPRESSIONS {
         let list = glue.get_partitions().database_name("db").table_name("t").expression(expression).send().await;
-        let found = said(list, |answer| {
+        let found = outcome(list, |answer| {
             let number =
                 |values: &[String]| PARTITIONS.iter().position(|partition| partition[..] == values[..4]).unwrap();
             let numbers = answer.partitions().iter().map(|partition| number(partition.values()).to_string());
@@ -626,13 +626,13 @@ async fn other_expressions_are_refused() {
     }
     let long = format!("hour = '{}'", "x".repeat(2048));
     let list = glue.get_partitions().database_name("db").table_name("t").expression(long).send().await;
-    assert_eq!(said(list, ok), "400 ValidationException");
+    assert_eq!(outcome(list, ok), "400 ValidationException");
     let deep = format!("{}hour = '1'{}", "(".repeat(900), ")".repeat(900));
     let list = glue.get_partitions().database_name("db").table_name("t").expression(deep).send().await;
-    assert_eq!(said(list, ok), "400 InvalidInputException");
+    assert_eq!(outcome(list, ok), "400 InvalidInputException");
 }
 
-/// Partitions of a table with a key of each type, and what chooses them, by number.
+/// Partitions of a table with a key of each type.
 const TYPED: [[&str; 5]; 4] = [
     ["2026-11-02", "2026-11-20 13:00:00", "1.50", "7", "-9"],
     ["2026-11-20", "2026-11-20 13:00:00.5", "10", "010", "123456789012"],
@@ -679,7 +679,7 @@ async fn expressions_compare_by_type() {
     }
     for (expression, expected) in TYPED_EXPRESSIONS {
         let list = glue.get_partitions().database_name("db").table_name("typed").expression(expression).send().await;
-        let found = said(list, |answer| {
+        let found = outcome(list, |answer| {
             let number = |values: &[String]| TYPED.iter().position(|partition| partition == values).unwrap();
             let mut numbers: Vec<_> = answer.partitions().iter().map(|partition| number(partition.values())).collect();
             numbers.sort_unstable();
@@ -701,7 +701,7 @@ fn statistics(column: &str, nulls: i64) -> ColumnStatistics {
     statistics.statistics_data(data).build().unwrap()
 }
 
-/// The nulls of each column that there are statistics of, and the code of each column's error.
+/// The count of nulls of each column with statistics, and the error code of each other column.
 fn nulls(found: &[ColumnStatistics], errors: &[ColumnError]) -> String {
     let found = found.iter().map(|statistics| {
         let data = statistics.statistics_data().unwrap().long_column_statistics_data().unwrap();
@@ -717,13 +717,13 @@ fn nulls(found: &[ColumnStatistics], errors: &[ColumnError]) -> String {
 async fn table_nulls(glue: &Client, table: &str) -> String {
     let get = glue.get_column_statistics_for_table().database_name("db").table_name(table);
     let got = get.column_names("a").column_names("b").send().await;
-    said(got, |got| nulls(got.column_statistics_list(), got.errors()))
+    outcome(got, |got| nulls(got.column_statistics_list(), got.errors()))
 }
 
 async fn partition_nulls(glue: &Client) -> String {
     let get = glue.get_column_statistics_for_partition().database_name("db").table_name("logs");
     let get = get.partition_values("2026-11-20").partition_values("13").column_names("a").column_names("b");
-    said(get.send().await, |got| nulls(got.column_statistics_list(), got.errors()))
+    outcome(get.send().await, |got| nulls(got.column_statistics_list(), got.errors()))
 }
 
 #[tokio::test]
@@ -744,10 +744,13 @@ async fn statistics_are_kept() {
     let update = of_partition().partition_values("2026-11-20").partition_values("13");
     assert_eq!(update.column_statistics_list(statistics("a", 3)).send().await.unwrap().errors(), []);
     let update = of_partition().partition_values("2026-11-20").partition_values("14");
-    assert_eq!(said(update.column_statistics_list(statistics("a", 4)).send().await, ok), "400 EntityNotFoundException");
+    assert_eq!(
+        outcome(update.column_statistics_list(statistics("a", 4)).send().await, ok),
+        "400 EntityNotFoundException"
+    );
     let many = (0..26).map(|number| statistics(&number.to_string(), 1)).collect();
     let update = glue.update_column_statistics_for_table().database_name("db").table_name("logs");
-    assert_eq!(said(update.set_column_statistics_list(Some(many)).send().await, ok), "400 ValidationException");
+    assert_eq!(outcome(update.set_column_statistics_list(Some(many)).send().await, ok), "400 ValidationException");
 
     drop((glue, aws));
     let aws = open(folder.path());
@@ -756,7 +759,7 @@ async fn statistics_are_kept() {
     assert_eq!(partition_nulls(&glue).await, "a=3 b=EntityNotFoundException");
     for _ in 0..2 {
         let delete = glue.delete_column_statistics_for_table().database_name("db").table_name("logs").column_name("A");
-        assert_eq!(said(delete.send().await, ok), "ok");
+        assert_eq!(outcome(delete.send().await, ok), "ok");
         assert_eq!(table_nulls(&glue, "logs").await, "B=2 a=EntityNotFoundException");
     }
     let delete = glue.delete_partition().database_name("db").table_name("logs");
@@ -778,5 +781,5 @@ async fn engines_find_neither_functions_nor_indexes() {
     assert_eq!(functions.user_defined_functions(), []);
     let indexes = glue.get_partition_indexes().database_name("db").table_name("logs").send().await.unwrap();
     assert_eq!(indexes.partition_index_descriptor_list(), []);
-    assert_eq!(said(glue.get_crawlers().send().await, ok), "400 UnknownOperationException");
+    assert_eq!(outcome(glue.get_crawlers().send().await, ok), "400 UnknownOperationException");
 }

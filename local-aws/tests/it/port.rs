@@ -1,9 +1,9 @@
-//! The same AWS over a port: the SDK's own HTTP client, and requests as other clients send them.
+//! The AWS over a port: with the SDK's own HTTP client, and with requests as other clients send them.
 
 use std::io;
 use std::net::SocketAddr;
 
-use crate::support::{said, start};
+use crate::support::{outcome, start};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_glue::types::DatabaseInput;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A server on a port of its own, and how to end it.
+/// A server on its own port.
 struct Server {
     address: SocketAddr,
     shutdown: oneshot::Sender<()>,
@@ -32,7 +32,7 @@ async fn serve(aws: &LocalAws) -> Server {
 }
 
 impl Server {
-    /// What a client with the SDK's default HTTP client uses.
+    /// The configuration of a client with the SDK's default HTTP client.
     fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::new("any", "secret", Some("token".to_owned()), None, "test");
         SdkConfig::builder()
@@ -48,7 +48,7 @@ impl Server {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// Sends `request` as it is and returns the status line and the body.
+    /// Sends `request` unchanged and returns the status line and the body.
     async fn send(&self, request: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -86,7 +86,7 @@ async fn port_and_seam_lead_to_the_same_place() {
 async fn streamed_uploads_lose_their_chunks() {
     let (aws, folder) = start();
     let server = serve(&aws).await;
-    // A file is streamed, in chunks with the checksum behind; 3 MB come in many pieces and go out in several.
+    // A file is streamed in chunks, and its checksum follows. 3 MB arrive in many pieces and are returned in several.
     let content: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
     let file = folder.path().join("upload");
     std::fs::write(&file, &content).unwrap();
@@ -137,6 +137,6 @@ async fn signed_chunks_are_taken_as_other_clients_send_them() {
     let short = put.replace("decoded-content-length: 5", "decoded-content-length: 6").replace("/bucket/a", "/bucket/b");
     assert_eq!(server.send(&short).await.0, "HTTP/1.1 400 Bad Request");
     let missing = aws.s3().head_object().bucket("bucket").key("b").send().await;
-    assert_eq!(said(missing, |_| "ok".to_owned()), "404 NotFound");
+    assert_eq!(outcome(missing, |_| "ok".to_owned()), "404 NotFound");
     server.end().await;
 }

@@ -1,5 +1,5 @@
-//! Of twelve clients that write one key under a condition, one wins: through sockets, each client a thread with a
-//! connection of its own.
+//! Twelve clients write one key under a condition, and one of them wins. Each client is a thread with its own
+//! connection.
 #![expect(clippy::print_stdout, reason = "the counts are what a reader of the run wants")]
 
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use crate::support::start;
 
 const RACERS: usize = 12;
 
-/// An answer: its status, its ETag with quotes, or empty, and its body.
+/// An answer. The ETag has quotes, or is empty if the answer has none.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -61,7 +61,7 @@ impl Connection {
     }
 }
 
-/// A server in threads of its own, which ends with the test.
+/// A server in its own threads. It ends with the test.
 fn serve() -> (SocketAddr, TempDir) {
     let (aws, folder) = start();
     let (tell, told) = std::sync::mpsc::channel();
@@ -78,7 +78,7 @@ async fn listen(aws: LocalAws, tell: std::sync::mpsc::Sender<SocketAddr>) {
     aws.serve(listener, std::future::pending()).await.unwrap();
 }
 
-/// Lets all racers prepare, each for itself, and then run at once, `rounds` times. Returns who won each round.
+/// Lets each racer prepare, then all of them run at once. Repeats this `rounds` times and returns the winner of each.
 fn race<P>(
     address: SocketAddr,
     rounds: usize,
@@ -105,7 +105,7 @@ fn race<P>(
     outcomes.into_iter().enumerate().map(|(round, outcomes)| winner(round, &outcomes.into_inner().unwrap())).collect()
 }
 
-/// The one that was answered 200, when all others were answered 412.
+/// The racer with the answer 200. All others must have the answer 412.
 fn winner(round: usize, outcomes: &[(usize, u16)]) -> usize {
     let winners: Vec<usize> = outcomes.iter().filter(|(_, status)| *status == 200).map(|(racer, _)| *racer).collect();
     let losers = outcomes.iter().filter(|(_, status)| *status == 412).count();
@@ -113,7 +113,7 @@ fn winner(round: usize, outcomes: &[(usize, u16)]) -> usize {
     winners[0]
 }
 
-/// Says how many rounds there were, and how many of the racers ever won.
+/// Prints the number of rounds, and how many of the racers won at least one.
 fn report(what: &str, winners: &[usize], started: Instant) {
     let different = (0..RACERS).filter(|racer| winners.contains(racer)).count();
     let seconds = started.elapsed().as_secs_f64();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{NOW, open, said, start};
+use crate::support::{NOW, open, outcome, start};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
@@ -14,7 +14,7 @@ use aws_sdk_s3::types::{
 const ONE: &str = "f97c5d29941bfb1b2fdab0874906ab82";
 const TWO: &str = "b8a9f715dbb64fd5c56e7783c6820a61";
 
-/// Carries out a line such as `put key text if-none-match=*` in `bucket`, and says what came of it.
+/// Carries out a line such as `put key text if-none-match=*` in `bucket` and returns its outcome.
 async fn call(s3: &Client, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let option = |name: &str| {
@@ -32,13 +32,13 @@ async fn call(s3: &Client, line: &str) -> String {
                 .key(key)
                 .body(ByteStream::from(words.get(2).unwrap_or(&"").as_bytes().to_vec()));
             let put = put.set_if_match(option("if-match")).set_if_none_match(option("if-none-match"));
-            said(put.send().await, |answer| answer.e_tag.unwrap())
+            outcome(put.send().await, |answer| answer.e_tag.unwrap())
         }
         "get" => {
             let get = s3.get_object().bucket("bucket").key(key).set_range(option("range"));
             let get = get.set_if_match(option("if-match")).set_if_none_match(option("if-none-match"));
             match get.send().await {
-                Err(error) => said::<(), _>(Err(error), |()| String::new()),
+                Err(error) => outcome::<(), _>(Err(error), |()| String::new()),
                 Ok(answer) => {
                     let range = answer.content_range.map(|range| format!(" ({range})")).unwrap_or_default();
                     let body = answer.body.collect().await.unwrap().to_vec();
@@ -49,23 +49,23 @@ async fn call(s3: &Client, line: &str) -> String {
         "head" => {
             let head = s3.head_object().bucket("bucket").key(key);
             let head = head.set_if_match(option("if-match")).set_if_none_match(option("if-none-match"));
-            said(head.send().await, |answer| format!("{} {}", answer.content_length.unwrap(), answer.e_tag.unwrap()))
+            outcome(head.send().await, |answer| format!("{} {}", answer.content_length.unwrap(), answer.e_tag.unwrap()))
         }
         "delete" => {
             let delete = s3.delete_object().bucket("bucket").key(key).set_if_match(option("if-match"));
-            said(delete.send().await, |_| "ok".to_owned())
+            outcome(delete.send().await, |_| "ok".to_owned())
         }
         "copy" => {
             let copy = s3.copy_object().bucket("bucket").copy_source(format!("bucket/{key}")).key(words[2]);
             let copy =
                 copy.set_copy_source_if_match(option("if-source-match")).set_if_none_match(option("if-none-match"));
-            said(copy.send().await, |answer| answer.copy_object_result.unwrap().e_tag.unwrap())
+            outcome(copy.send().await, |answer| answer.copy_object_result.unwrap().e_tag.unwrap())
         }
         "list" => {
             let list = s3.list_objects_v2().bucket("bucket").set_prefix(option("prefix"));
             let list = list.set_delimiter(option("delimiter")).set_start_after(option("after"));
             let list = list.set_max_keys(option("max").map(|max| max.parse().unwrap()));
-            said(list.set_continuation_token(option("token")).send().await, |answer| {
+            outcome(list.set_continuation_token(option("token")).send().await, |answer| {
                 let keys = answer.contents().iter().map(|object| object.key().unwrap());
                 let prefixes = answer.common_prefixes().iter().map(|common| common.prefix().unwrap());
                 let mut all: Vec<&str> = keys.chain(prefixes).collect();
@@ -79,7 +79,7 @@ async fn call(s3: &Client, line: &str) -> String {
     }
 }
 
-/// Plays lines in a bucket of their own, each with what it should say.
+/// Carries out lines in a new bucket and checks the outcome of each.
 async fn check(lines: &[(&str, &str)]) {
     let (aws, _folder) = start();
     let s3 = aws.s3();
@@ -242,7 +242,7 @@ async fn pages_end_where_the_next_begin() {
     assert_eq!((keys, second.common_prefixes()[0].prefix()), (vec!["c", "e"], Some("d/")));
 }
 
-/// Keys that a URL, XML or a file system can't hold as they are, in order.
+/// Keys that a URL, XML or a file system cannot hold unchanged, in order.
 const AWKWARD: [&str; 22] = [
     "%2F%",
     "+",
@@ -275,7 +275,7 @@ async fn any_key_holds_an_object() {
     let mut keys: Vec<&str> = AWKWARD.iter().copied().chain([long.as_str()]).collect();
     for key in &keys {
         let put = aws.s3().put_object().bucket("bucket").key(*key).body(key.as_bytes().to_vec().into());
-        assert_eq!(said(put.if_none_match("*").send().await, |_| "ok".to_owned()), "ok", "{key:?}");
+        assert_eq!(outcome(put.if_none_match("*").send().await, |_| "ok".to_owned()), "ok", "{key:?}");
     }
     keys.sort_unstable();
     check_keys(&aws.s3(), &keys).await;
@@ -289,7 +289,7 @@ async fn any_key_holds_an_object() {
     assert_eq!(fs::read_dir(folder.path().join("bucket")).unwrap().count(), 0);
 }
 
-/// Checks that the bucket holds just `keys`, each as its own content.
+/// Checks that the bucket holds only `keys`, each with itself as content.
 async fn check_keys(s3: &Client, keys: &[&str]) {
     for key in keys {
         let got = s3.get_object().bucket("bucket").key(*key).send().await.unwrap();
@@ -353,19 +353,19 @@ async fn buckets_come_and_go() {
     aws.create_bucket("bucket").unwrap();
     assert_eq!(aws.create_bucket("No").unwrap_err().to_string(), "failed to make bucket \"No\"");
     let create = |name: &str| s3.create_bucket().bucket(name).send();
-    assert_eq!(said(create("another").await, |_| "ok".to_owned()), "ok");
-    assert_eq!(said(create("another").await, |_| "ok".to_owned()), "ok", "made again");
+    assert_eq!(outcome(create("another").await, |_| "ok".to_owned()), "ok");
+    assert_eq!(outcome(create("another").await, |_| "ok".to_owned()), "ok", "made again");
     assert_eq!(names().await, ["another", "bucket"]);
     let head = |name: &str| s3.head_bucket().bucket(name).send();
-    assert_eq!(said(head("another").await, |answer| answer.bucket_region.unwrap()), "us-east-1");
-    assert_eq!(said(head("missing").await, |_| "ok".to_owned()), "404 NotFound");
-    assert_eq!(said(s3.get_bucket_location().bucket("another").send().await, |_| "ok".to_owned()), "ok");
+    assert_eq!(outcome(head("another").await, |answer| answer.bucket_region.unwrap()), "us-east-1");
+    assert_eq!(outcome(head("missing").await, |_| "ok".to_owned()), "404 NotFound");
+    assert_eq!(outcome(s3.get_bucket_location().bucket("another").send().await, |_| "ok".to_owned()), "ok");
     call(&s3, "put a/b one").await;
     let delete = |name: &str| s3.delete_bucket().bucket(name).send();
-    assert_eq!(said(delete("bucket").await, |_| "ok".to_owned()), "409 BucketNotEmpty");
+    assert_eq!(outcome(delete("bucket").await, |_| "ok".to_owned()), "409 BucketNotEmpty");
     call(&s3, "delete a/b").await;
-    assert_eq!(said(delete("bucket").await, |_| "ok".to_owned()), "ok");
-    assert_eq!(said(delete("bucket").await, |_| "ok".to_owned()), "404 NoSuchBucket");
+    assert_eq!(outcome(delete("bucket").await, |_| "ok".to_owned()), "ok");
+    assert_eq!(outcome(delete("bucket").await, |_| "ok".to_owned()), "404 NoSuchBucket");
     assert_eq!(call(&s3, "put a one").await, "404 NoSuchBucket");
     assert_eq!(call(&s3, "get a").await, "404 NoSuchBucket");
     assert_eq!(call(&s3, "list").await, "404 NoSuchBucket");
@@ -424,7 +424,7 @@ async fn a_crash_between_journal_and_file_leaves_the_old_object() {
     drop(aws);
     let journal = folder.path().join(".local-aws/objects.ndjson");
     let line = fs::read_to_string(&journal).unwrap();
-    // A write of as many bytes at the same moment, whose file never came.
+    // A write of the same size at the same moment, whose file was never moved into place.
     let later = line.replace(ONE, TWO).replace("000000000", "000000001").replace("text/plain", "image/png");
     fs::write(&journal, format!("{line}{later}{{\"bucket\":\"buck")).unwrap();
     let head = open(folder.path()).s3().head_object().bucket("bucket").key("a").send().await.unwrap();
@@ -457,17 +457,17 @@ async fn a_race_has_one_winner() {
         let key = format!("manifests/{round}");
         let racers = (0..8).map(|racer| {
             let put = aws.s3().put_object().bucket("bucket").key(&key).body(format!("{racer}").into_bytes().into());
-            tokio::spawn(async move { said(put.if_none_match("*").send().await, |_| "ok".to_owned()) })
+            tokio::spawn(async move { outcome(put.if_none_match("*").send().await, |_| "ok".to_owned()) })
         });
         let racers: Vec<_> = racers.collect();
-        let mut said = Vec::new();
+        let mut outcome = Vec::new();
         for racer in racers {
-            said.push(racer.await.unwrap());
+            outcome.push(racer.await.unwrap());
         }
-        let winner = said.iter().position(|said| said == "ok").unwrap();
-        said.sort_unstable();
+        let winner = outcome.iter().position(|outcome| outcome == "ok").unwrap();
+        outcome.sort_unstable();
         let expected: Vec<&str> = [["412 PreconditionFailed"; 7].as_slice(), &["ok"]].concat();
-        assert_eq!(said, expected, "round {round}");
+        assert_eq!(outcome, expected, "round {round}");
         assert_eq!(call(&aws.s3(), &format!("get {key}")).await, winner.to_string(), "round {round}");
     }
 }
@@ -485,11 +485,11 @@ async fn upload(s3: &Client, key: &str, parts: &[(i32, &[u8])]) -> (String, Vec<
     (id, listed)
 }
 
-/// Completes the upload of `key` and says what came of it.
+/// Completes the upload of `key` and returns the outcome.
 async fn complete(s3: &Client, key: &str, id: &str, parts: &[CompletedPart], if_none_match: Option<&str>) -> String {
     let listed = CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build();
     let complete = s3.complete_multipart_upload().bucket("bucket").key(key).upload_id(id).multipart_upload(listed);
-    said(complete.set_if_none_match(if_none_match.map(str::to_owned)).send().await, |answer| answer.e_tag.unwrap())
+    outcome(complete.set_if_none_match(if_none_match.map(str::to_owned)).send().await, |answer| answer.e_tag.unwrap())
 }
 
 #[tokio::test]
@@ -507,7 +507,7 @@ async fn parts_become_one_object() {
     assert_eq!(uploads.uploads()[0].upload_id(), Some(id.as_str()));
     assert_eq!(call(&s3, "list").await, "");
 
-    // Completed after a restart, and dated and described as it was begun.
+    // Completed after a restart.
     drop((s3, aws));
     let aws = open(folder.path());
     let s3 = aws.s3();
@@ -539,7 +539,7 @@ async fn uploads_are_completed_as_listed_or_not_at_all() {
     assert_eq!(complete(&s3, "a", &id, &parts[..1], Some("*")).await, "412 PreconditionFailed");
     assert_eq!(call(&s3, "get a").await, "three");
     let abort = s3.abort_multipart_upload().bucket("bucket").key("a").upload_id(&id).send().await;
-    assert_eq!(said(abort, |_| "ok".to_owned()), "ok");
+    assert_eq!(outcome(abort, |_| "ok".to_owned()), "ok");
     assert_eq!(complete(&s3, "a", &id, &parts[..1], None).await, "404 NoSuchUpload");
     assert_eq!(fs::read_dir(folder.path().join(".local-aws/uploads")).unwrap().count(), 0);
     assert_eq!(fs::read_dir(folder.path().join(".local-aws/tmp")).unwrap().count(), 0);
@@ -552,16 +552,16 @@ async fn a_body_must_be_what_its_headers_say() {
         let put = aws.s3().put_object().bucket("bucket").key("a").body(b"one".to_vec().into());
         put.content_md5(md5).send()
     };
-    assert_eq!(said(put("uKn3Fdu2T9XFbneDxoIKYQ==").await, |_| "ok".to_owned()), "400 BadDigest");
+    assert_eq!(outcome(put("uKn3Fdu2T9XFbneDxoIKYQ==").await, |_| "ok".to_owned()), "400 BadDigest");
     assert_eq!(call(&aws.s3(), "get a").await, "404 NoSuchKey");
-    assert_eq!(said(put("+XxdKZQb+xsv2rCHSQargg==").await, |_| "ok".to_owned()), "ok");
+    assert_eq!(outcome(put("+XxdKZQb+xsv2rCHSQargg==").await, |_| "ok".to_owned()), "ok");
 }
 
-/// Of `one`, as other programs make them.
+/// The checksums of `one`, computed by other programs.
 const ONE_CRC32: &str = "emyG8Q==";
 const ONE_SHA256: &str = "dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z/0Me0=";
 
-/// What a HEAD says of the checksum of `key`.
+/// The checksum of `key` in the answer to HEAD.
 async fn checksum(s3: &Client, key: &str) -> String {
     let head = s3.head_object().bucket("bucket").key(key).checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
     let values = [
@@ -580,9 +580,9 @@ async fn checksums_are_checked_and_kept() {
     let (aws, folder) = start();
     let put = |key: &str| aws.s3().put_object().bucket("bucket").key(key).body(b"one".to_vec().into());
     let wrong = put("wrong").checksum_crc32("AAAAAA==").send().await;
-    assert_eq!(said(wrong, |_| "ok".to_owned()), "400 BadDigest");
+    assert_eq!(outcome(wrong, |_| "ok".to_owned()), "400 BadDigest");
     let malformed = put("wrong").checksum_crc32("AAAA").send().await;
-    assert_eq!(said(malformed, |_| "ok".to_owned()), "400 InvalidRequest");
+    assert_eq!(outcome(malformed, |_| "ok".to_owned()), "400 InvalidRequest");
     assert_eq!(call(&aws.s3(), "get wrong").await, "404 NoSuchKey");
     let right = put("right").checksum_sha256(ONE_SHA256).send().await.unwrap();
     assert_eq!(right.checksum_sha256(), Some(ONE_SHA256));
@@ -606,7 +606,7 @@ async fn parts_are_read_by_number() {
     let s3 = open(folder.path()).s3();
     let part = async |key: &str, number: i32| {
         let head = s3.head_object().bucket("bucket").key(key).part_number(number).send().await;
-        said(head, |head| {
+        outcome(head, |head| {
             format!("{} of {:?}: {}", head.content_length.unwrap(), head.parts_count, head.content_range.unwrap())
         })
     };

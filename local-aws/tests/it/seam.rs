@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{said, start};
+use crate::support::{outcome, start};
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_glue::types::{Column, DatabaseInput, PartitionInput, PartitionValueList, TableInput};
 use aws_sdk_s3::Client;
@@ -17,7 +17,7 @@ use local_aws::firehose::Function;
 use local_aws::seam::{Failure, Fault, Faults};
 use tokio::time::Instant;
 
-/// A client of `aws` that tries once, and gives up after 60 seconds.
+/// A client of `aws` that tries once and gives up after 60 seconds.
 fn once(aws: &LocalAws) -> Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(60)).build();
     let config = Builder::from(&aws.sdk_config()).force_path_style(true).timeout_config(timeouts);
@@ -28,14 +28,14 @@ async fn put(s3: &Client, key: &str) -> String {
     let answer = s3.put_object().bucket("bucket").key(key).body(b"one".to_vec().into()).if_none_match("*").send().await;
     match &answer {
         Err(error) if error.raw_response().is_none() => kind(error).to_owned(),
-        _ => said(answer, |_| "ok".to_owned()),
+        _ => outcome(answer, |_| "ok".to_owned()),
     }
 }
 
 async fn get(s3: &Client, key: &str) -> String {
     match s3.get_object().bucket("bucket").key(key).send().await {
         Err(error) if error.raw_response().is_none() => kind(&error).to_owned(),
-        Err(error) => said::<(), _>(Err(error), |()| String::new()),
+        Err(error) => outcome::<(), _>(Err(error), |()| String::new()),
         Ok(answer) => match answer.body.collect().await {
             Ok(body) => String::from_utf8(body.to_vec()).unwrap(),
             Err(_) => "body broken off".to_owned(),
@@ -55,7 +55,7 @@ fn lines(aws: &LocalAws) -> Vec<String> {
     aws.trace().iter().map(ToString::to_string).collect()
 }
 
-/// A put of a new key meets `fault`; then the key is read.
+/// Puts a new key under `fault`, then reads it.
 async fn check(fault: Fault, put_says: &str, then_get_says: &str, traced: &str) {
     let (aws, _folder) = start();
     let s3 = once(&aws);
@@ -110,7 +110,7 @@ async fn a_body_breaks_off() {
 #[tokio::test(start_paused = true)]
 async fn the_sdk_retries_what_fails_once() {
     let (aws, _folder) = start();
-    // A lost reply of a conditional write is told by its own retry as a refusal.
+    // If the reply to a conditional write is lost, its retry is refused.
     for (fault, says) in [
         (Fault::Before(Failure::SlowDown), "ok"),
         (Fault::Before(Failure::Throttled), "ok"),
@@ -124,7 +124,7 @@ async fn the_sdk_retries_what_fails_once() {
     }
     aws.inject(Faults::listed([(1, Fault::Before(Failure::Throttled)), (2, Fault::Before(Failure::Internal))]));
     let databases = aws.glue().get_databases().send().await;
-    assert_eq!(said(databases, |_| "ok".to_owned()), "ok");
+    assert_eq!(outcome(databases, |_| "ok".to_owned()), "ok");
     assert_eq!(aws.trace().len(), 3);
 }
 
@@ -175,8 +175,8 @@ async fn gates_open_in_the_order_of_a_schedule() {
             gates.settled().await;
         }
         assert!(!gates.open_for("a"), "there is nothing left to open");
-        let said = futures::future::join_all(calls).await;
-        let won = said.iter().position(|said| said.as_ref().unwrap() == "ok").unwrap();
+        let outcome = futures::future::join_all(calls).await;
+        let won = outcome.iter().position(|outcome| outcome.as_ref().unwrap() == "ok").unwrap();
         assert_eq!(["a", "b", "c"][won], order[0], "who comes first wins");
         let traced: Vec<String> = aws.trace().iter().map(|traced| traced.call.caller.to_string()).collect();
         assert_eq!(traced, order);
@@ -257,17 +257,17 @@ async fn invocations_are_calls_too() {
     let echo: Function = Arc::new(|payload: Bytes| async move { Ok(payload) }.boxed());
     let echo = aws.as_caller("firehose").function("transform", echo);
     aws.inject(Faults::listed([(1, Fault::Before(Failure::Throttled)), (2, Fault::After(Failure::Silence))]));
-    let mut said = Vec::new();
+    let mut outcome = Vec::new();
     for _ in 0..3 {
-        said.push(echo(Bytes::from_static(b"hello")).await.map_err(|error| error.error_type));
+        outcome.push(echo(Bytes::from_static(b"hello")).await.map_err(|error| error.error_type));
     }
     let errors = ["TooManyRequestsException", "Sandbox.Timedout"].map(|name| Err(name.to_owned()));
-    assert_eq!(said, [errors[0].clone(), errors[1].clone(), Ok(Bytes::from_static(b"hello"))]);
+    assert_eq!(outcome, [errors[0].clone(), errors[1].clone(), Ok(Bytes::from_static(b"hello"))]);
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:transform";
     assert_eq!(lines(&aws)[2], format!("3 firehose lambda:Invoke {arn} -> 200"));
 }
 
-/// Writes, reads and lists under faults drawn from `seed`; the trace as text, and the seconds it took.
+/// Writes, reads and lists under random faults. Returns the trace as text and the time it took.
 async fn under_faults(seed: u64) -> (String, Duration) {
     let (aws, _folder) = start();
     aws.inject(Faults::seeded(
@@ -286,7 +286,7 @@ async fn under_faults(seed: u64) -> (String, Duration) {
         let key = format!("{}", number % 20);
         put(&s3, &key).await;
         get(&s3, &key).await;
-        // Some of these fail for good; the trace tells which.
+        // Some of these fail after all retries. The trace shows which.
         let _ = s3.list_objects_v2().bucket("bucket").send().await;
         let _ = glue.get_databases().send().await;
     }

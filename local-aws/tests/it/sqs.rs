@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::support::{open, said, start};
+use crate::support::{open, outcome, start};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use chrono::DateTime;
@@ -16,7 +16,7 @@ fn client(aws: &LocalAws) -> Client {
 
 async fn create(sqs: &Client, name: &str, seconds: &str) -> String {
     let create = sqs.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, seconds);
-    said(create.send().await, |answer| answer.queue_url.unwrap())
+    outcome(create.send().await, |answer| answer.queue_url.unwrap())
 }
 
 async fn send(sqs: &Client, url: &str, body: &str) -> String {
@@ -29,7 +29,7 @@ async fn receive(sqs: &Client, url: &str) -> Vec<Message> {
 }
 
 async fn delete(sqs: &Client, url: &str, receipt: &str) -> String {
-    said(sqs.delete_message().queue_url(url).receipt_handle(receipt).send().await, |_| "ok".to_owned())
+    outcome(sqs.delete_message().queue_url(url).receipt_handle(receipt).send().await, |_| "ok".to_owned())
 }
 
 fn bodies(messages: &[Message]) -> Vec<&str> {
@@ -71,7 +71,7 @@ async fn a_received_message_is_hidden_until_its_time_is_over() {
     let again = receive(&sqs, &url).await;
     assert_eq!(bodies(&again), ["one", "zwei ü"]);
     assert_eq!(again[0].message_id(), first[0].message_id());
-    // Whoever received it first has lost it to whoever received it last.
+    // The second receiver has the message now, not the first.
     assert_eq!(delete(&sqs, &url, first[0].receipt_handle().unwrap()).await, "ok");
     assert_eq!(delete(&sqs, &url, again[1].receipt_handle().unwrap()).await, "ok");
     assert_eq!(delete(&sqs, &url, "anything").await, "400 ReceiptHandleIsInvalid");
@@ -108,17 +108,17 @@ async fn what_cannot_be_is_named() {
     let sqs = client(&aws);
     let url = create(&sqs, "q", "30").await;
     let send = |url: &str, body: &str| sqs.send_message().queue_url(url).message_body(body).send();
-    let sent = |answer| said(answer, |_: aws_sdk_sqs::operation::send_message::SendMessageOutput| "ok".to_owned());
+    let sent = |answer| outcome(answer, |_: aws_sdk_sqs::operation::send_message::SendMessageOutput| "ok".to_owned());
     assert_eq!(sent(send("https://x/1/other", "b").await), "400 AWS.SimpleQueueService.NonExistentQueue");
     assert_eq!(sent(send(&url, "").await), "400 InvalidParameterValue");
     assert_eq!(sent(send(&url, &"x".repeat(1024 * 1024 + 1)).await), "400 InvalidParameterValue");
     let receive = sqs.receive_message().queue_url(&url).max_number_of_messages(11).send().await;
-    assert_eq!(said(receive, |_| "ok".to_owned()), "400 InvalidParameterValue");
+    assert_eq!(outcome(receive, |_| "ok".to_owned()), "400 InvalidParameterValue");
     let attributes = sqs.get_queue_attributes().queue_url(&url).send().await;
-    assert_eq!(said(attributes, |_| "ok".to_owned()), "400 AWS.SimpleQueueService.UnsupportedOperation");
+    assert_eq!(outcome(attributes, |_| "ok".to_owned()), "400 AWS.SimpleQueueService.UnsupportedOperation");
 }
 
-/// The SDK tries again what is not its fault.
+/// The SDK repeats a call that failed on the side of the service.
 #[tokio::test(start_paused = true)]
 async fn calls_pass_the_seam() {
     let (aws, _folder) = start();
@@ -131,7 +131,7 @@ async fn calls_pass_the_seam() {
     ]));
     send(&sqs, &url, "one").await;
     assert_eq!(bodies(&receive(&sqs, &url).await), ["one"]);
-    // It was sent, nobody heard of it, and so it was sent again.
+    // The answer was lost, so the SDK sent the message again.
     send(&sqs, &url, "two").await;
     assert_eq!(bodies(&receive(&sqs, &url).await), ["two", "two"]);
     let trace: Vec<String> = aws.trace().iter().map(ToString::to_string).collect();

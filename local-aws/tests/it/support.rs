@@ -1,4 +1,4 @@
-//! What the tests share: an AWS in a folder of its own, and answers as text.
+//! An AWS in a temporary folder, and answers as text.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use local_aws::LocalAws;
 use tempfile::TempDir;
 
-/// The moment it is in all tests.
+/// The time of the clock in all tests.
 pub(crate) const NOW: &str = "2026-11-20T13:14:15Z";
 
-/// Opens the AWS in `folder`, where it is always [`NOW`].
+/// Opens the AWS in `folder`. Its clock always shows [`NOW`].
 pub(crate) fn open(folder: &Path) -> LocalAws {
     let now: DateTime<Utc> = NOW.parse().unwrap();
     LocalAws::open(folder, Arc::new(move || now)).unwrap()
@@ -25,8 +25,8 @@ pub(crate) fn start() -> (LocalAws, TempDir) {
     (aws, folder)
 }
 
-/// The answer as text: what `show` makes of it, or status and error code.
-pub(crate) fn said<T, E>(answer: Result<T, SdkError<E>>, show: impl FnOnce(T) -> String) -> String
+/// The answer as text: the result of `show`, or the status and error code.
+pub(crate) fn outcome<T, E>(answer: Result<T, SdkError<E>>, show: impl FnOnce(T) -> String) -> String
 where
     E: ProvideErrorMetadata + std::fmt::Debug,
 {
