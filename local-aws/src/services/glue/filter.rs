@@ -10,13 +10,13 @@ mod like;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use regex_lite::Regex;
 use sqlparser::ast::{BinaryOperator, DataType, Expr, TypedString, UnaryOperator, Value};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use self::datum::{Datum, Kind};
-use self::like::Pattern;
 
 /// The value that Hive writes for NULL.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -46,7 +46,7 @@ enum Predicate {
     Any(Vec<Predicate>),
     Not(Box<Predicate>),
     Compare(Side, BinaryOperator, Side),
-    Like(Side, Pattern),
+    Like(Side, Regex),
     IsNull(Side),
 }
 
@@ -144,7 +144,8 @@ impl Resolver<'_> {
         };
         match (self.operand(operand)?, self.operand(pattern)?) {
             (operand, Operand::Literal(pattern)) if operand.kind().is_none_or(|kind| kind == Kind::Text) => {
-                Ok(Predicate::Like(operand.read_as(Kind::Text)?, Pattern::read(&pattern, escape)))
+                let regex = like::regex(&pattern, escape).ok_or_else(unsupported)?;
+                Ok(Predicate::Like(operand.read_as(Kind::Text)?, regex))
             }
             _ => Err(unsupported()),
         }
@@ -237,8 +238,8 @@ impl Predicate {
             Predicate::Any(any) => combine(any, values, true),
             Predicate::Not(inner) => inner.evaluate(values).map(|result| !result),
             Predicate::Compare(left, op, right) => Some(satisfies(op, left.datum(values)?.cmp(&right.datum(values)?))),
-            Predicate::Like(side, pattern) => match side.datum(values)?.as_ref() {
-                Datum::Text(text) => Some(pattern.matches(text)),
+            Predicate::Like(side, regex) => match side.datum(values)?.as_ref() {
+                Datum::Text(text) => Some(regex.is_match(text)),
                 _ => None,
             },
             Predicate::IsNull(side) => Some(side.datum(values).is_none()),

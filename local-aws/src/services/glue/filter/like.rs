@@ -1,49 +1,23 @@
 //! The patterns of LIKE.
 
-/// A pattern of LIKE.
-#[derive(Debug)]
-pub(super) struct Pattern(Vec<Piece>);
+use regex_lite::Regex;
 
-#[derive(Debug)]
-enum Piece {
-    Char(char),
-    One,
-    Many,
+/// Translates a pattern of LIKE to a regular expression. `%` matches any text and `_` matches one character. `escape`
+/// before a character makes it literal. `None` if the pattern is too large.
+pub(super) fn regex(pattern: &str, escape: Option<char>) -> Option<Regex> {
+    let mut chars = pattern.chars();
+    let mut regex = "(?s)^".to_owned();
+    while let Some(char) = chars.next() {
+        match char {
+            char if Some(char) == escape => regex.push_str(&literal(chars.next().unwrap_or(char))),
+            '%' => regex.push_str(".*"),
+            '_' => regex.push('.'),
+            char => regex.push_str(&literal(char)),
+        }
+    }
+    Regex::new(&(regex + "$")).ok()
 }
 
-impl Pattern {
-    pub(super) fn read(text: &str, escape: Option<char>) -> Pattern {
-        let mut chars = text.chars();
-        let mut pieces = Vec::new();
-        while let Some(char) = chars.next() {
-            pieces.push(match char {
-                char if Some(char) == escape => Piece::Char(chars.next().unwrap_or(char)),
-                '%' => Piece::Many,
-                '_' => Piece::One,
-                char => Piece::Char(char),
-            });
-        }
-        Pattern(pieces)
-    }
-
-    pub(super) fn matches(&self, text: &str) -> bool {
-        // What the pieces so far match: the text's first n characters, for every n that is true here.
-        let chars: Vec<char> = text.chars().collect();
-        let mut matched = vec![false; chars.len() + 1];
-        matched[0] = true;
-        for piece in &self.0 {
-            matched = match piece {
-                Piece::Many => {
-                    let first = matched.iter().position(|&holds| holds).unwrap_or(matched.len());
-                    (0..matched.len()).map(|length| length >= first).collect()
-                }
-                Piece::One => (0..matched.len()).map(|length| length > 0 && matched[length - 1]).collect(),
-                Piece::Char(char) => {
-                    let ends = |length: usize| matched[length - 1] && chars[length - 1] == *char;
-                    (0..matched.len()).map(|length| length > 0 && ends(length)).collect()
-                }
-            };
-        }
-        matched[chars.len()]
-    }
+fn literal(char: char) -> String {
+    regex_lite::escape(char.encode_utf8(&mut [0; 4]))
 }
