@@ -3,6 +3,7 @@
 mod listings;
 mod multipart;
 mod objects;
+mod selection;
 
 use std::sync::Arc;
 

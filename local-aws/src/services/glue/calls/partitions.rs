@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::response::{CallResult, empty, respond};
+use super::tables::TableName;
 use crate::names::ACCOUNT;
 use crate::services::glue::bounds::{check_list, check_number, check_text, check_values};
 use crate::services::glue::catalog::{Catalog, Change, Entity, copy_fields, fold_name, values};
@@ -22,13 +23,6 @@ const GET_MAX: usize = 1000;
 const SEGMENTS_MAX: i64 = 10;
 /// The most characters. This also bounds how deep an expression can nest.
 const EXPRESSION_LENGTH_MAX: usize = 2048;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TableName {
-    database_name: String,
-    table_name: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

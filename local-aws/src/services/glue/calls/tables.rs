@@ -14,6 +14,14 @@ use crate::services::glue::page::{PageRequest, page};
 /// The most tables in one page or batch.
 const PAGE_MAX: usize = 100;
 
+/// The table of a call about its partitions or versions.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TableName {
+    pub(super) database_name: String,
+    pub(super) table_name: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Create {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::response::{CallResult, empty, respond};
+use super::tables::TableName;
 use crate::services::glue::bounds::check_list;
 use crate::services::glue::catalog::{Catalog, Change, Entity, fold_name, name, version};
 use crate::services::glue::error::{ErrorDetail, GlueError};
@@ -13,13 +14,6 @@ use crate::services::glue::page::{PageRequest, page};
 
 /// The most versions in one page or batch.
 const PAGE_MAX: usize = 100;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TableName {
-    database_name: String,
-    table_name: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

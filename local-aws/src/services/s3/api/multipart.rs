@@ -10,7 +10,8 @@ use s3s::dto::{
     UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 
-use super::objects::{read, resolve_range, source};
+use super::objects::{read, source};
+use super::selection::resolve_range;
 use crate::services::s3::checksum::{dto_algorithm, put_checksum};
 use crate::services::s3::condition::Condition;
 use crate::services::s3::declared::DeclaredChecksums;

@@ -8,20 +8,20 @@ use bytes::Bytes;
 use s3s::dto::{
     ChecksumMode, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
     DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, Error, GetObjectInput,
-    GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput, PutObjectOutput, Range,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput, PutObjectOutput,
     StreamingBlob,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Result};
 
+use super::selection::Selection;
 use crate::seam::FailEntry;
-use crate::services::s3::checksum::{Algorithm, Checksum, put_checksum};
+use crate::services::s3::checksum::{Algorithm, put_checksum};
 use crate::services::s3::condition::Condition;
 use crate::services::s3::declared::DeclaredChecksums;
 use crate::services::s3::error::{StoreError, disk, not_implemented};
 use crate::services::s3::object::{Attributes, Content, Object, attributes};
 use crate::services::s3::store::Store;
 use crate::services::s3::store::spool::Spool;
-use crate::services::s3::store::uploads::PART_NUMBER_MAX;
 
 /// The content type of an object whose writer gave none.
 const CONTENT_TYPE: &str = "binary/octet-stream";
@@ -182,12 +182,6 @@ pub(super) fn source(source: &CopySource) -> S3Result<(&str, &str)> {
     }
 }
 
-/// The bytes that `range` selects from an object of `size` bytes. It must select at least one.
-pub(super) fn resolve_range(range: &Range, size: u64) -> Result<ops::Range<u64>, StoreError> {
-    let range = range.check(size).ok().filter(|range| !range.is_empty());
-    range.ok_or(StoreError::Range { size })
-}
-
 /// The bytes of `range`. They are read from the open file, so a later write to the key does not change them.
 pub(super) fn read(mut file: File, range: &ops::Range<u64>) -> io::Result<StreamingBlob> {
     let left = range.end - range.start;
@@ -221,53 +215,6 @@ fn read_condition(input: &GetObjectInput) -> Condition {
 
 fn asks_checksum(mode: Option<&ChecksumMode>) -> bool {
     mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
-}
-
-/// The part of an object that a request selects: all of it, a range, or a part by number.
-struct Selection {
-    range: ops::Range<u64>,
-    is_whole: bool,
-    /// The checksum of the selected bytes. `None` if it is unknown.
-    checksum: Option<Checksum>,
-    parts_count: Option<i32>,
-}
-
-impl Selection {
-    fn of(object: &Object, range: Option<&Range>, part_number: Option<i32>) -> Result<Selection, StoreError> {
-        let whole = Selection {
-            range: 0..object.size,
-            is_whole: true,
-            checksum: object.content.checksum.clone(),
-            parts_count: None,
-        };
-        match (range, part_number) {
-            (None, None) => Ok(whole),
-            (Some(range), None) => Ok(Selection {
-                range: resolve_range(range, object.size)?,
-                is_whole: false,
-                checksum: None,
-                parts_count: None,
-            }),
-            (None, Some(number)) if !(1..=PART_NUMBER_MAX).contains(&number) => Err(StoreError::Argument("partNumber")),
-            // An object that was not uploaded in parts is its own only part.
-            (None, Some(1)) if object.content.parts.is_empty() => Ok(Selection { is_whole: object.size == 0, ..whole }),
-            (None, Some(number)) => Selection::of_part(object, number),
-            (Some(_), Some(_)) => Err(StoreError::Request("a request has a range or a part number".to_owned())),
-        }
-    }
-
-    fn of_part(object: &Object, number: i32) -> Result<Selection, StoreError> {
-        let parts = &object.content.parts;
-        let missing = StoreError::PartNumber { number, count: parts.len().max(1) };
-        let index = parts.iter().position(|part| part.number == number).ok_or(missing)?;
-        let start: u64 = parts[..index].iter().map(|part| part.size).sum();
-        Ok(Selection {
-            range: start..start + parts[index].size,
-            is_whole: false,
-            checksum: parts[index].checksum.clone(),
-            parts_count: i32::try_from(parts.len()).ok(),
-        })
-    }
 }
 
 fn describe(object: &Object, selection: &Selection, with_checksum: bool) -> HeadObjectOutput {
