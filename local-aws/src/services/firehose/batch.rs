@@ -17,8 +17,10 @@ use crate::services::lambda::{FunctionError, PAYLOAD_BYTES_MAX};
 /// The longest invocation of the transform, in seconds.
 pub const INVOCATION_SECONDS_MAX: u64 = 300;
 
-/// Upper bounds of the JSON around the base64 of each record, and around all records.
+/// Upper bound of the JSON around the base64 of one record.
 const RECORD_OVERHEAD_BYTES: usize = 160;
+
+/// Upper bound of the JSON around all records.
 const REQUEST_OVERHEAD_BYTES: usize = 1024;
 
 /// A record that was put.
@@ -131,7 +133,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Whether `record` still fits. A first record always does, because a record is smaller than a request.
+    /// Whether `record` still fits. The first record always fits, because a record is smaller than a request.
     pub(super) fn has_room(&self, record: &Record, settings: &Settings) -> bool {
         let fits = self.bytes + record.data.len() <= settings.transform_buffer_bytes_max
             && REQUEST_OVERHEAD_BYTES + self.request_bytes + request_bytes(record) <= PAYLOAD_BYTES_MAX;

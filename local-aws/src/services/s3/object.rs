@@ -100,6 +100,15 @@ impl Content {
     }
 }
 
+/// What a writer stores beside the bytes of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Description {
+    /// Without quotes.
+    pub(super) etag: String,
+    pub(super) attributes: Attributes,
+    pub(super) content: Content,
+}
+
 /// Size and time of a file. They tell whether the file has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fingerprint {

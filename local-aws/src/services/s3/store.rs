@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use super::condition::Condition;
 use super::error::{StoreError, disk};
-use super::object::{Attributes, Content, IndexEntry, Object};
+use super::object::{Description, IndexEntry, Object};
 use crate::clock::Clock;
 use crate::journal::JournalError;
 
@@ -136,7 +136,7 @@ impl Store {
         &self,
         (bucket, key): (&str, &str),
         spool: Spool,
-        (etag, attributes, content): (String, Attributes, Content),
+        description: Description,
         condition: &Condition,
     ) -> Result<Object, StoreError> {
         self.require_bucket(bucket)?;
@@ -150,6 +150,7 @@ impl Store {
         };
         let failed = || format!("write {key}");
         let fingerprint = spool.set_modified(self.now(), replaced).map_err(disk(failed()))?;
+        let Description { etag, attributes, content } = description;
         let entry = IndexEntry { fingerprint, etag, attributes, content };
         index.write(bucket, key, escaped, &entry)?;
         spool.persist(&path).map_err(disk(failed()))?;

@@ -19,7 +19,7 @@ use crate::services::s3::checksum::{Algorithm, put_checksum};
 use crate::services::s3::condition::Condition;
 use crate::services::s3::declared::DeclaredChecksums;
 use crate::services::s3::error::{StoreError, disk, not_implemented};
-use crate::services::s3::object::{Attributes, Content, Object, attributes};
+use crate::services::s3::object::{Attributes, Content, Description, Object, attributes};
 use crate::services::s3::store::Store;
 use crate::services::s3::store::spool::Spool;
 
@@ -46,7 +46,7 @@ pub(super) async fn put(
         if_none_match: input.if_none_match.take(),
         ..Condition::default()
     };
-    let description = (hex::encode(spool.md5), attributes!(input), Content::whole(spool.checksum.clone()));
+    let description = describe_spool(&spool, attributes!(input));
     let object = store.write((&input.bucket, &input.key), spool, description, &condition)?;
     let mut output = PutObjectOutput { e_tag: Some(object.e_tag()), ..PutObjectOutput::default() };
     put_checksum!(output, object.content.checksum.as_ref());
@@ -162,7 +162,7 @@ pub(super) async fn copy(
     };
     let body = read(file, &(0..object.size)).map_err(disk(format!("read {key}")))?;
     let spool = Spool::fill(&store.paths.unfinished(), Some(body), &DeclaredChecksums::default(), algorithm).await?;
-    let description = (hex::encode(spool.md5), attributes, Content::whole(spool.checksum.clone()));
+    let description = describe_spool(&spool, attributes);
     let copy = store.write((&input.bucket, &input.key), spool, description, &condition)?;
     let mut result = CopyObjectResult {
         checksum_type: copy.content.checksum_type(),
@@ -202,6 +202,11 @@ fn chunk(file: &mut File, left: u64) -> io::Result<Bytes> {
     let mut bytes = Vec::with_capacity(length as usize);
     file.take(length).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// The description of an object that is written in one piece. Its ETag is the MD5 of its bytes.
+fn describe_spool(spool: &Spool, attributes: Attributes) -> Description {
+    Description { etag: hex::encode(spool.md5), attributes, content: Content::whole(spool.checksum.clone()) }
 }
 
 fn read_condition(input: &GetObjectInput) -> Condition {

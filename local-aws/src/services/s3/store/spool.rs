@@ -30,8 +30,8 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Writes a body to a new spool. The body must be what its sender declares. Its checksum has the declared algorithm
-    /// or, if none is declared, `algorithm`.
+    /// Writes a body to a new spool. Refuses a body that is not what its sender declares. The spool's checksum has the
+    /// declared algorithm or, if none is declared, `algorithm`.
     pub(crate) async fn fill(
         folder: &Path,
         body: Option<StreamingBlob>,
@@ -68,7 +68,7 @@ impl Spool {
         declared.checksum.as_ref().map_or(Ok(()), |checksum| checksum.check(&self.checksum))
     }
 
-    /// Concatenates files into a new spool. Its checksum covers all bytes. Its MD5 is not computed.
+    /// Concatenates files into a new spool. The checksum covers all bytes. The MD5 stays zero.
     pub(crate) fn join<'a>(
         folder: &Path,
         parts: impl Iterator<Item = &'a Path>,

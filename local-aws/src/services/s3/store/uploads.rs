@@ -19,12 +19,13 @@ use crate::services::s3::checksum::{Algorithm, Checksum};
 use crate::services::s3::condition::Condition;
 use crate::services::s3::declared::DeclaredChecksums;
 use crate::services::s3::error::{StoreError, disk};
-use crate::services::s3::object::{Attributes, Content, Object, ObjectPart};
+use crate::services::s3::object::{Attributes, Content, Description, Object, ObjectPart};
 use crate::services::s3::scheme::Scheme;
 
-/// The least size of every part but the last.
+/// The least size of every part but the last, in bytes.
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 
+/// The greatest number of a part. The least is 1.
 pub(crate) const PART_NUMBER_MAX: i32 = 10_000;
 
 /// The file that describes an upload. No part can have this name.
@@ -97,7 +98,7 @@ impl Store {
         let algorithm = checksums.map_or(Algorithm::DEFAULT, |scheme| scheme.algorithm);
         let spool = Spool::fill(&self.paths.unfinished(), body, declared, algorithm).await?;
         let (size, etag) = (spool.size, hex::encode(spool.md5));
-        // A declared checksum is returned, but kept only if that of the object will depend on it.
+        // S3 returns a declared checksum, but keeps it only if the upload has checksums.
         let checksum = (checksums.is_some() || declared.checksum.is_some()).then(|| spool.checksum.clone());
         let kept = checksum.as_ref().filter(|_| checksums.is_some());
         let failed = || format!("write part {number} of upload {id}");
@@ -134,7 +135,7 @@ impl Store {
         let spool = spool.map_err(disk(format!("complete upload {id}")))?;
         let content = content(upload.checksums, &parts, &spool);
         completion.check(upload.checksums, spool.size, content.checksum.as_ref())?;
-        let description = (etag_of(&parts), upload.attributes, content);
+        let description = Description { etag: etag_of(&parts), attributes: upload.attributes, content };
         let object = self.write((&upload.bucket, &upload.key), spool, description, completion.condition)?;
         self.delete_upload(id)?;
         Ok(object)
