@@ -1,8 +1,8 @@
-//! An append-only file of JSON lines: what a crash must not lose and what is read only at the next open.
+//! The journal: an append-only file of JSON lines that is read when the folder is opened.
 //!
-//! A record is written with its line end in one call, so a process that dies leaves whole lines and perhaps a torn last
-//! one, which is ignored: its write was never answered. Nothing is flushed to the device; a power cut may lose the last
-//! seconds, as it may with the objects themselves.
+//! A record and its line end are written in one call. So a process that dies leaves whole lines and perhaps a torn last
+//! one. The torn line is ignored, because its call was never answered. Nothing is flushed to the device: a power cut may
+//! lose the last seconds of the journal and of the objects.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,38 +14,38 @@ use serde::de::DeserializeOwned;
 /// Why a journal could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file is there and can't be read.
+    /// The file exists and cannot be read.
     #[error("failed to read the journal {path}")]
     Read {
         /// The journal.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
-    /// A whole line isn't a record: another program has written to the journal, or another version of this one.
+    /// A whole line is not a record. Another program, or another version of this one, wrote to the journal.
     #[error("{path} line {line} is not a record")]
     Line {
         /// The journal.
         path: PathBuf,
-        /// The line, counted from one.
+        /// The number of the line. The first line is number one.
         line: usize,
-        /// What the parser said.
+        /// The error of the parser.
         #[source]
         source: serde_json::Error,
     },
-    /// The file can't be written.
+    /// The file cannot be written.
     #[error("failed to write the journal {path}")]
     Write {
         /// The journal.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
 }
 
-/// A journal open for appending.
+/// A journal that is open for appending.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Every whole record of the journal at `path`, the oldest first.
+    /// Reads every whole record of the journal at `path`, the oldest first.
     pub(crate) fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, JournalError> {
         let text = match fs::read(path) {
             Ok(text) => text,
@@ -75,7 +75,7 @@ impl Journal {
         Ok(records)
     }
 
-    /// Replaces the journal at `path` by one that holds just `records`, and opens it.
+    /// Replaces the journal at `path` by one with only `records`, and opens it.
     pub(crate) fn rewrite<R: Serialize>(
         path: &Path,
         records: impl Iterator<Item = R>,
@@ -95,7 +95,6 @@ impl Journal {
         Ok(Journal { path: path.to_owned(), file, bytes })
     }
 
-    /// Appends one record.
     pub(crate) fn append<R: Serialize>(&mut self, record: &R) -> Result<(), JournalError> {
         self.write(record).map_err(|source| JournalError::Write { path: self.path.clone(), source })
     }
@@ -103,7 +102,7 @@ impl Journal {
     fn write<R: Serialize>(&mut self, record: &R) -> io::Result<()> {
         let line = line(record)?;
         if let Err(error) = self.file.write_all(&line) {
-            // A full disk must not leave half a line in the middle of later ones.
+            // A full disk must not leave half a line before later ones.
             self.file.set_len(self.bytes)?;
             return Err(error);
         }

@@ -1,8 +1,8 @@
-//! The seam: every call of every caller passes here, whether it came through an SDK, over the port, or is a Lambda's
-//! invocation. It can be held at a gate, made to fail, and is written down.
+//! The seam: the one place that every call of every caller passes, whether it comes from an SDK in the process, over
+//! the port, or is the invocation of a Lambda function.
 //!
-//! A call passes its gate, gets its number, meets its fault, is carried out or not, and enters the trace as it is
-//! answered. With nothing injected and nothing held a call goes straight on.
+//! A call waits at its gate, gets its number, meets its fault, is carried out or not, and enters the trace when it is
+//! answered. If nothing is injected and no gate is shut, a call goes straight to its service.
 
 mod call;
 mod fault;
@@ -27,50 +27,41 @@ pub use self::gates::{Gates, Held};
 pub use self::trace::Traced;
 
 pub(crate) use self::call::by_target;
+pub(crate) use self::fault::FailEntry;
 pub(crate) use self::glue_call::of_glue;
-pub(crate) use self::record::Record;
-pub(crate) use self::reply::Reply;
+pub(crate) use self::record::CallRecord;
+pub(crate) use self::reply::{INJECTED, Reply};
 pub(crate) use self::s3_call::{is_batch_delete, of_s3};
 pub(crate) use self::sqs_call::of_sqs;
 
-use self::gates::Waiting;
+use self::gates::GateQueue;
 
-/// Which entry of a batch is to fail; of a batch of n, the one with this number modulo n.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FailEntry(usize);
-
-impl FailEntry {
-    /// Is it the entry at `index` of a batch of `count`?
-    pub(crate) fn is(self, index: usize, count: usize) -> bool {
-        self.0 % count == index
-    }
-}
-
-/// What stands between callers and services.
+/// Stands between callers and services.
 #[derive(Debug, Default)]
 pub(crate) struct Seam {
-    waiting: Mutex<Waiting>,
+    gates: GateQueue,
     plan: Mutex<Option<Plan>>,
-    record: Option<&'static Record>,
+    record: Option<&'static CallRecord>,
     /// The callers whose process has ended.
     ended: watch::Sender<HashSet<Arc<str>>>,
 }
 
-/// What was injected, and what came of it.
+/// The injected faults, and the trace since the injection.
 #[derive(Debug)]
 struct Plan {
     faults: Faults,
+    /// How many calls have a number.
     numbered: u64,
     trace: Vec<Traced>,
 }
 
 impl Seam {
     /// A seam that adds every call to `record`, if there is one.
-    pub(crate) fn new(record: Option<&'static Record>) -> Seam {
+    pub(crate) fn new(record: Option<&'static CallRecord>) -> Seam {
         Seam { record, ..Seam::default() }
     }
 
-    /// From now on calls are counted from one, meet `faults` and are traced. Ended processes live again.
+    /// Starts a new trace, in which calls are numbered from one and meet `faults`. Ended processes live again.
     pub(crate) fn inject(&self, faults: Faults) {
         faults.seed_jitter();
         *self.plan() = Some(Plan { faults, numbered: 0, trace: Vec::new() });
@@ -82,36 +73,40 @@ impl Seam {
         self.plan().as_ref().map(|plan| plan.trace.clone()).unwrap_or_default()
     }
 
-    /// Is there anything for a call to meet?
+    /// Shuts the gates for the calls for which `holds` returns `true`.
+    pub(crate) fn hold(&self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Gates {
+        Gates::shut(self.gates.clone(), Arc::new(holds))
+    }
+
+    /// Whether calls are neither recorded, nor traced, nor held.
     pub(crate) fn is_idle(&self) -> bool {
-        self.record.is_none() && self.plan().is_none() && !self.waiting().is_shut()
+        self.record.is_none() && self.plan().is_none() && !self.gates.is_shut()
     }
 
     /// Returns once the process of `caller` has ended.
     pub(crate) async fn ended(&self, caller: &str) {
         let mut ended = self.ended.subscribe();
-        // The sender lives as long as this does.
+        // The sender lives as long as this seam.
         let _ = ended.wait_for(|ended| ended.contains(caller)).await;
     }
 
-    /// Carries `call` out by `serve`, which may be told that an entry is to fail, or doesn't.
+    /// Carries `call` out by `serve`, or not, as its fault says. `serve` gets the entry of a batch that must fail.
     pub(crate) async fn pass<R: Reply>(
         self: Arc<Self>,
         call: Call,
         serve: impl FnOnce(Option<FailEntry>) -> BoxFuture<'static, R>,
     ) -> R {
         self.record.inspect(|record| record.add(&call));
-        let gate = self.waiting().arrive(&call);
-        if let Some(gate) = gate {
-            // Gates are opened, never dropped while shut.
+        if let Some(gate) = self.gates.arrive(&call) {
+            // A sender is never dropped while its gate is shut.
             let _ = gate.await;
         }
         let Some((number, fault)) = self.begin(&call) else { return pending().await };
         let service = call.service;
         let entry = |outcome: String| Traced { number, call: call.clone(), fault: fault.clone(), outcome };
         match fault.clone() {
-            None => self.answered(serve(None).await, entry),
-            Some(Fault::Entry(index)) => self.answered(serve(Some(FailEntry(index))).await, entry),
+            None => self.traced(serve(None).await, entry),
+            Some(Fault::Entry(index)) => self.traced(serve(Some(FailEntry(index))).await, entry),
             Some(Fault::Before(failure)) => {
                 self.enter(entry("not carried out".to_owned()));
                 self.fail(&call, failure).await
@@ -121,9 +116,9 @@ impl Seam {
                 self.enter(entry(reply.outcome()));
                 self.fail(&call, failure).await
             }
-            Some(Fault::Torn) => self.answered(serve(None).await, entry).tear(service).await,
+            Some(Fault::Torn) => self.traced(serve(None).await, entry).tear(service).await,
             Some(Fault::Slow(delay)) => {
-                let reply = self.answered(serve(None).await, entry);
+                let reply = self.traced(serve(None).await, entry);
                 tokio::time::sleep(delay).await;
                 reply
             }
@@ -139,7 +134,7 @@ impl Seam {
         }
     }
 
-    /// The call's number and its fault; none if its process has ended.
+    /// Gives the call its number and its fault. `None` if the caller's process has ended.
     fn begin(&self, call: &Call) -> Option<(u64, Option<Fault>)> {
         if self.ended.borrow().contains(&call.caller) {
             return None;
@@ -163,7 +158,8 @@ impl Seam {
         }
     }
 
-    fn answered<R: Reply>(&self, reply: R, entry: impl FnOnce(String) -> Traced) -> R {
+    /// Enters a reply into the trace and returns it.
+    fn traced<R: Reply>(&self, reply: R, entry: impl FnOnce(String) -> Traced) -> R {
         self.enter(entry(reply.outcome()));
         reply
     }
@@ -176,9 +172,5 @@ impl Seam {
 
     fn plan(&self) -> MutexGuard<'_, Option<Plan>> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A call, as IAM would name it.
+//! A call, named as IAM would name it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use http::{Method, Request};
 
-use crate::REGION;
-use crate::glue::CATALOG_ID;
+use crate::names::arn;
 
-/// Who is called.
+/// The service that is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// Amazon S3.
@@ -22,26 +21,26 @@ pub enum Service {
     Lambda,
 }
 
-/// A call: who asks whom for what.
+/// A call: the caller, the action and the resources.
 ///
-/// As text: `compactor s3:PutObject arn:aws:s3:::logs/manifests/2026/11/20/13.json if-none-match=*`.
+/// It prints as `compactor s3:PutObject arn:aws:s3:::logs/manifests/2026/11/20/13.json if-none-match=*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The caller's name, as [`crate::LocalAws::as_caller`] gave it.
+    /// The caller's name, from [`crate::LocalAws::as_caller`].
     pub caller: Arc<str>,
-    /// Who is called.
+    /// The service that is called.
     pub service: Service,
-    /// The call's name, as the service's reference has it: `PutObject`, `GetPartitions`.
+    /// The action's name in the service's reference, such as `PutObject` or `GetPartitions`.
     pub name: Cow<'static, str>,
-    /// ARNs of what it is about: an object, a bucket, a table, a database, a queue, a function; `*` if it is about all. Of a
-    /// batch there may be many.
+    /// The ARNs of objects, buckets, tables, databases, queues or functions; `*` if the call concerns all of them. A
+    /// batch may have many.
     pub resources: Vec<String>,
-    /// What else tells it from others: `if-none-match=*`, `prefix=logs/`, partition values.
+    /// Further parameters, such as `if-none-match=*`, `prefix=logs/` or partition values.
     pub detail: String,
 }
 
 impl Service {
-    /// The prefix of its actions in a policy.
+    /// The prefix of the service's actions in a policy.
     pub fn prefix(self) -> &'static str {
         match self {
             Service::S3 => "s3",
@@ -53,10 +52,10 @@ impl Service {
 }
 
 const TARGET: &str = "x-amz-target";
-/// How the header begins, by the service that it names.
+/// The beginning of the header's value for each service.
 const TARGETS: [(&str, Service); 2] = [("AWSGlue.", Service::Glue), ("AmazonSQS.", Service::Sqs)];
 
-/// The service and the call that `request` names in its header; S3 is asked by method and path.
+/// The service and the action in the header of `request`. `None` for S3, whose requests have a method and a path.
 pub(crate) fn by_target<B>(request: &Request<B>) -> Option<(Service, &str)> {
     let target = request.headers().get(TARGET)?.to_str().ok()?;
     let named = || TARGETS.iter().find_map(|(begin, service)| Some((*service, target.strip_prefix(begin)?)));
@@ -70,7 +69,7 @@ impl Call {
             caller: Arc::clone(caller),
             service: Service::Lambda,
             name: "Invoke".into(),
-            resources: vec![format!("arn:aws:lambda:{REGION}:{CATALOG_ID}:function:{function}")],
+            resources: vec![arn("lambda", format!("function:{function}"))],
             detail: String::new(),
         }
     }

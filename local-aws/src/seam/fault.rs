@@ -1,4 +1,4 @@
-//! What can befall a call, and which call it befalls.
+//! Faults: how a call can fail, and which calls fail.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,48 +7,60 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::Call;
+use super::call::Call;
 
-/// What befalls a call.
+/// A deviation from the normal course of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// It is not carried out.
+    /// The call is not carried out.
     Before(Failure),
-    /// It is carried out, and answered as if it weren't.
+    /// The call is carried out, and answered as if it had failed.
     After(Failure),
-    /// It is carried out, and the connection breaks in the middle of the answer's body.
+    /// The call is carried out, and the connection breaks in the middle of the answer's body.
     Torn,
-    /// It is carried out and rightly answered, but the answer takes so long.
+    /// The call is carried out, and the right answer arrives after this delay.
     Slow(Duration),
-    /// It is never answered, and carried out so much later, when nobody waits for it any more; by a task that lives as
-    /// long as the runtime does.
+    /// The call is never answered, and carried out after this delay, when nobody waits for it any more. The task that
+    /// carries it out lives as long as the runtime.
     Late(Duration),
-    /// One entry of a batch is not carried out and reported as failed: that of this number, modulo their count. Where
-    /// there is no batch, nothing happens.
+    /// One entry of a batch is not carried out and reported as failed. Its index is this number modulo the count of
+    /// entries. A call that is no batch is not affected.
     Entry(usize),
 }
 
-/// How a call fails.
+/// How a failed call looks to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// 503: S3's `SlowDown`; of Glue and SQS, that it is unavailable.
+    /// 503: S3's `SlowDown`, Glue's `ServiceUnavailableException`, SQS's `ServiceUnavailable`.
     SlowDown,
-    /// S3's 503 `ServiceUnavailable`, Glue's 400 `ThrottlingException`, SQS's 403 `RequestThrottled`, Lambda's 429 `TooManyRequestsException`.
+    /// S3's 503 `ServiceUnavailable`, Glue's 400 `ThrottlingException`, SQS's 403 `RequestThrottled`, Lambda's 429
+    /// `TooManyRequestsException`.
     Throttled,
     /// 500: `InternalError`, `InternalServiceException`, `InternalFailure`.
     Internal,
-    /// S3's 409 `ConditionalRequestConflict`; Glue's `ConcurrentModificationException`; SQS, which has none, fails by a 500.
+    /// S3's 409 `ConditionalRequestConflict`, Glue's 400 `ConcurrentModificationException`. SQS has no error for a
+    /// conflict and answers 500 `InternalFailure`.
     Conflict,
-    /// The request was signed too long ago: S3's 403 `RequestTimeTooSkewed`, Glue's 400 `InvalidSignatureException`, SQS's
-    /// 400 `RequestExpired`. So
-    /// ends a call whose process slept between signing and sending.
+    /// The request was signed too long ago: S3's 403 `RequestTimeTooSkewed`, Glue's 400 `InvalidSignatureException`,
+    /// SQS's 400 `RequestExpired`. This happens to a process that sleeps between signing and sending.
     Expired,
     /// The connection is reset.
     Reset,
-    /// No answer ever comes: the client's timeout, if it has one, is what ends the call. Lambda has one.
+    /// No answer ever comes. The call ends by the client's timeout, if it has one. An invocation ends by Lambda's.
     Silence,
-    /// The process that called ends: this call and all its others are never answered.
+    /// The process of the caller ends. None of its calls is answered any more.
     End,
+}
+
+/// The entry of a batch that must fail: its index is this number modulo the count of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FailEntry(pub(super) usize);
+
+impl FailEntry {
+    /// Whether the entry at `index` of a batch of `count` must fail.
+    pub(crate) fn is(self, index: usize, count: usize) -> bool {
+        self.0 % count == index
+    }
 }
 
 type Choose = dyn Fn(u64, &Call) -> Option<Fault> + Send + Sync;
@@ -61,32 +73,32 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// None: calls are only numbered and traced.
+    /// No faults. Calls are only numbered and traced.
     pub fn none() -> Faults {
         Faults::by(|_, _| None)
     }
 
-    /// These, by the number of the call since the injection, which begins with one.
+    /// One fault for each of these calls, by their number since the injection. The first call is number one.
     pub fn listed(faults: impl IntoIterator<Item = (u64, Fault)>) -> Faults {
         let faults: Vec<(u64, Fault)> = faults.into_iter().collect();
         Faults::by(move |number, _| faults.iter().find(|(listed, _)| *listed == number).map(|(_, fault)| fault.clone()))
     }
 
-    /// Those that `choose` chooses for a call and its number.
+    /// The faults that `choose` returns for a call and its number.
     pub fn by(choose: impl Fn(u64, &Call) -> Option<Fault> + Send + Sync + 'static) -> Faults {
         Faults { choose: Arc::new(choose), seed: 0 }
     }
 
-    /// Each of `rates` with its probability, drawn from `seed` for each call by its number alone. The jitter of the
-    /// SDKs' retries comes from the seed too, on the thread that injects.
+    /// Random faults, each with its probability. A call's fault depends on `seed` and the call's number alone. The
+    /// jitter of the SDKs' retries depends on `seed` too, on the thread that injects.
     pub fn seeded(seed: u64, rates: impl IntoIterator<Item = (f64, Fault)>) -> Faults {
         let rates: Vec<(f64, Fault)> = rates.into_iter().collect();
         let choose = move |number, _: &Call| {
             let mut drawn = unit(seed, number);
             let mut chosen = rates.iter().filter(|(rate, _)| {
-                let here = (0.0..*rate).contains(&drawn);
+                let is_chosen = (0.0..*rate).contains(&drawn);
                 drawn -= rate;
-                here
+                is_chosen
             });
             chosen.next().map(|(_, fault)| fault.clone())
         };
@@ -97,13 +109,13 @@ impl Faults {
         (self.choose)(number, call)
     }
 
-    /// The SDKs draw the jitter of their retries from this generator, which every thread has its own of.
+    /// Seeds the generator of this thread from which the SDKs draw the jitter of their retries.
     pub(super) fn seed_jitter(&self) {
         fastrand::seed(self.seed);
     }
 }
 
-/// A number from 0 up to 1, of a seed and a position.
+/// A random number from 0 up to but not including 1, the same for the same seed and position.
 fn unit(seed: u64, position: u64) -> f64 {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(position);

@@ -1,86 +1,96 @@
-//! Gates: calls that wait until they are let through, one by one.
+//! Gates: calls wait at them until they are let through, one by one.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Call, Seam};
+use super::call::Call;
 
-/// A call at its gate.
+/// A call that waits at its gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// What to open its gate by. Later calls have greater tickets.
+    /// The number to open the gate by. Later calls have greater tickets.
     pub ticket: u64,
-    /// What it asks.
+    /// The call.
     pub call: Call,
 }
 
-/// Shut gates: while this lives, every call that it holds waits at one. Dropped, it lets all go and holds no more.
+/// Shut gates. While this value lives, every call that it holds waits. Dropping it lets all of them go.
 #[derive(Debug)]
 pub struct Gates {
-    seam: Arc<Seam>,
+    queue: GateQueue,
 }
 
-/// The calls at their gates.
+/// Decides whether a call waits.
+pub(super) type Holds = dyn Fn(&Call) -> bool + Send + Sync;
+
+/// The calls that wait. Clones are the same queue.
+#[derive(Debug, Default, Clone)]
+pub(super) struct GateQueue(Arc<Mutex<Waiting>>);
+
 #[derive(Default)]
-pub(super) struct Waiting {
+struct Waiting {
+    /// `None` while the gates are open.
     holds: Option<Arc<Holds>>,
     tickets: u64,
     calls: BTreeMap<u64, (Call, oneshot::Sender<()>)>,
 }
 
-/// Which calls wait.
-pub(crate) type Holds = dyn Fn(&Call) -> bool + Send + Sync;
-
-impl Waiting {
+impl GateQueue {
     pub(super) fn is_shut(&self) -> bool {
-        self.holds.is_some()
+        self.lock().holds.is_some()
     }
 
-    /// What `call` is to wait for, if gates are shut.
-    pub(super) fn arrive(&mut self, call: &Call) -> Option<oneshot::Receiver<()>> {
-        if !self.holds.as_ref()?(call) {
+    /// What `call` must wait for. `None` if it may go on.
+    pub(super) fn arrive(&self, call: &Call) -> Option<oneshot::Receiver<()>> {
+        let mut waiting = self.lock();
+        if !waiting.holds.as_ref()?(call) {
             return None;
         }
         let (open, gate) = oneshot::channel();
-        self.tickets += 1;
-        self.calls.insert(self.tickets, (call.clone(), open));
+        waiting.tickets += 1;
+        let ticket = waiting.tickets;
+        waiting.calls.insert(ticket, (call.clone(), open));
         Some(gate)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Gates {
-    pub(crate) fn shut(seam: Arc<Seam>, holds: Arc<Holds>) -> Gates {
-        seam.waiting().holds = Some(holds);
-        Gates { seam }
+    pub(super) fn shut(queue: GateQueue, holds: Arc<Holds>) -> Gates {
+        queue.lock().holds = Some(holds);
+        Gates { queue }
     }
 
-    /// The calls that wait now, in the order in which they came. Those whose caller has given up are gone.
+    /// The calls that wait now, in the order in which they came. A call whose caller has given up is not among them.
     pub fn held(&self) -> Vec<Held> {
-        let mut waiting = self.seam.waiting();
+        let mut waiting = self.queue.lock();
         waiting.calls.retain(|_, (_, open)| !open.is_closed());
         waiting.calls.iter().map(|(&ticket, (call, _))| Held { ticket, call: call.clone() }).collect()
     }
 
-    /// Opens one gate. False if no call waits there.
+    /// Opens one gate. Returns `false` if no call waits there.
     pub fn open(&self, ticket: u64) -> bool {
-        let call = self.seam.waiting().calls.remove(&ticket);
+        let call = self.queue.lock().calls.remove(&ticket);
         call.is_some_and(|(_, open)| open.send(()).is_ok())
     }
 
-    /// Opens the gate of the caller's oldest call. False if none of its calls waits.
+    /// Opens the gate of the caller's oldest call. Returns `false` if none of its calls waits.
     pub fn open_for(&self, caller: &str) -> bool {
         let held = self.held();
         let first = held.iter().find(|held| &*held.call.caller == caller);
         first.is_some_and(|held| self.open(held.ticket))
     }
 
-    /// Returns once nothing can go on any more but by a gate's opening or by time's passing.
+    /// Returns once every task waits for a gate or for time to pass.
     ///
-    /// For a runtime of one thread whose clock is paused: that clock moves on only when every task waits.
+    /// It needs a runtime of one thread whose clock is paused: that clock moves on only when every task waits.
     pub async fn settled(&self) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -94,10 +104,10 @@ impl fmt::Debug for Waiting {
 
 impl Drop for Gates {
     fn drop(&mut self) {
-        let mut waiting = self.seam.waiting();
+        let mut waiting = self.queue.lock();
         waiting.holds = None;
         for (_, (_, open)) in std::mem::take(&mut waiting.calls) {
-            // Whoever gave up waiting needs no opening.
+            // A caller that has given up needs no opening.
             let _ = open.send(());
         }
     }

@@ -1,30 +1,29 @@
-//! What a Glue call is about.
+//! The description of a Glue call.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Call, Service};
-use crate::REGION;
-use crate::glue::CATALOG_ID;
+use super::call::{Call, Service};
+use crate::names::arn;
 
-/// The Glue call `name` with this input.
+/// Describes the Glue call `name` with this input.
 pub(crate) fn of_glue(caller: &Arc<str>, name: &str, input: &[u8]) -> Call {
-    // What is no JSON is about nothing; the service says so.
+    // The service refuses what is not JSON.
     let input: Value = serde_json::from_slice(input).unwrap_or_default();
     let text = |pointer: &str| input.pointer(pointer).and_then(Value::as_str);
     let database = text("/DatabaseName").or(text("/DatabaseInput/Name"));
     let named = text("/Name").or(text("/TableInput/Name")).or(text("/TableName"));
     let tables = input.pointer("/TablesToDelete").and_then(Value::as_array).into_iter().flatten();
     let tables: Vec<&str> = tables.filter_map(Value::as_str).collect();
-    let of = |kind: &str, name: String| format!("arn:aws:glue:{REGION}:{CATALOG_ID}:{kind}/{name}");
+    let of = |kind: &str, name: String| arn("glue", format!("{kind}/{name}"));
     let resources = match (database, named) {
         (Some(database), Some(table)) => vec![of("table", format!("{database}/{table}"))],
         (Some(database), None) if !tables.is_empty() => {
             tables.iter().map(|table| of("table", format!("{database}/{table}"))).collect()
         }
         (Some(name), None) | (None, Some(name)) => vec![of("database", name.to_owned())],
-        (None, None) => vec![format!("arn:aws:glue:{REGION}:{CATALOG_ID}:catalog")],
+        (None, None) => vec![arn("glue", "catalog")],
     };
     let details = ["/PartitionValues", "/PartitionValueList", "/PartitionInput/Values", "/Expression", "/VersionId"];
     let details = details.iter().filter_map(|pointer| input.pointer(pointer)).filter(|value| !value.is_null());

@@ -1,4 +1,4 @@
-//! A record of who called what over many processes, such as a whole run of tests: what roles must allow, and no more.
+//! The record of calls over many processes, such as a whole run of tests. It shows what roles must allow, and no more.
 
 use std::collections::HashSet;
 use std::env;
@@ -8,48 +8,47 @@ use std::path::Path;
 use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::Call;
+use super::call::Call;
 
-/// Names a folder that every process adds a file to; without it nothing is recorded.
+/// The environment variable that names a folder. Each process adds a file to it. Without it nothing is recorded.
 const FOLDER: &str = "LOCAL_AWS_CALLS";
 
-/// What was called, each once: `compactor s3:PutObject arn:aws:s3:::acme-logs/manifests/* conditional`.
+/// The calls of this process, each once: `compactor s3:PutObject arn:aws:s3:::acme-logs/manifests/* conditional`.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct CallRecord {
     file: File,
     lines: Mutex<HashSet<String>>,
 }
 
-impl Record {
-    /// The process's record, where the environment asks for one: of whoever runs the tests, not of what they test.
-    pub(crate) fn asked_for() -> Option<&'static Record> {
-        static RECORD: OnceLock<Option<Record>> = OnceLock::new();
-        RECORD.get_or_init(Record::open).as_ref()
+impl CallRecord {
+    /// The record of this process. `None` if the environment does not ask for one.
+    pub(crate) fn from_env() -> Option<&'static CallRecord> {
+        static RECORD: OnceLock<Option<CallRecord>> = OnceLock::new();
+        RECORD.get_or_init(CallRecord::open).as_ref()
     }
 
-    fn open() -> Option<Record> {
+    fn open() -> Option<CallRecord> {
         let folder = env::var_os(FOLDER)?;
         let path = Path::new(&folder).join(process::id().to_string());
         match OpenOptions::new().create(true).append(true).open(&path) {
-            Ok(file) => Some(Record { file, lines: Mutex::default() }),
+            Ok(file) => Some(CallRecord { file, lines: Mutex::default() }),
             Err(error) => panic!("{FOLDER} asks for {}: {error}", path.display()),
         }
     }
 
-    /// Adds a call.
     pub(crate) fn add(&self, call: &Call) {
         for resource in &call.resources {
             let line = line(call, resource);
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             if lines.insert(line.clone()) {
-                // A record that lacks a line makes the test fail that reads it.
+                // A test reads the record and fails if a line is missing.
                 let _ = (&self.file).write_all(line.as_bytes());
             }
         }
     }
 }
 
-/// A process is called `role name` where many have one role. Of a key the first folder counts.
+/// The line for one resource of a call. A caller is named `role` or `role name`. A key is shortened to its first folder.
 fn line(call: &Call, resource: &str) -> String {
     let role = call.caller.split(' ').next().unwrap_or_default();
     let resource = match resource.split_once('/') {
@@ -66,7 +65,7 @@ fn line(call: &Call, resource: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seam::Service;
+    use crate::seam::call::Service;
 
     #[test]
     fn what_counts_for_a_role_is_recorded() {

@@ -1,4 +1,4 @@
-//! Which S3 call a request makes.
+//! The description of an S3 call.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use s3s::Body;
 use s3s::dto::Delete;
 use s3s::xml::{Deserialize, Deserializer};
 
-use super::{Call, Service};
-use crate::s3;
+use super::call::{Call, Service};
+use crate::names;
 
 const DELETE_OBJECTS: &str = "DeleteObjects";
 
-/// The S3 call that `request` makes. The body is looked at if it is in memory.
+/// Describes the S3 call that `request` makes. The keys of DeleteObjects are included if the body is in memory.
 pub(crate) fn of_s3(caller: &Arc<str>, request: &Request<Body>) -> Call {
     let (bucket, key) = bucket_and_key(request);
     let query = Query(request.uri().query().unwrap_or_default());
@@ -37,14 +37,14 @@ pub(crate) fn of_s3(caller: &Arc<str>, request: &Request<Body>) -> Call {
     Call { caller: Arc::clone(caller), service: Service::S3, name: name.into(), resources, detail }
 }
 
-/// Does `request` delete many objects? Which ones stands in its body.
+/// Whether `request` is DeleteObjects, whose keys are in its body.
 pub(crate) fn is_batch_delete(request: &Request<Body>) -> bool {
     request.method() == Method::POST && Query(request.uri().query().unwrap_or_default()).has("delete")
 }
 
 fn deleted_keys(body: &Body) -> Vec<String> {
     let bytes = body.bytes().unwrap_or_default();
-    // What can't be read the service refuses.
+    // The service refuses what cannot be parsed.
     let delete = Delete::deserialize(&mut Deserializer::new(&bytes)).ok();
     delete.into_iter().flat_map(|delete| delete.objects).map(|object| object.key).collect()
 }
@@ -52,7 +52,7 @@ fn deleted_keys(body: &Body) -> Vec<String> {
 fn bucket_and_key(request: &Request<Body>) -> (String, String) {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let path = request.uri().path().trim_start_matches('/');
-    let (bucket, key) = match s3::bucket_of(host) {
+    let (bucket, key) = match names::bucket_of(host) {
         // A key may begin with a slash of its own.
         Some(bucket) => (bucket, request.uri().path().strip_prefix('/').unwrap_or_default()),
         None => path.split_once('/').unwrap_or((path, "")),

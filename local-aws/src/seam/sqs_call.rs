@@ -1,21 +1,19 @@
-//! What an SQS call is about.
+//! The description of an SQS call.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Call, Service};
-use crate::REGION;
-use crate::glue::CATALOG_ID;
-use crate::sqs::queue_of;
+use super::call::{Call, Service};
+use crate::names::{arn, queue_of};
 
-/// The SQS call `name` with this input. Nothing that a message says is part of it.
+/// Describes the SQS call `name` with this input. The description holds nothing of a message's content.
 pub(crate) fn of_sqs(caller: &Arc<str>, name: &str, input: &[u8]) -> Call {
-    // What is no JSON is about nothing; the service says so.
+    // The service refuses what is not JSON.
     let input: Value = serde_json::from_slice(input).unwrap_or_default();
     let text = |field: &str| input.get(field).and_then(Value::as_str);
     let queue = text("QueueUrl").map(queue_of).or(text("QueueName")).unwrap_or("*");
-    let resources = vec![format!("arn:aws:sqs:{REGION}:{CATALOG_ID}:{queue}")];
+    let resources = vec![arn("sqs", queue)];
     let name = name.to_owned().into();
     Call { caller: Arc::clone(caller), service: Service::Sqs, name, resources, detail: String::new() }
 }

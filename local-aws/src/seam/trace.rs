@@ -1,21 +1,22 @@
-//! What was called.
+//! The entries of the trace.
 
 use std::fmt;
 
-use super::{Call, Fault};
+use super::call::Call;
+use super::fault::Fault;
 
 /// A call that has been answered, or never will be.
 ///
-/// As text it is one line: `7 compactor s3:PutObject arn:aws:s3:::logs/a if-none-match=* (after: Reset) -> 200`.
+/// It prints as one line: `7 compactor s3:PutObject arn:aws:s3:::logs/a if-none-match=* (after: Reset) -> 200`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traced {
-    /// Its place among all calls since the injection, from one, in the order in which they passed their gates.
+    /// The call's number since the injection. Calls are numbered from one, in the order in which they pass their gates.
     pub number: u64,
-    /// What was asked.
+    /// The call.
     pub call: Call,
-    /// What befell it.
+    /// The fault that the call met.
     pub fault: Option<Fault>,
-    /// What the service answered, whether or not the caller got to hear it: an HTTP status, or `not carried out`.
+    /// The service's answer, whether or not the caller received it: an HTTP status, or `not carried out`.
     pub outcome: String,
 }
 

@@ -1,0 +1,54 @@
+//! Glue's catalog over its JSON protocol: databases, tables and partitions, kept as the JSON that the client sent.
+
+mod bounds;
+mod calls;
+mod catalog;
+mod error;
+mod filter;
+mod page;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use s3s::{Body, HttpError};
+
+use self::calls::route;
+use self::catalog::Catalog;
+pub(crate) use self::error::body as error_body;
+use crate::clock::Clock;
+use crate::journal::JournalError;
+use crate::seam::FailEntry;
+
+/// The content type of every answer.
+pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+
+/// The Glue service.
+pub(crate) struct Glue {
+    /// Locked for one call at a time, never across an await.
+    catalog: Mutex<Catalog>,
+}
+
+impl Glue {
+    pub(crate) fn open(journal: &Path, clock: Clock) -> Result<Glue, JournalError> {
+        Ok(Glue { catalog: Mutex::new(Catalog::open(journal, clock)?) })
+    }
+
+    /// Answers the call `call` with the input `body`. If the call is a batch, `entry` of it must fail.
+    pub(crate) fn answer(
+        &self,
+        call: &str,
+        body: &Bytes,
+        entry: Option<FailEntry>,
+    ) -> Result<Response<Body>, HttpError> {
+        let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        catalog.failing = entry;
+        let (status, text) = match route(&mut catalog, call, body) {
+            Ok(text) => (StatusCode::OK, text),
+            Err(error) => (error.status(), error.body()),
+        };
+        let response = Response::builder().status(status).header(header::CONTENT_TYPE, CONTENT_TYPE);
+        response.body(Body::from(text)).map_err(|error| HttpError::new(error.into()))
+    }
+}
