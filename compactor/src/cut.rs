@@ -76,7 +76,7 @@ pub enum CutError {
 impl Compactor {
     /// Moves the cut as far as it may go, and makes the view say so, step by step: what a step has gained is kept, however
     /// far there is to go.
-    pub(crate) async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
+    pub async fn move_cut(&self, run: &Run) -> Result<Moved, CutError> {
         loop {
             let (moved, more) = self.step_cut(run).await?;
             if !more || run.clock.may_write().is_err() {
