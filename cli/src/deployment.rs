@@ -49,8 +49,8 @@ impl Deployment {
         Deployment::new(stack.target(), &stack.aws.as_caller(caller).sdk_config(), limits)
     }
 
-    /// The deployment on AWS if `env` has a way there, else the one in the folder, in which nothing is made. The embedded
-    /// AWS of a folder sees the calls as those of `caller`.
+    /// The deployment on AWS if `env` has a way there, else the one in the folder, in which nothing is made. The
+    /// embedded AWS of a folder sees the calls as those of `caller`.
     ///
     /// # Errors
     ///
@@ -87,8 +87,8 @@ impl Deployment {
     }
 }
 
-/// Lambda answers when the function ends, after 15 minutes at most. If too many functions run at once, the only remedy is
-/// to ask again later.
+/// Lambda answers when the function ends, after 15 minutes at most. If too many functions run at once, the only remedy
+/// is to ask again later.
 fn functions(clients: &SdkConfig) -> aws_sdk_lambda::Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(16 * 60)).build();
     let config = aws_sdk_lambda::config::Builder::from(clients).timeout_config(timeouts);

@@ -106,7 +106,8 @@ pub(crate) fn is_recent(hour: Hour, now: DateTime<Utc>, limits: &Limits) -> bool
 }
 
 impl Inventory {
-    /// Reads it. Parquet is listed before the JSON objects, so that an object that arrives meanwhile is new and never gone.
+    /// Reads it. Parquet is listed before the JSON objects, so that an object that arrives meanwhile is new and never
+    /// gone.
     pub(crate) async fn gather(bucket: &Bucket, catalog: &Catalog) -> anyhow::Result<Inventory> {
         let mut inventory = Inventory::default();
         inventory.ask_catalog(catalog).await.context("could not tell: the catalog cannot be read")?;

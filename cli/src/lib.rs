@@ -1,9 +1,9 @@
 //! The command `auth0-s3-logs`: the whole pipeline on one machine, and the care of a deployment on AWS.
 //!
-//! [`commands`] holds a module for each subcommand; [`execute`] dispatches to them. `demo` and `run` carry events through
-//! the [`simulation`]: the real transform, partitioner and compactor over an embedded AWS, under a simulated clock. The
-//! commands that need only a bucket, its catalog and its queues work on a [`deployment`], which is a folder or AWS itself.
-//! [`inventory`] is what `verify` and `status` read alike. [`output`] is everything that is printed.
+//! [`commands`] holds a module for each subcommand; [`execute`] dispatches to them. `demo` and `run` carry events
+//! through the [`simulation`]: the real transform, partitioner and compactor over an embedded AWS, under a simulated
+//! clock. The commands that need only a bucket, its catalog and its queues work on a [`deployment`], which is a folder
+//! or AWS itself. [`inventory`] is what `verify` and `status` read alike. [`output`] is everything that is printed.
 
 pub mod args;
 pub mod commands;

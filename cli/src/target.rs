@@ -24,8 +24,8 @@ pub struct Target {
     /// The Glue database that holds the tables
     #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs", value_parser = NonEmptyStringValueParser::new())]
     pub database: String,
-    /// Work on a deployment on AWS. --bucket and --database name it; credentials and region are found as the AWS command
-    /// line finds them
+    /// Work on a deployment on AWS. --bucket and --database name it; credentials and region are found as the AWS
+    /// command line finds them
     #[arg(long, global = true, conflicts_with = "data")]
     pub aws: bool,
     /// Print one JSON value for machines instead of text for people

@@ -144,8 +144,8 @@ pub struct Compact {
     /// Also rewrite hours that an older version wrote. With --hour, also drop the rows of objects that were deleted
     #[arg(long)]
     pub rewrite: bool,
-    /// How many hours are compacted at once, each in memory; with --invoke, how many invocations run at once [default: as
-    /// many hours as there are cores and 64 MiB of MEMORY_BYTES_MAX; 8 invocations]
+    /// How many hours are compacted at once, each in memory; with --invoke, how many invocations run at once [default:
+    /// as many hours as there are cores and 64 MiB of MEMORY_BYTES_MAX; 8 invocations]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub at_once: Option<u16>,
     /// Let this deployed function compact the hours, one invocation for each day; needs --aws

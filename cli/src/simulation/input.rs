@@ -47,8 +47,8 @@ pub fn read_lines(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
 
 /// The records of all lines, in order of their arrival.
 ///
-/// An event arrives at its own `date`, else its envelope's `time`, else the moment in its log_id, else together with the
-/// event before it. Events before the first known moment arrive at that moment; if there is none at all, at `now`.
+/// An event arrives at its own `date`, else its envelope's `time`, else the moment in its log_id, else together with
+/// the event before it. Events before the first known moment arrive at that moment; if there is none at all, at `now`.
 pub fn arrivals(lines: &[Vec<u8>], now: DateTime<Utc>) -> Vec<Arrival> {
     let moments: Vec<Option<DateTime<Utc>>> = lines.iter().map(|line| moment(line)).collect();
     let mut at = moments.iter().flatten().next().copied().unwrap_or(now);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_forms_apart() {
+    fn recognizes_the_forms() {
         check(
             &[
                 r#"{"date":"2026-11-20T10:00:00.250Z","type":"s","log_id":"1"}"#,

@@ -187,8 +187,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The simulated clock runs ahead of the real one if events are fresh, but the watermark must not: the view would not
-    /// show events that come later into an hour that is still open.
+    /// The simulated clock runs ahead of the real one if events are fresh, but the watermark must not: the view would
+    /// not show events that come later into an hour that is still open.
     fn compactor(&self) -> Arc<Compactor> {
         let ahead = u32::try_from((self.clock.now() - self.now).num_hours()).unwrap_or(0);
         if ahead == 0 {

@@ -1,4 +1,4 @@
-//! A tree in the predecessor's form, its leftover fields at the top level of each line, is compacted with nothing lost.
+//! A tree that another writer left, with extra fields at the top level of each line, is compacted with nothing lost.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use log_format::{COLUMNS, Kind, Object};
 use crate::rebuilt;
 use crate::support::{command, gzip, number, rows};
 
-/// The line that the predecessor wrote of an event: the sixteen columns, then every other field as it was.
-fn predecessors_line(event: &Object<'_>) -> String {
+/// The line of an event as another writer left it: the sixteen columns, then every other field as it was.
+fn line_with_extra_fields(event: &Object<'_>) -> String {
     let mut fields = Vec::new();
     for column in COLUMNS.iter().filter(|column| column.kind != Kind::Rest) {
         let value = event.get(column.source).filter(|value| *value != "null");
@@ -37,7 +37,7 @@ async fn nothing_is_lost() {
         envelopes.iter().map(|it| Object::parse(it.get("detail").unwrap().as_bytes()).unwrap()).collect();
     let events: Vec<Object<'_>> =
         details.iter().map(|it| Object::parse(it.get("data").unwrap().as_bytes()).unwrap()).collect();
-    // An own field `timestamp` took the place of the date there, and a line of several lines was none.
+    // That writer had no line for an event of several lines, and a field `timestamp` of the event replaced its date.
     let readable = |event: &&Object<'_>| {
         event.get("timestamp").is_none() && event.fields().all(|field| !field.value.contains('\n'))
     };
@@ -45,7 +45,7 @@ async fn nothing_is_lost() {
     let data = tempfile::tempdir().unwrap();
     let logs = data.path().join("auth0-logs/logs/2025/03/01");
     let (first, second) = events.split_at(events.len() / 2);
-    let text = |events: &[&Object<'_>]| events.iter().map(|event| predecessors_line(event)).collect::<String>();
+    let text = |events: &[&Object<'_>]| events.iter().map(|event| line_with_extra_fields(event)).collect::<String>();
     put(&logs.join("07"), "auth0-logs-1-2025-03-01-07-01-02-5d1f.gz", &text(first));
     put(&logs.join("08"), "auth0-logs-1-2025-03-01-08-01-02-9c0e.gz", &text(second));
 

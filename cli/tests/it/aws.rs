@@ -6,7 +6,7 @@ use std::process::Output;
 use crate::server::Server;
 use crate::support::binary;
 
-/// Runs the command against this AWS, with no folder of its own, over the bucket that a folder has where none is named.
+/// Runs the command with `--aws` against the server, over the default bucket of a folder unless `arguments` name one.
 fn over_aws(server: &Server, arguments: &[&str]) -> Output {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut command = binary();
@@ -20,7 +20,7 @@ fn over_aws(server: &Server, arguments: &[&str]) -> Output {
     output
 }
 
-/// The command over the folder, which nobody else has open.
+/// Runs the command over the folder, which no other process may have open.
 fn over_folder(data: &Path, arguments: &[&str]) -> Output {
     binary().args(arguments).arg("--data").arg(data).output().unwrap()
 }
@@ -65,7 +65,7 @@ fn nothing_is_made_on_aws() {
     assert!(!data.path().join("acme-logs").exists());
 }
 
-/// A repair makes tables that were dropped, but no database that was mistyped.
+/// A repair makes dropped tables anew, but no database whose name was mistyped.
 #[test]
 fn no_database_is_made_by_mistake() {
     let data = tempfile::tempdir().unwrap();

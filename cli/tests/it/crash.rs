@@ -1,4 +1,4 @@
-//! A server that is killed while it writes leaves of every object the old one or the new one, whole.
+//! A server that is killed while it writes leaves the old or the new version of each object, whole.
 
 use std::time::Duration;
 
@@ -12,35 +12,34 @@ const KILLS: u64 = 25;
 const BUCKET: &str = "auth0-logs";
 const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 
-/// A key that is written over and over, and what is known of it.
+/// A key that is written again and again, and its last versions.
 #[derive(Debug, Clone)]
 struct Key {
     name: String,
     in_parts: bool,
-    /// The last version that the server has said is written. Zero is none.
+    /// The last version that the server confirmed; zero if none.
     written: u32,
-    /// The last version that was sent.
+    /// The last version that was sent to the server.
     sent: u32,
 }
 
 impl Key {
-    /// What version `version` of the object holds: in parts, the first is as small as one may be.
+    /// The content of a version, in parts if the key is uploaded so. The first part has the smallest size allowed.
     fn content(&self, version: u32) -> Vec<Vec<u8>> {
         let line = format!("{} {version}\n", self.name);
         let bytes = |length: usize| line.bytes().cycle().take(length).collect::<Vec<u8>>();
-        // Of another length each time, so that a mix would show.
+        // The length differs each time, so that a mix of versions would show.
         let tail = bytes(1_000_000 + version as usize);
         if self.in_parts { vec![bytes(PART_BYTES_MIN), tail] } else { vec![tail] }
     }
 
     fn etag(&self, version: u32) -> String {
         let content = self.content(version);
-        let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         if !self.in_parts {
-            return format!("\"{}\"", hex(&Md5::digest(&content[0])));
+            return format!("\"{}\"", hex::encode(Md5::digest(&content[0])));
         }
         let digests: Vec<u8> = content.iter().flat_map(|part| Md5::digest(part).to_vec()).collect();
-        format!("\"{}-{}\"", hex(&Md5::digest(digests)), content.len())
+        format!("\"{}-{}\"", hex::encode(Md5::digest(digests)), content.len())
     }
 
     /// Writes versions until the server is gone.
@@ -70,13 +69,14 @@ impl Key {
             let sent = sent.body(part.into()).send().await.ok()?;
             upload = upload.parts(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build());
         }
-        // Only now is there anything that may become the object.
+        // The object can change only from now on.
         self.sent = version;
         let complete = s3.complete_multipart_upload().bucket(BUCKET).key(&self.name).upload_id(id);
         complete.multipart_upload(upload.build()).send().await.ok().map(drop)
     }
 
-    /// Finds the version that the key holds, whole and under its own ETag. Zero is none.
+    /// The version that the key holds, after checking that it is whole and has its own ETag. Zero if there is no
+    /// object.
     async fn found(&self, s3: &Client) -> u32 {
         let get = s3.get_object().bucket(BUCKET).key(&self.name).checksum_mode(ChecksumMode::Enabled);
         let got = match get.send().await {
@@ -85,7 +85,7 @@ impl Key {
             Err(error) => panic!("{error:?}"),
         };
         let etag = got.e_tag.unwrap();
-        // The client holds the content against the checksum.
+        // The client checks the content against the checksum.
         let content = got.body.collect().await.unwrap().to_vec();
         let line = content.split(|byte| *byte == b'\n').next().unwrap();
         let version = String::from_utf8_lossy(line).rsplit(' ').next().unwrap().parse().unwrap();
@@ -104,7 +104,7 @@ async fn a_killed_server_leaves_old_or_new() {
     for kill in 0..KILLS {
         let server = Server::start(data.path(), &[]);
         let writers: Vec<_> = keys.iter().map(|key| tokio::spawn(key.clone().write_on(server.s3()))).collect();
-        // At another moment each time.
+        // The moment differs each time.
         tokio::time::sleep(Duration::from_millis(40 + kill * 13 % 160)).await;
         drop(server);
         keys.clear();
@@ -127,7 +127,7 @@ async fn a_killed_server_leaves_old_or_new() {
     assert!(old + new > 0, "no kill met a write");
 }
 
-/// The listing must say of every key what a reader finds there.
+/// Checks that the listing says of every key what a reader finds there.
 async fn check_listing(s3: &Client, keys: &[Key]) {
     let listed = s3.list_objects_v2().bucket(BUCKET).prefix("a/").send().await.unwrap();
     let listed = listed.contents().iter();

@@ -34,7 +34,7 @@ fn the_same_seed_gives_the_same_numbers() {
         let data = tempfile::tempdir().unwrap();
         let (_, mut found) = command(data.path(), &["demo", "--events", "1000", "--hours", "4", "--seed", "7"]);
         found.as_object_mut().unwrap().remove("seconds");
-        // How much a query with a limit reads depends on which of its threads is first.
+        // The bytes that a query with a limit reads depend on which of its threads is first.
         for query in found["queries"].as_array_mut().unwrap() {
             query.as_object_mut().unwrap().remove("parquet_bytes_read");
         }

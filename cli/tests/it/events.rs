@@ -29,13 +29,13 @@ async fn check(lines: &[&str], events: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shape_of_event() {
     let shapes: Vec<_> = fixtures::shapes().into_iter().filter(|shape| shape.is_line).collect();
-    // An event spread over lines, as no log stream sends it, is no line of an input.
+    // An event of several lines, which no log stream sends, is no line of an input.
     let shapes: Vec<_> = shapes.into_iter().filter(|shape| !shape.envelope.trim_end().contains('\n')).collect();
     let envelopes: Vec<&str> = shapes.iter().map(|shape| shape.envelope.trim_end()).collect();
     let objects: Vec<Object<'_>> = envelopes.iter().map(|it| Object::parse(it.as_bytes()).unwrap()).collect();
     let details: Vec<Object<'_>> =
         objects.iter().map(|it| Object::parse(it.get("detail").unwrap().as_bytes()).unwrap()).collect();
-    // Where the log_id stands outside the event alone, the row has that one.
+    // If only the envelope has a log_id, the row has that one, and cannot be compared with the event.
     let own = |detail: &Object<'_>| {
         let event = detail.get("data").unwrap();
         let has_id = Object::parse(event.as_bytes()).unwrap().get("log_id").is_some_and(|id| id != "null");
@@ -56,7 +56,7 @@ fn real_events() -> Option<Vec<PathBuf>> {
     Some(files)
 }
 
-/// Collected from public sources; they lie beside the project where somebody has them.
+/// Real events, collected from public sources. They are not part of the project, so the test needs a folder beside it.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_real_event_there_is() {
     let Some(files) = real_events() else { return println!("no real events here") };
@@ -86,8 +86,8 @@ fn what_is_no_event_is_counted_and_kept() {
     assert_eq!(number(&found, "error_objects"), 1);
 }
 
-/// The simulated clock goes on for two days after the last event. What comes into an hour that is open outside must be
-/// seen on the view all the same.
+/// The simulated clock goes on for two days after the last event. The view must still show events that come into an
+/// hour that is open by the real clock.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_watermark_stays_behind_the_clock_outside() {
     let data = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@ fn saved() -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// The query as it would be asked on `today`, for `value` where it asks for one.
+/// The query as it would be run on `today`, with `value` for its parameter.
 fn on(today: &str, value: &str, query: &str) -> String {
     query.replace("current_date", &format!("DATE '{today}'")).replace('?', &format!("'{value}'"))
 }
@@ -30,7 +30,7 @@ async fn first(data: &Path, query: &str) -> Value {
     ask(data, query).await.as_array().unwrap()[0].clone()
 }
 
-/// Each finds something, and the same in the view as in the JSON that it stands for.
+/// Each query finds something, and the same in the view as in the JSON table.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_saved_query_finds_what_the_json_holds() {
     let data = tempfile::tempdir().unwrap();
@@ -48,7 +48,7 @@ async fn every_saved_query_finds_what_the_json_holds() {
         let answer = ask(data.path(), &query).await;
         let rows = answer.as_array().unwrap().len();
         assert!(rows > 0, "{name} finds nothing");
-        // The JSON table has every delivery as a row of its own.
+        // The JSON table has a row for each delivery of an event.
         let distinct = "(SELECT DISTINCT * FROM auth0_logs_json)";
         let over_json = query.replace("FROM auth0_logs l\n", &format!("FROM {distinct} l\n"));
         let over_json = over_json.replace("FROM auth0_logs\n", &format!("FROM {distinct}\n"));

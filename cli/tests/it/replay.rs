@@ -1,4 +1,4 @@
-//! `replay`: what was kept comes back into the event log, once, wherever a run is ended.
+//! `replay`: records that were kept come into the event log once, wherever a run ends.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -25,14 +25,14 @@ use crate::support::{self, BUCKET, binary, deployment, gzip, target};
 
 const DAY: &str = "error/processing-failed/2025/03/01/07";
 const NOW: &str = "2025-03-01T20:59:00Z";
-/// The queue's messages are visible again by then, and it is another hour.
+/// By this moment the queue's messages are visible again, and it is another hour.
 const LATER: &str = "2025-03-01T23:00:00Z";
 
 fn env(now: &str) -> Env {
     support::env(now, 1)
 }
 
-/// An empty folder with its tables, where it is always `now`.
+/// A folder with its tables. Its clock always shows `now`.
 async fn stack(data: &Path, now: &'static str) -> Stack {
     Stack::open(&target(data), Arc::new(|| now.parse().unwrap())).await.unwrap()
 }
@@ -113,7 +113,7 @@ async fn not_delivered(stack: &Stack) -> Vec<String> {
     findings.map(|it| format!("{}: {}", it.difference.name(), it.what)).collect()
 }
 
-/// One object of records, one compressed, one of refused records alone, one empty.
+/// Puts an object of records, a compressed one, one with refused records only, and an empty one.
 async fn fill(stack: &Stack) {
     let mixed = [kept(&event(1)), kept("{\"secret\":1}"), kept(&event(2)), kept("secret")].concat();
     put(stack, &format!("{DAY}/mixed"), mixed.into_bytes()).await;
@@ -187,7 +187,7 @@ async fn what_others_changed_is_left_alone() {
     let written = logs(&stack).await;
     put(&stack, &edited, kept(&event(9)).into_bytes()).await;
     put(&stack, &foreign, kept(&event(3)).into_bytes()).await;
-    // It would have us write anywhere.
+    // A marker that names an object which is not ours to write.
     let lie = Marker { source: foreign.clone(), object: Some(layout::CUT.to_string()), ..marker(&stack, &gone).await };
     let lie = serde_json::to_vec(&lie).unwrap();
     let bytes = lie.len();
@@ -231,7 +231,7 @@ async fn a_queue_gives_up_what_is_in_the_log() {
     assert_eq!(keys(&stack, layout::REPLAYED).await.len(), 23);
     assert_eq!(not_delivered(&stack).await, [""; 0]);
     drop(stack);
-    // Only the refused one is there still.
+    // Only the refused message is still there.
     let stack = self::stack(data.path(), "2025-03-02T01:00:00Z").await;
     let left = sqs(&stack).receive_message().queue_url(&url).max_number_of_messages(10).send().await.unwrap();
     assert_eq!(left.messages().iter().map(|it| it.body().unwrap()).collect::<Vec<_>>(), ["{\"secret\":1}"]);
@@ -241,7 +241,7 @@ async fn a_queue_gives_up_what_is_in_the_log() {
     assert!(error.contains("failed to receive messages of https://") && error.contains("run it again"), "{error}");
 }
 
-/// What every crash begins with.
+/// The folder and the queue that every crash begins with.
 async fn prepared() -> (TempDir, String) {
     let data = tempfile::tempdir().unwrap();
     let stack = stack(data.path(), NOW).await;
@@ -305,7 +305,7 @@ async fn a_run_may_end_at_every_call() {
     println!("{points} points, {} calls: every record once in the log", trace.len());
 }
 
-/// Two at once, in two hours: whoever writes the marker first says where the lines go.
+/// Two runs at once, in two hours: the marker that is written first says where the lines go.
 #[tokio::test]
 async fn two_runs_at_once_agree() {
     for held in ["replayed/", "logs/"] {

@@ -25,7 +25,7 @@ async fn s3_and_glue_answer_on_one_port() {
     assert_eq!(tables.iter().map(|table| table.name()).collect::<Vec<_>>(), ["auth0_logs_json", "auth0_logs_parquet"]);
 }
 
-/// What a query reads is counted here.
+/// The access log shows what a query reads.
 #[tokio::test]
 async fn every_request_to_s3_is_in_the_access_log() {
     let data = tempfile::tempdir().unwrap();
@@ -39,7 +39,7 @@ async fn every_request_to_s3_is_in_the_access_log() {
     assert!(s3.get_object().bucket("auth0-logs").key("none").send().await.is_err());
     let lines: Vec<Value> =
         std::fs::read_to_string(&log).unwrap().lines().map(|it| serde_json::from_str(it).unwrap()).collect();
-    let told: Vec<Value> =
+    let logged: Vec<Value> =
         lines.iter().map(|it| json!([it["call"], it["resource"], it["detail"], it["status"]])).collect();
     let (object, none) = ("arn:aws:s3:::auth0-logs/a b", "arn:aws:s3:::auth0-logs/none");
     let expected = [
@@ -47,5 +47,5 @@ async fn every_request_to_s3_is_in_the_access_log() {
         json!(["GetObject", object, "range=bytes=1-3", 206]),
         json!(["GetObject", none, "", 404]),
     ];
-    assert_eq!((told.as_slice(), &lines[1]["bytes"]), (expected.as_slice(), &json!(3)));
+    assert_eq!((logged.as_slice(), &lines[1]["bytes"]), (expected.as_slice(), &json!(3)));
 }

@@ -9,7 +9,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 
 use crate::support::binary;
 
-/// The folder's AWS on a port. When the test lets go of it the process is killed at once.
+/// `serve` over a folder. Dropping it kills the process at once.
 pub(crate) struct Server {
     child: Child,
     pub(crate) endpoint: String,

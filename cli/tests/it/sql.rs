@@ -1,4 +1,4 @@
-//! Queries over a small bucket of every oddity, as Glue describes it.
+//! Queries over a small bucket with everything odd that Glue may describe.
 
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ fn parquet_file(rows: &[(&str, Option<&str>)]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// The rows, values by commas, null as NULL.
+/// The rows, with commas between the values and NULL for null.
 fn rows(answer: &Answer) -> Vec<String> {
     let value = |value: &serde_json::Value| match value {
         serde_json::Value::Null => "NULL".to_string(),
@@ -206,7 +206,7 @@ async fn bytes_are_those_of_the_objects() {
 #[tokio::test]
 async fn row_groups_that_cannot_match_are_not_read() {
     let bucket = Bucket::new().await;
-    // Wide values that compress badly, so that the footer's read does not hold the whole file.
+    // Wide values that compress badly, so that the read of the footer does not hold the whole file.
     let wide = |from: u64| {
         (0..20_000).map(|n: u64| format!("{:x}", (n + from).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect::<String>()
     };

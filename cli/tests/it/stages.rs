@@ -113,7 +113,7 @@ async fn three_sources_one_answer() {
     }
 }
 
-/// One tick. The three sources agree after it, and the view's counts are those of before it, or more where an object
+/// One tick. After it the three sources agree, and the counts of the view are those before it, or more if an object
 /// came late to an hour that is read from Parquet.
 async fn check_tick(stage: &mut Stage, now: DateTime<Utc>, watermark: Hour, moves: &mut u32) -> Hour {
     stage.firehose.advance(now).await.unwrap();
@@ -131,7 +131,7 @@ async fn check_tick(stage: &mut Stage, now: DateTime<Utc>, watermark: Hour, move
     next
 }
 
-/// What the view shows; nothing before the first tick makes it.
+/// The counts of the view. Empty before the first tick makes the view.
 async fn view_counts(stage: &Stage) -> Counts {
     match stage.stack.catalog.view().await.unwrap() {
         Some(_) => stage.counts("auth0_logs", "true").await,

@@ -43,7 +43,7 @@ async fn tick(stack: &Stack, now: &'static str) {
     assert_eq!(stack.compactor.tick(&Arc::new(run), |_, _| {}).await.unwrap().failures(), [""; 0]);
 }
 
-/// Hours in every state, the first to be compacted last.
+/// Puts an hour in every state.
 async fn fill(stack: &Stack) {
     for at in ["2025-03-01T07", "2025-03-01T08", "2025-03-01T09", "2025-03-01T10"] {
         put_lines(stack, at, "1", &[LINE, LINE, "no line\n", "{\"type\":\"f\"}\n"].concat()).await;

@@ -34,8 +34,8 @@ pub struct FannedOut {
 /// The hours of one invocation, from the first up to, not including, the second.
 type Span = (Hour, Hour);
 
-/// Invokes `function` for the due hours from `from` up to, not including, `to`, `at_once` invocations at a time. Goes on in
-/// rounds until nothing is due, or a round leaves no less than the one before.
+/// Invokes `function` for the due hours from `from` up to, not including, `to`, `at_once` invocations at a time. Goes
+/// on in rounds until nothing is due, or a round leaves no less than the one before.
 pub(super) async fn fan_out(
     deployment: &Deployment,
     function: &str,

@@ -25,7 +25,8 @@ use crate::output::verdict::Verdict;
 use crate::output::{progress, report};
 use crate::target::Target;
 
-/// The default number of invocations at once. A new account may run ten functions at once, and the transform needs some.
+/// The default number of invocations at once. A new account may run ten functions at once, and the transform needs
+/// some.
 const INVOCATIONS_AT_ONCE: usize = 8;
 
 /// Compacts the hours asked for, and prints what became of each.
@@ -77,7 +78,8 @@ async fn invoke(
     Ok(Verdict::of(done.is_done()))
 }
 
-/// The hours from the first up to, not including, the second. Empty if nothing was asked for and the bucket holds nothing.
+/// The hours from the first up to, not including, the second. Empty if nothing was asked for and the bucket holds
+/// nothing.
 async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow::Result<(Hour, Hour)> {
     if let Some(asked) = options.hour.map(HourRange::of).or(options.range) {
         ensure!(
@@ -95,7 +97,8 @@ async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow:
     Ok((first.unwrap_or(end), end))
 }
 
-/// Makes as many runs as it takes: each writes for a quarter of an hour at most, and the next one goes on where it stopped.
+/// Makes as many runs as it takes: each writes for a quarter of an hour at most, and the next one goes on where it
+/// stopped.
 async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) -> anyhow::Result<Tick> {
     let mut outcomes: BTreeMap<Hour, Outcome> = BTreeMap::new();
     let bar = progress::bar(0, "hours", env.terminal);

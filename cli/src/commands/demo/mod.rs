@@ -85,8 +85,8 @@ fn release(arrival: DateTime<Utc>) -> DateTime<Utc> {
     Hour::of(arrival).end() + TimeDelta::hours(HELD_BACK_HOURS)
 }
 
-/// What was injected, and how much of it was found. If the folder held the same hours before, only the broken events can
-/// be compared, because the other events are duplicates of the former ones.
+/// What was injected, and how much of it was found. If the folder held the same hours before, only the broken events
+/// can be compared, because the other events are duplicates of the former ones.
 fn checks(injected: &Injected, late_objects: u64, summary: &RunSummary) -> Vec<Check> {
     let fresh = summary.parquet_rows == summary.new_rows;
     let broken = Check { what: "broken events, kept under error/", injected: injected.broken, found: summary.failed };

@@ -1,9 +1,9 @@
 //! `replay`: puts the records that Firehose kept under `error/`, and those of a dead-letter queue, into the event log.
 //!
 //! A record goes through the transform again, and its line into the current hour. Nothing under `error/` or `logs/` is
-//! changed or deleted. A marker under `replayed/` ([`marker`]) is written first and says where the lines go; the lines are
-//! written second. Both are conditional writes. So a run may end anywhere and the next one goes on: records with a marker
-//! but no object go where the marker says.
+//! changed or deleted. A marker under `replayed/` ([`marker`]) is written first and says where the lines go; the lines
+//! are written second. Both are conditional writes. So a run may end anywhere and the next one goes on: records with a
+//! marker but no object go where the marker says.
 
 mod error_records;
 pub mod marker;

@@ -32,8 +32,8 @@ struct Expected {
     rejected: u64,
 }
 
-/// The differences between an hour's lines and its Parquet. `None` if an input or a file has changed, so that nothing can be
-/// said.
+/// The differences between an hour's lines and its Parquet. `None` if an input or a file has changed, so that nothing
+/// can be said.
 ///
 /// # Errors
 ///
@@ -117,15 +117,15 @@ impl Multiset {
         let reader = SerializedFileReader::new(bytes)?;
         let schema = reader.metadata().file_metadata().schema_descr();
         let named = |name: &str| COLUMNS.iter().position(|column| column.name == name);
-        let places: Vec<usize> = schema.columns().iter().filter_map(|column| named(&column.path().string())).collect();
-        if schema.num_columns() != COLUMNS.len() || (0..COLUMNS.len()).any(|place| !places.contains(&place)) {
+        let columns: Vec<usize> = schema.columns().iter().filter_map(|column| named(&column.path().string())).collect();
+        if schema.num_columns() != COLUMNS.len() || (0..COLUMNS.len()).any(|column| !columns.contains(&column)) {
             return Err(wrong("other columns than the log format's"));
         }
         for row in reader.get_row_iter(None)? {
             let row = row?;
             let mut values = [None; COLUMNS.len()];
-            for (place, (_, field)) in places.iter().zip(row.get_column_iter()) {
-                values[*place] = match field {
+            for (column, (_, field)) in columns.iter().zip(row.get_column_iter()) {
+                values[*column] = match field {
                     Field::Str(text) => Some(text.as_str()),
                     Field::Null => None,
                     _ => return Err(wrong("a column that is no text")),
@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// The rows of these `log_id`s, one after the other.
+    /// Rows with these `log_id`s.
     fn rows(ids: &[&'static str]) -> Multiset {
         let mut rows = Multiset::default();
         for id in ids {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_missing_foreign_and_doubled() {
+    fn names_missing_foreign_and_doubled_rows() {
         check(&["1", "2", "1"], &["1", "2"], &[]);
         check(&["1", "2"], &["1"], &["row missing: 1 rows: 2"]);
         check(&["1"], &["1", "x"], &["row of no line: 1 rows: x"]);

@@ -1,4 +1,5 @@
-//! The checks of one hour: its listing against its manifest, the manifest against Parquet, and Glue against the manifest.
+//! The checks of one hour: its listing against its manifest, the manifest against Parquet, and Glue against the
+//! manifest.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
@@ -212,7 +213,8 @@ impl HourCheck<'_> {
         let expected = self.checker.bucket.uri(&layout::json_prefix(self.hour));
         let name = format!("{} of {}", self.hour, catalog::JSON);
         match &self.inventory.json_location {
-            // The compactor makes the partition of each hour it compacts, whatever became of the objects' notifications.
+            // The compactor makes the partition of each hour it compacts, whatever became of the objects'
+            // notifications.
             None if self.inventory.inputs.is_empty() || self.checker.is_pending(self.hour) => {}
             None => self.found(Difference::JsonPartitionMissing, format!("{name}, which is to name {expected}")),
             Some(found) if found.trim_end_matches('/') != expected.trim_end_matches('/') => {
@@ -361,8 +363,8 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The number of lines in a gzip file. `None` if it is not gzip. The text is not held in memory: it may be a thousand times
-/// as long as the file.
+/// The number of lines in a gzip file. `None` if it is not gzip. The text is not held in memory: it may be a thousand
+/// times as long as the file.
 fn line_count(gzip: &[u8]) -> Option<u64> {
     let mut text = BufReader::new(MultiGzDecoder::new(gzip));
     let mut lines = 0;

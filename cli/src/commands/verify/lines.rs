@@ -1,7 +1,7 @@
 //! The lines of a JSON object of the bucket, read by other means than the compactor's.
 //!
-//! This is the log format as the docs state it, on plain `serde_json`. No reader of the product is used, so that a mistake
-//! in one of them shows as a difference.
+//! This is the log format as the docs state it, on plain `serde_json`. No reader of the product is used, so that a
+//! mistake in one of them shows as a difference.
 
 use std::fmt;
 
@@ -67,8 +67,7 @@ fn shown(json: &str) -> Option<String> {
     }
 }
 
-/// The `extra` of a line with fields that have no column, as an earlier version of the transform wrote them: first the
-/// fields of its own `extra`, then those.
+/// The `extra` of a line that has fields without a column: first the fields of its own `extra`, then those.
 fn with_others(extra: Option<String>, others: &[(&str, &str)]) -> Option<String> {
     let own = extra.as_deref().map(|text| Fields::all_of(text).map(|fields| fields.0));
     let named;
@@ -179,7 +178,7 @@ mod tests {
         file.finish().unwrap()
     }
 
-    /// Each line as `column=value` pairs, `-` for one that is no row.
+    /// Each line as `column=value` pairs. A line that is no row is `-`.
     fn lines(key: &str, object: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         read(key, object, |values| {
@@ -238,10 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn tells_compression_as_the_docs_say() {
+    fn recognizes_compression_as_the_docs_say() {
         let text = "{\"type\":\"s\"}\n";
         assert_eq!(lines("a.gz", text.as_bytes()), ["type=s"], "plain lines under .gz");
-        assert_eq!(lines("a", &gzip(text)), ["-"], "gzip that its name doesn't tell");
+        assert_eq!(lines("a", &gzip(text)), ["-"], "gzip under a name without .gz");
         assert_eq!(lines("a.zst", text.as_bytes()), ["-"]);
         assert_eq!(lines("a.xz", XZ), ["-"]);
     }
@@ -261,7 +260,7 @@ mod tests {
     const LINE: &[u8] = b"{\"type\":\"s\"}\n";
     const MIB: usize = 1 << 20;
 
-    /// Around every limit that the docs know, both readers count the same, whatever is beyond it.
+    /// Around every limit that the docs name, both readers count the same.
     #[test]
     fn counts_what_is_too_long_or_too_much_as_the_compactor_does() {
         let (line, piece, bomb) = (LINE_BYTES_MAX, text::PIECE_BYTES_MAX, 8 * MIB);
@@ -282,9 +281,10 @@ mod tests {
         }
     }
 
-    /// A bomb is given up at a line's end, and of one line at a piece's; what is none by its ratio is read to its end.
+    /// A bomb is given up at the end of a line, or of a piece if it is a single line. A text within the ratio is read
+    /// to its end.
     #[test]
-    fn gives_a_bomb_up_where_the_compactor_does() {
+    fn gives_a_bomb_up_at_the_same_byte_as_the_compactor() {
         let line = [b"{\"type\":\"".as_slice(), &[b'x'; 1000], b"\"}\n"].concat();
         let some_noise = [noise(40 << 10).as_slice(), b"\n"].concat();
         for length in [8 * MIB, 9 * MIB, 13 * MIB] {
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(counts("a", &vec![b'x'; 30 * MIB]), [(0, 1); 2], "no bomb: it is as long as it is");
     }
 
-    /// A begun line is told as too long when it is, and the break is told besides.
+    /// A line that is too long and breaks off counts as too long, and the break counts as well.
     #[test]
     fn a_long_line_that_breaks_off_counts_twice() {
         for length in [MIB, 4 * MIB, text::PIECE_BYTES_MAX - 1, text::PIECE_BYTES_MAX, 9 * MIB] {
@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    /// Of every line in the fixtures both readers make the same row.
+    /// Both readers make the same row of every line in the fixtures.
     #[test]
     fn agrees_with_the_compactors_reader() {
         let mut rows = 0;

@@ -44,9 +44,9 @@ pub async fn run(deployment: &Deployment, options: &Verify, env: &Env) -> anyhow
 /// Looks at everything, and again at what differs, until it differs in the same way twice.
 ///
 /// A run may commit between the listings here and the reading of its manifest. Then a sound hour looks damaged: its
-/// partition stale, its files missing. Such a difference names the attempts and ETags of its moment, so the next look does
-/// not find it, or not in the same words. A real difference stays the same. Comparing ETags instead would not do: Glue has
-/// none, and an hour may change without end for reasons of its own.
+/// partition stale, its files missing. Such a difference names the attempts and ETags of its moment, so the next look
+/// does not find it, or not in the same words. A real difference stays the same. Comparing ETags instead would not do:
+/// Glue has none, and an hour may change without end for reasons of its own.
 async fn look(deployment: &Deployment, options: &Verify, env: &Env) -> anyhow::Result<Verified> {
     let mut found = look_once(deployment, options, env, None).await?;
     let mut may_change = found.findings.clone();
@@ -134,7 +134,8 @@ impl Verified {
         self.unread_objects = inventory.unread.len() as u64;
     }
 
-    /// Checks each hour in a task of its own, so that a file which makes a reader panic costs the result of its hour alone.
+    /// Checks each hour in a task of its own, so that a file which makes a reader panic costs the result of its hour
+    /// alone.
     async fn check_hours(&mut self, checker: Checker, inventory: Inventory, bar: &ProgressBar) {
         let checker = Arc::new(checker);
         let tasks = inventory.hours.into_iter().map(|(hour, known)| {

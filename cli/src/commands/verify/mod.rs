@@ -2,8 +2,8 @@
 //!
 //! Nothing that it reports comes from the compactor. It checks the listings, the manifests, the files' bytes and the
 //! catalog against each other ([`hour`]), and with `--deep` every row against every line, read by a reader of its own
-//! (`lines`). With `--repair` the compactor repairs what it can (`repair`), and everything is checked again. `render` makes
-//! text and JSON of the result: a line for each hour, a summary, a sentence.
+//! (`lines`). With `--repair` the compactor repairs what it can (`repair`), and everything is checked again. `render`
+//! makes text and JSON of the result: a line for each hour, a summary, a sentence.
 
 mod deep;
 pub mod finding;

@@ -56,13 +56,13 @@ impl Verified {
         let mut value = serde_json::to_value(self)?;
         value["proven"] = json!(self.verdict() == Verdict::Well);
         value["by_hour"] = serde_json::to_value(self.lines())?;
-        let kinds = self.by_kind().into_iter();
         let kind = |(kind, count): (Difference, u64)| json!({"difference": kind, "count": count, "advice": kind.remedy().advice()});
-        value["differences"] = kinds.map(kind).collect();
+        value["differences"] = self.by_kind().into_iter().map(kind).collect();
         Ok(value)
     }
 
-    /// The repairs, a line for each hour with its differences, the differences in no hour, the summary and the sentence.
+    /// The repairs, a line for each hour with its differences, the differences in no hour, the summary and the
+    /// sentence.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for repair in &self.repairs {
@@ -208,8 +208,8 @@ impl State {
     }
 }
 
-/// The lines of all hours in columns, each with its differences below. A difference may be as long as a key, so it is not
-/// part of the columns.
+/// The lines of all hours in columns, each with its differences below. A difference may be as long as a key, so it is
+/// not part of the columns.
 fn table(lines: &[Line<'_>]) -> String {
     if lines.is_empty() {
         return String::new();

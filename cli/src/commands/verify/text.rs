@@ -13,9 +13,9 @@ const WINDOW_BYTES: usize = 64 << 10;
 /// docs/bad-input.md says.
 const RATIO_MAX: u64 = 200;
 const RATIO_BYTES_MIN: u64 = 8 << 20;
-/// How many bytes are held of a line. The longest line that is read fits, with its byte order mark and its end. A longer
-/// one is passed over in pieces of this size, and after each piece the size of the whole text is checked. The rejected lines
-/// hold such pieces as base64, so the size is a multiple of three.
+/// How many bytes are held of a line. The longest line that is read fits, with its byte order mark and its end. A
+/// longer one is passed over in pieces of this size, and after each piece the size of the whole text is checked. The
+/// rejected lines hold such pieces as base64, so the size is a multiple of three.
 pub(super) const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len() + 1).next_multiple_of(3);
 
 /// A part of an object's text, in order.
@@ -49,7 +49,7 @@ pub(super) fn read(object: &[u8], gzip: bool, take: impl FnMut(Found<'_>)) {
     }
 }
 
-/// A text that comes in windows and is cut into lines.
+/// A text that comes in windows and is split into lines.
 struct Text<F> {
     take: F,
     /// The beginning of a line, or of a piece of one that is too long.
@@ -134,8 +134,8 @@ impl<'a> Members<'a> {
 
     /// The number of bytes read into `window`: zero at the end. `None` after a break.
     ///
-    /// If the break comes within a window, the decoder drops what it has decompressed into it. So that window is read again,
-    /// one byte at a time.
+    /// If the break comes within a window, the decoder drops what it has decompressed into it. So that window is read
+    /// again, one byte at a time.
     fn read(&mut self, window: &mut [u8]) -> Option<usize> {
         let room = if self.breaks { 1 } else { window.len() };
         match self.decoder.read(&mut window[..room]) {

@@ -1,7 +1,7 @@
-//! Functions under Trino's names, where the engine lacks them.
+//! Functions of Trino that the engine lacks.
 //!
-//! What the engine has already under the same name and meaning is not here: `date_trunc`, `regexp_like`, `split_part`,
-//! `approx_distinct`, `any_value`, `element_at`, `coalesce`, `contains`, `array_agg` and many more.
+//! Functions that the engine has under the same name and meaning are not here: `date_trunc`, `regexp_like`,
+//! `split_part`, `approx_distinct`, `any_value`, `element_at`, `coalesce`, `contains`, `array_agg` and many more.
 
 mod aggregate;
 mod json;
@@ -27,7 +27,7 @@ pub(super) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     Ok(())
 }
 
-/// A function of columns that always gives the same for the same.
+/// A function of columns whose result depends on its arguments alone.
 fn scalar(name: &str, takes: &[DataType], gives: DataType, apply: fn(&[ArrayRef]) -> Result<ArrayRef>) -> ScalarUDF {
     let apply = make_scalar_function(apply, Vec::new());
     create_udf(name, takes.to_vec(), gives, Volatility::Immutable, Arc::new(apply))

@@ -196,7 +196,7 @@ async fn live_folder(stack: &Stack, at: &str) -> String {
     format!("s3://{BUCKET}/{}", live.folder(hour(at)))
 }
 
-/// Makes the partition name `location`, as if it followed the manifest there is.
+/// Makes the partition name `location`, with the ETag of the present manifest.
 async fn point(stack: &Stack, location: &str) {
     let pointer = stack.catalog.parquet_pointer(hour(MIXED)).await.unwrap().unwrap();
     let pointer = Pointer { location: location.to_string(), ..pointer };

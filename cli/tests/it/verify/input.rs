@@ -1,11 +1,11 @@
-//! Every input of `docs/bad-input.md`, as the compactor's own tests make it, in an hour of its own: that each of its rows is
-//! there, and each other line counted, is proven by a reader that shares nothing with the compactor's.
+//! Every input of `docs/bad-input.md`, as the compactor's own tests make it, each in an hour of its own. A reader that
+//! shares nothing with the compactor's proves that each row is there, and that each other line is counted.
 
 #[path = "../../../../compactor/tests/input/objects.rs"]
-#[allow(dead_code, reason = "what becomes of an input is for `verify` to find out")]
+#[allow(dead_code, reason = "`verify` finds out what becomes of an input")]
 mod objects;
 #[path = "../../../../compactor/tests/input/odd.rs"]
-#[allow(dead_code, reason = "the same")]
+#[allow(dead_code, reason = "`verify` finds out what becomes of an input")]
 mod odd;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,12 +30,12 @@ fn good_lines(hour: Hour, object: usize) -> Vec<String> {
     (0..4).map(|line| format!(r#"{{"log_id":"{hour}-{object}-{line}","type":"s"}}"#)).collect()
 }
 
-/// What the generators say of a good line is of no matter here.
+/// The generators need it; its result is not used here.
 fn row_of_good(line: &str) -> String {
     line.to_string()
 }
 
-/// Each input between two good objects, wherever it can stand in its own. The inputs by their hours.
+/// Puts each input between two good objects, at each place in its object where it may be. Returns the inputs by hour.
 async fn put_all(stack: &Stack) -> BTreeMap<Hour, &'static str> {
     let mut inputs = BTreeMap::new();
     let mut hour = hour(BEGIN);

@@ -1,5 +1,5 @@
-//! A run that commits, publishes or collects while `verify` looks: what seems wrong for a moment is not reported, and what
-//! is wrong is.
+//! A run that commits, publishes or collects while `verify` looks: what seems wrong for a moment is not reported, and
+//! what is wrong is.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use tokio::time::{Duration, sleep};
 use super::{LATE, MIXED, damage, env, filled, hour, manifest, names, options, put_lines, stack, tick};
 use crate::support;
 
-/// What `verify` finds if it is stopped whenever it is about to read `key`, and `meanwhile` goes on with the number of that
-/// time. Gives how often that was, too.
+/// Stops `verify` whenever it is about to read `key`, and calls `meanwhile` with the number of the stop. Returns what
+/// `verify` found, and how often it was stopped.
 async fn found_while(stack: &Stack, key: String, options: Verify, meanwhile: impl AsyncFn(usize)) -> (Verified, usize) {
     let gates = stack.aws.hold_if(move |call| {
         let of_it = call.resources.iter().any(|arn| arn.ends_with(&format!("/{key}")));
@@ -42,7 +42,8 @@ async fn commit(stack: &Stack, time: usize) {
     tick(stack, ["2025-03-01T20:00:00Z", "2025-03-01T21:00:00Z", "2025-03-01T22:00:00Z"][time - 1]).await;
 }
 
-/// Commits in the first `commits` of all looks. Checks what is reported, after how many looks, and that nothing is written.
+/// Commits in the first `commits` of all looks. Checks what is reported, after how many looks, and that nothing is
+/// written.
 async fn check(commits: usize, options: Verify, expected: (&[&str], Verdict, &[&str], usize)) {
     let data = filled().await;
     let stack = stack(data.path());

@@ -1,5 +1,5 @@
-//! `verify` over a small bucket that holds everything that may be there, clean and with every damage that we could think of:
-//! each is seen and named, and repaired if the JSON is there.
+//! `verify` over a small bucket that holds everything that may be there, clean and with every damage that we could
+//! think of: each is seen and named, and repaired if the JSON is there.
 
 mod damage;
 mod input;
@@ -36,7 +36,7 @@ const NOW: &str = "2025-03-01T20:00:00Z";
 
 /// Duplicates, a collision and rejected lines.
 const MIXED: &str = "2025-03-01T07";
-/// Lines with fields that have no column, as an earlier version of the transform wrote them.
+/// Lines with extra fields at the top level, as another writer left them.
 const ADOPTED: &str = "2025-03-01T08";
 /// Compacted again for a late object, so that there is a retired folder.
 const LATE: &str = "2025-03-01T09";
@@ -54,7 +54,7 @@ fn env(start: u128) -> Env {
     support::env(NOW, start)
 }
 
-/// Opens the folder. Whoever had it open before may still be letting it go, on another thread.
+/// Opens the folder. Another thread may still be closing it.
 fn stack(data: &Path) -> Stack {
     let open = || Stack::open_existing(&target(data), Arc::new(|| NOW.parse().unwrap()));
     for _ in 0..100 {
@@ -98,7 +98,7 @@ async fn tick(stack: &Stack, now: &'static str) {
     assert_eq!(tick.failures(), [""; 0]);
 }
 
-/// The bucket, compacted, and nobody has it open.
+/// The bucket, compacted and closed.
 async fn filled() -> TempDir {
     let data = tempfile::tempdir().unwrap();
     let stack = Stack::open(&target(data.path()), Arc::new(|| NOW.parse().unwrap())).await.unwrap();
@@ -125,7 +125,7 @@ async fn filled() -> TempDir {
     data
 }
 
-/// A copy of a folder that nobody has open.
+/// Copies a folder that is not open.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -193,7 +193,7 @@ async fn a_clean_bucket_is_proven_and_not_written_to() {
         assert_eq!((found.hours, found.pending, found.compared), (5, 0, if deep { 5 } else { 0 }));
         let (totals, parquet) = (&found.totals, &found.totals.parquet);
         let counted = (totals.objects, parquet.lines, parquet.rows, parquet.duplicates, parquet.rejected);
-        // The broken member's two lines are read; what broke is a third.
+        // The two lines of the broken gzip member are read; the break counts as a third.
         assert_eq!(counted, (8, 25, 16, 3, 6), "{totals:?}");
     }
     let writes = |name: &str| !name.starts_with("Get") && !name.starts_with("List");
@@ -287,7 +287,7 @@ async fn repair_deletes_nothing_by_itself() {
     assert_eq!((retired.len(), retired[0].was_live), (1, true));
 }
 
-/// Manifest, file and catalog agree with each other, and the rows are another hour's: only the lines tell.
+/// Manifest, file and catalog agree, but the rows are those of another hour: only a comparison with the lines shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn deep_sees_what_manifest_and_files_agree_on() {
     let data = filled().await;
