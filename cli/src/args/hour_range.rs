@@ -72,7 +72,7 @@ impl clap::Args for HourRange {
 impl FromArgMatches for HourRange {
     fn from_arg_matches(matches: &ArgMatches) -> Result<HourRange, clap::Error> {
         let Bounds { from, to } = Bounds::from_arg_matches(matches)?;
-        HourRange::new(from, to).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))
+        HourRange::new(from, to).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, error))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

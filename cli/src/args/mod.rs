@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     pub target: Target,
     /// Options of the demo, which runs if no subcommand is given.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Demo")]
     pub demo: Demo,
     /// What to do.
     #[command(subcommand)]
@@ -190,7 +190,8 @@ pub struct Verify {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = "\
 States of an hour:
-  open                 it ended less than twenty minutes ago, or has not ended
+  open                 it has not ended, or ended less than twenty minutes ago
+  empty                it has a manifest and no objects
   pending              it is closed, and the compactor has not visited it yet
   not compacted        it has been pending for more than two hours
   live                 its Parquet holds the rows of all its objects

@@ -372,13 +372,18 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_on_one_line_if_there_is_room() {
+    fn a_state_is_broken_only_if_the_page_is_too_narrow() {
         let small = HourStatus { json_bytes: 98 << 20, parquet_bytes: 9 << 20, ..hour(Some(7), CompactionState::Live) };
         let gone = CompactionState::NeedsOperator(Need::ObjectsGone(1));
-        let table = overview(vec![HourStatus { state: gone, ..small }]).table(100).to_string();
-        println!("{table}");
-        assert!(table.contains("needs operator: 1 gone"), "{table}");
-        assert!(table.contains(" 9% "), "{table}");
+        let overview = overview(vec![HourStatus { state: gone, ..small }]);
+        let narrow = overview.table(80).to_string();
+        assert!(narrow.contains(" 9% ") && narrow.contains(" needs operator: 1 "), "{narrow}");
+        assert_eq!(narrow, overview.table(100).to_string());
+        let wide = overview.table(103).to_string();
+        assert!(wide.contains(" needs operator: 1 gone"), "{wide}");
+        let unreadable = HourStatus { state: CompactionState::ManifestUnreadable, ..overview.hours[0].clone() };
+        let table = Overview { hours: vec![unreadable], ..overview }.table(100).to_string();
+        assert!(table.contains(" manifest unreadable"), "{table}");
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Pipeline {
     /// If a tick fails as a whole, or Firehose cannot write.
     pub async fn finish(mut self) -> anyhow::Result<(Stack, RunSummary)> {
         if let Some(last) = self.last_arrival {
-            self.bar.set_message("settling");
+            self.bar.set_message("compacting");
             self.tick_until(last + TimeDelta::hours(TICK_HOURS)).await?;
         }
         self.firehose.flush(self.clock.now()).await?;

@@ -85,9 +85,10 @@ impl Stack {
 }
 
 fn compactor(aws: &LocalAws, target: &Target, limits: Limits) -> Arc<Compactor> {
-    let aws = aws.as_caller("compactor");
-    let bucket = Bucket::new(aws.s3(), target.bucket());
-    Arc::new(Compactor::new(bucket, Catalog::new(aws.glue(), target.database.as_str()), limits))
+    let clients = aws.as_caller("compactor").sdk_config();
+    let bucket = Bucket::new(aws_sdk_s3::Client::new(&clients), target.bucket());
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database.as_str());
+    Arc::new(Compactor::new(bucket, catalog, limits))
 }
 
 /// The transform's reports, summed over its invocations. Clones are the same sum.

@@ -52,7 +52,7 @@ pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::R
     Ok(Verdict::of(tick.failures().is_empty() && tick.left_alone().is_empty()))
 }
 
-/// A single hour gets all the memory.
+/// A single hour gets all the memory; many hours share it.
 fn limits(options: &Compact, limits: &Limits) -> Limits {
     match (options.at_once, options.hour) {
         (Some(hours_at_once), _) => Limits { hours_at_once: hours_at_once.into(), ..limits.clone() },
@@ -97,7 +97,7 @@ async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow:
     Ok((first.unwrap_or(end), end))
 }
 
-/// Makes as many runs as it takes: each writes for a quarter of an hour at most, and the next one goes on where it
+/// A run writes for a quarter of an hour at most. So this makes run after run, each of which goes on where the last one
 /// stopped.
 async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) -> anyhow::Result<Tick> {
     let mut outcomes: BTreeMap<Hour, Outcome> = BTreeMap::new();

@@ -44,7 +44,7 @@ pub struct Checked {
     /// Bytes of its JSON objects.
     pub json_bytes: u64,
     /// What its manifest says of its live folder. `None` if there is no readable manifest with a live folder.
-    pub parquet: Option<Projection>,
+    pub parquet: Option<ParquetCounts>,
     /// True if it need not be in Parquet yet.
     pub pending: bool,
     /// True if its rows were compared with its lines.
@@ -57,7 +57,7 @@ pub struct Checked {
 
 /// What became of an hour's lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Projection {
+pub struct ParquetCounts {
     /// Lines of the JSON objects that its Parquet was made of.
     pub lines: u64,
     /// Rows of its Parquet.
@@ -70,8 +70,8 @@ pub struct Projection {
     pub parquet_bytes: u64,
 }
 
-impl AddAssign for Projection {
-    fn add_assign(&mut self, other: Projection) {
+impl AddAssign for ParquetCounts {
+    fn add_assign(&mut self, other: ParquetCounts) {
         self.lines += other.lines;
         self.rows += other.rows;
         self.duplicates += other.duplicates;
@@ -242,7 +242,7 @@ impl HourCheck<'_> {
 
     fn check_counts(&mut self, live: &Live) {
         let counts = live.counts;
-        self.checked.parquet = Some(Projection {
+        self.checked.parquet = Some(ParquetCounts {
             lines: counts.lines,
             rows: counts.rows,
             duplicates: counts.duplicates,

@@ -9,7 +9,7 @@ use log_format::{COLUMNS, Kind, LINE_BYTES_MAX};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::text::{self, BYTE_ORDER_MARK, Found};
+use super::text::{self, BYTE_ORDER_MARK, Segment};
 
 /// The values of the columns, in their order.
 pub(super) type Values = [Option<String>; COLUMNS.len()];
@@ -28,10 +28,10 @@ pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>
     if !is_gzip && (other_codec || object.starts_with(XZ) || object.starts_with(GZIP) && !key.ends_with(".gz")) {
         return take(None);
     }
-    text::read(object, is_gzip, |found| match found {
-        Found::Line(line) if line.trim_ascii().is_empty() => {}
-        Found::Line(line) => take(values(line)),
-        Found::TooLong | Found::Unread => take(None),
+    text::read(object, is_gzip, |segment| match segment {
+        Segment::Line(line) if line.trim_ascii().is_empty() => {}
+        Segment::Line(line) => take(values(line)),
+        Segment::TooLong | Segment::Unread => take(None),
     });
 }
 

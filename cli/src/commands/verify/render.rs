@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::finding::{Difference, Finding};
-use super::hour::{CHANGING, Checked, Projection};
+use super::hour::{CHANGING, Checked, ParquetCounts};
 use super::verified::Verified;
 use crate::output::report;
 use crate::output::verdict::Verdict;
@@ -43,7 +43,7 @@ struct Line<'a> {
     objects: u64,
     json_bytes: u64,
     #[serde(flatten)]
-    parquet: Option<Projection>,
+    parquet: Option<ParquetCounts>,
     compared: bool,
     findings: Vec<&'a Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,10 @@ impl Verified {
         let mut value = serde_json::to_value(self)?;
         value["proven"] = json!(self.verdict() == Verdict::Well);
         value["by_hour"] = serde_json::to_value(self.lines())?;
-        let kind = |(kind, count): (Difference, u64)| json!({"difference": kind, "count": count, "advice": kind.remedy().advice()});
+        let kind = |(kind, count): (Difference, u64)| {
+            let advice = kind.remedy().advice();
+            json!({"difference": kind, "count": count, "advice": advice})
+        };
         value["differences"] = self.by_kind().into_iter().map(kind).collect();
         Ok(value)
     }
@@ -172,9 +175,10 @@ impl<'a> Line<'a> {
 
     /// An unknown number is a dash. Zero duplicates or rejected lines are blank, because nearly all hours have none.
     fn cells(&self) -> [String; HEADING.len()] {
-        let known =
-            |number: fn(&Projection) -> u64| self.parquet.as_ref().map_or("-".to_string(), |it| number(it).to_string());
-        let rare = |number: fn(&Projection) -> u64| {
+        let known = |number: fn(&ParquetCounts) -> u64| {
+            self.parquet.as_ref().map_or("-".to_string(), |it| number(it).to_string())
+        };
+        let rare = |number: fn(&ParquetCounts) -> u64| {
             let number = self.parquet.as_ref().map(number).filter(|number| *number > 0);
             number.map(|number| number.to_string()).unwrap_or_default()
         };
@@ -269,7 +273,8 @@ mod tests {
     #[test]
     fn the_lines_of_the_hours_fit_into_eighty_columns() {
         let (lines, rows) = (99_999_999, 99_999_999);
-        let parquet = Projection { lines, rows, duplicates: 12_345_678, rejected: 1_234_567, parquet_bytes: 1 << 30 };
+        let parquet =
+            ParquetCounts { lines, rows, duplicates: 12_345_678, rejected: 1_234_567, parquet_bytes: 1 << 30 };
         let checked = Checked { objects: 12_345, parquet: Some(parquet), pending: true, ..Checked::default() };
         let hour: Hour = "2026-11-20T13".parse().unwrap();
         let text = table(&[Line::new(hour, &checked), Line::new(hour.next(), &Checked::default())]);

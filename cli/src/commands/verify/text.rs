@@ -20,7 +20,7 @@ pub(super) const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len(
 
 /// A part of an object's text, in order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found<'a> {
+pub(super) enum Segment<'a> {
     /// A line, without the line feed or carriage return.
     Line(&'a [u8]),
     /// A line that is too long to be read.
@@ -30,7 +30,7 @@ pub(super) enum Found<'a> {
 }
 
 /// Hands the parts of a text to `take`, decompressing it if it is `gzip`.
-pub(super) fn read(object: &[u8], gzip: bool, take: impl FnMut(Found<'_>)) {
+pub(super) fn read(object: &[u8], gzip: bool, take: impl FnMut(Segment<'_>)) {
     if !gzip {
         let mut text = Text::new(u64::MAX, take);
         text.push(object);
@@ -44,7 +44,7 @@ pub(super) fn read(object: &[u8], gzip: bool, take: impl FnMut(Found<'_>)) {
         match members.read(&mut window) {
             Some(0) => return text.end(),
             Some(bytes) => text.push(&window[..bytes]),
-            None => return (text.take)(Found::Unread),
+            None => return (text.take)(Segment::Unread),
         }
     }
 }
@@ -64,7 +64,7 @@ struct Text<F> {
     given_up: bool,
 }
 
-impl<F: FnMut(Found<'_>)> Text<F> {
+impl<F: FnMut(Segment<'_>)> Text<F> {
     fn new(bytes_max: u64, take: F) -> Text<F> {
         Text { take, held: Vec::new(), begin: 0, too_long: false, offset: 0, bytes_max, given_up: false }
     }
@@ -73,7 +73,7 @@ impl<F: FnMut(Found<'_>)> Text<F> {
         while !window.is_empty() && !self.given_up {
             if self.held.is_empty() && self.offset > self.bytes_max {
                 self.given_up = true;
-                return (self.take)(Found::Unread);
+                return (self.take)(Segment::Unread);
             }
             let piece = &window[..window.len().min(PIECE_BYTES_MAX - self.held.len())];
             let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
@@ -93,7 +93,7 @@ impl<F: FnMut(Found<'_>)> Text<F> {
     fn end_line(&mut self) {
         let mark = if self.begin == 0 && self.held.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         if !self.too_long {
-            (self.take)(Found::Line(&self.held[mark..]));
+            (self.take)(Segment::Line(&self.held[mark..]));
         }
         self.go_on(false);
     }
@@ -101,7 +101,7 @@ impl<F: FnMut(Found<'_>)> Text<F> {
     /// Reports a line that is too long once, at its first piece.
     fn end_piece(&mut self) {
         if !self.too_long {
-            (self.take)(Found::TooLong);
+            (self.take)(Segment::TooLong);
         }
         self.go_on(true);
     }

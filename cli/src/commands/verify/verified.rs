@@ -6,7 +6,7 @@ use log_format::Hour;
 use serde::Serialize;
 
 use super::finding::{Difference, Finding};
-use super::hour::{CHANGING, Checked, Projection};
+use super::hour::{CHANGING, Checked, ParquetCounts};
 use super::repair::Repair;
 use crate::output::verdict::Verdict;
 
@@ -53,7 +53,7 @@ pub struct Totals {
     pub json_bytes: u64,
     /// What became of their lines.
     #[serde(flatten)]
-    pub parquet: Projection,
+    pub parquet: ParquetCounts,
 }
 
 impl Verified {
