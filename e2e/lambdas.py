@@ -110,7 +110,7 @@ def check_many_hours(api: str, aws: str, clients: dict[str, Any], lines: bytes) 
     def check(due: int, invocations: int, *options: str) -> None:
         arguments = [*servers.command(), *fan_out, "--bucket", BUCKET, "--database", DATABASE, "--at-once", "2", *options]
         told = json.loads(subprocess.run(arguments, env=given, check=True, stdout=subprocess.PIPE).stdout)
-        assert told == {"hours": due, "invocations": invocations, "failures": [], "left": []}, told
+        assert told == {"hours": due, "invocations": invocations, "failures": [], "deferred": []}, told
 
     def manifest(hour: str) -> dict[str, Any]:
         return json.load(clients["s3"].get_object(Bucket=BUCKET, Key=f"manifests/{hour}.json")["Body"])

@@ -1,6 +1,6 @@
 //! What `compact`, `verify`, `status` and `replay` work on: the embedded AWS of a folder, or AWS itself.
 //!
-//! The two differ by the configuration of the clients and by nothing else.
+//! The two differ only in the configuration of the clients.
 
 use std::sync::Arc;
 
@@ -14,72 +14,81 @@ use compactor::config::Limits;
 use compactor::hour::Compactor;
 use tokio::time::Duration;
 
-use crate::args::Place;
-use crate::given::Given;
-use crate::stack::Stack;
+use crate::env::Env;
+use crate::simulation::stack::Stack;
+use crate::target::Target;
 
-/// A bucket and its catalog, the compactor of both, and the queues of the same account.
+/// A bucket with its catalog and compactor, and the queues and functions of the same account.
 pub struct Deployment {
-    /// The bucket.
+    /// The bucket of the logs.
     pub bucket: Bucket,
-    /// The catalog.
+    /// The catalog over that bucket.
     pub catalog: Catalog,
-    /// The compactor.
+    /// A compactor of that bucket and catalog, in this process.
     pub compactor: Arc<Compactor>,
     /// The limits and delays that the compactor keeps to.
     pub limits: Limits,
-    /// The account's queues.
+    /// A client of the account's SQS.
     pub queues: aws_sdk_sqs::Client,
-    /// The account's functions.
+    /// A client of the account's Lambda.
     pub functions: aws_sdk_lambda::Client,
 }
 
 impl Deployment {
-    /// The one that `place` names, through clients configured by `clients`.
-    pub fn new(place: &Place, clients: &SdkConfig, limits: Limits) -> Deployment {
-        let bucket = Bucket::new(aws_sdk_s3::Client::new(clients), place.bucket());
-        let catalog = || Catalog::new(aws_sdk_glue::Client::new(clients), place.database.as_str());
+    /// The deployment that `target` names, through clients configured by `clients`.
+    pub fn new(target: &Target, clients: &SdkConfig, limits: Limits) -> Deployment {
+        let bucket = Bucket::new(aws_sdk_s3::Client::new(clients), target.bucket());
+        let catalog = || Catalog::new(aws_sdk_glue::Client::new(clients), target.database.as_str());
         let compactor = Arc::new(Compactor::new(bucket.clone(), catalog(), limits.clone()));
         let queues = aws_sdk_sqs::Client::new(clients);
         Deployment { bucket, catalog: catalog(), compactor, limits, queues, functions: functions(clients) }
     }
 
-    /// The one on AWS where `given` has a way there, else the one in the folder, as it lies there. `caller` is whose
-    /// calls the embedded AWS sees.
+    /// What is deployed in `stack`. The embedded AWS sees the calls as those of `caller`.
+    pub fn of_stack(stack: &Stack, caller: &str, limits: Limits) -> Deployment {
+        Deployment::new(stack.target(), &stack.aws.as_caller(caller).sdk_config(), limits)
+    }
+
+    /// The deployment on AWS if `env` has a way there, else the one in the folder, in which nothing is made. The
+    /// embedded AWS of a folder sees the calls as those of `caller`.
     ///
     /// # Errors
     ///
-    /// Where no region is known, or there is no folder.
-    pub fn open(place: &Place, caller: &str, given: &Given) -> anyhow::Result<Deployment> {
-        match &given.aws {
-            Some(clients) => Deployment::on_aws(place, clients, given),
-            None => Ok(Stack::open_as_it_is(place, given.clock())?.deployment_within(caller, &given.limits)),
+    /// If no region is known, or the folder does not exist.
+    pub fn open(target: &Target, caller: &str, env: &Env) -> anyhow::Result<Deployment> {
+        match &env.aws {
+            Some(clients) => Deployment::on_aws(target, clients, env),
+            None => Ok(Deployment::of_stack(&Stack::open_existing(target, env.clock())?, caller, env.limits.clone())),
         }
     }
 
-    /// The same, with what is missing in the folder made. On AWS nothing is: the templates make it.
+    /// Like [`Deployment::open`], but a folder, its bucket and its tables are made if they are missing. On AWS the
+    /// templates make them.
     ///
     /// # Errors
     ///
-    /// Where no region is known, or the folder cannot be written to.
-    pub async fn open_or_make(place: &Place, caller: &str, given: &Given) -> anyhow::Result<Deployment> {
-        match &given.aws {
-            Some(clients) => Deployment::on_aws(place, clients, given),
-            None => Ok(Stack::open(place, given.clock()).await?.deployment_within(caller, &given.limits)),
+    /// If no region is known, or the folder cannot be written to.
+    pub async fn open_or_make(target: &Target, caller: &str, env: &Env) -> anyhow::Result<Deployment> {
+        match &env.aws {
+            Some(clients) => Deployment::on_aws(target, clients, env),
+            None => {
+                let stack = Stack::open(target, env.clock()).await?;
+                Ok(Deployment::of_stack(&stack, caller, env.limits.clone()))
+            }
         }
     }
 
-    fn on_aws(place: &Place, clients: &SdkConfig, given: &Given) -> anyhow::Result<Deployment> {
+    fn on_aws(target: &Target, clients: &SdkConfig, env: &Env) -> anyhow::Result<Deployment> {
         ensure!(
             clients.region().is_some(),
             "no region is known; set AWS_REGION, or one for the profile in ~/.aws/config"
         );
-        Ok(Deployment::new(place, clients, given.limits.clone()))
+        Ok(Deployment::new(target, clients, env.limits.clone()))
     }
 }
 
-/// An answer comes when the function ends, a quarter of an hour later at most. Where too many functions run at once, asking
-/// again later is all there is to do.
+/// Lambda answers when the function ends, after 15 minutes at most. If too many functions run at once, the only remedy
+/// is to ask again later.
 fn functions(clients: &SdkConfig) -> aws_sdk_lambda::Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(16 * 60)).build();
     let config = aws_sdk_lambda::config::Builder::from(clients).timeout_config(timeouts);

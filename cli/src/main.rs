@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::Args;
-use auth0_s3_logs::given::Given;
+use auth0_s3_logs::env::Env;
 use aws_config::BehaviorVersion;
 use chrono::Utc;
 use clap::Parser;
@@ -29,15 +29,15 @@ async fn main() -> ExitCode {
 async fn execute(args: Args) -> anyhow::Result<Verdict> {
     let terminal = stderr().is_terminal();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let mut given = Given { terminal, ..Given::new(Utc::now(), Uuid::new_v4()) };
+    let mut env = Env { terminal, ..Env::new(Utc::now(), Uuid::new_v4()) };
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);
-    if args.place.aws {
-        given.limits = limits;
-        given.aws = Some(aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await);
+    if args.target.aws {
+        env.limits = limits;
+        env.aws = Some(aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await);
     } else {
-        // A folder's hours close, and its cut moves, by a clock of its own.
+        // The delays of a deployment are no matter of a folder: its hours close by the default ones.
         let Limits { memory_bytes_max, threads, reads_at_once, .. } = limits;
-        given.limits = Limits { memory_bytes_max, threads, reads_at_once, ..given.limits };
+        env.limits = Limits { memory_bytes_max, threads, reads_at_once, ..env.limits };
     }
-    auth0_s3_logs::execute(args, &given).await
+    auth0_s3_logs::execute(args, &env).await
 }

@@ -14,16 +14,16 @@ use object_store::path::Path;
 /// How Hive writes a partition value that is null.
 const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// A table of files.
+/// The columns and partitions of a table.
 #[derive(Debug)]
 pub(super) struct Definition {
-    /// The files' columns, then the partition keys.
+    /// The columns of the files, then the partition keys.
     pub(super) schema: TableSchema,
-    /// Where the rows are. A table without partition keys is a single part.
+    /// The partitions. A table without partition keys is a single part.
     pub(super) parts: Vec<Part>,
 }
 
-/// A partition: its values and where its files are.
+/// The values of a partition, and the folder of its files.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) values: Vec<ScalarValue>,
@@ -32,19 +32,19 @@ pub(super) struct Part {
     pub(super) format: Format,
 }
 
-/// How a partition's files are read: what its own SerDe says, not the table's.
+/// How the files of a partition are read. Its own SerDe decides, not the table's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Format {
     Parquet,
     Json(JsonOptions),
 }
 
-/// The properties of the OpenX SerDe that are understood.
+/// The properties of the OpenX SerDe that are supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct JsonOptions {
     /// `ignore.malformed.json`: a line that cannot be read is a row of nulls, not an error.
     pub(super) ignore_malformed: bool,
-    /// `case.insensitive`, true where it is not set.
+    /// `case.insensitive`, true by default.
     pub(super) case_insensitive: bool,
 }
 
@@ -117,15 +117,15 @@ fn value(text: &str, key: &Field) -> Result<ScalarValue> {
 
 impl Part {
     fn of(storage: &StorageDescriptor, values: Vec<ScalarValue>) -> Result<Part> {
-        let (bucket, folder) = place(storage.location().unwrap_or_default())?;
+        let (bucket, folder) = bucket_and_folder(storage.location().unwrap_or_default())?;
         let format = format(storage.serde_info().context("it has no SerDe")?)?;
         Ok(Part { values, bucket, folder, format })
     }
 }
 
-/// Bucket and folder of a location.
-fn place(location: &str) -> Result<(String, Path)> {
-    let Some((bucket, folder)) = location.strip_prefix("s3://").and_then(|place| place.split_once('/')) else {
+/// The bucket and folder of a location.
+fn bucket_and_folder(location: &str) -> Result<(String, Path)> {
+    let Some((bucket, folder)) = location.strip_prefix("s3://").and_then(|path| path.split_once('/')) else {
         bail!("its location {location:?} is not like s3://bucket/folder/");
     };
     let folder = Path::parse(folder).with_context(|| format!("its location {location:?} can't be a folder"))?;

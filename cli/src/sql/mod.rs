@@ -1,10 +1,10 @@
 //! Queries over the tables as Glue defines them, by an engine in the process.
 //!
-//! Nothing about the log format is known here: tables, columns, partitions, locations, SerDes and the view's text all
-//! come from Glue, so that what a query answers is what Athena's engine would make of the same catalog and bucket.
-//! [`Sql::open`] reads the catalog once; a partition made later is seen by the next `Sql`.
+//! This module knows nothing about the log format. Tables, columns, partitions, locations, SerDes and the view's text
+//! all come from Glue, so that a query answers what Athena would answer over the same catalog and bucket. [`Sql::open`]
+//! reads the catalog once; a partition made later is seen by the next `Sql`.
 //!
-//! Absent by design: writes, other SerDes than Parquet's and OpenX JSON, buckets that are no folder.
+//! Absent by design: writes, SerDes other than Parquet's and OpenX JSON, buckets that are not folders.
 
 mod answer;
 mod definition;
@@ -51,6 +51,10 @@ pub struct Sql {
 
 impl Sql {
     /// Reads the catalog of `database`. A bucket is the folder of its name in `data`.
+    ///
+    /// # Errors
+    ///
+    /// If Glue cannot be read. A table that cannot be queried here is an error of the query that names it.
     pub async fn open(glue: &Client, database: &str, data: &Path) -> Result<Sql> {
         let schema = Arc::new(MemorySchemaProvider::new());
         let state = session_state(database, Arc::clone(&schema))?;
@@ -74,7 +78,11 @@ impl Sql {
         names
     }
 
-    /// Answers one query. An error says what to change.
+    /// Answers one query.
+    ///
+    /// # Errors
+    ///
+    /// If the query or what it reads is not valid. The error says what to change.
     pub async fn query(&self, sql: &str) -> Result<Answer> {
         let meter = Arc::new(Meter::default());
         let context = self.session(&meter)?;
@@ -99,7 +107,7 @@ impl Sql {
         Ok(())
     }
 
-    /// Views may name one another: each round adds those whose tables are all there.
+    /// Views may name other views, so this goes in rounds: each adds the views whose tables and views are there.
     async fn add_views(&mut self, mut views: Vec<Table>) -> Result<()> {
         loop {
             let waiting = views.len();
@@ -125,7 +133,7 @@ impl Sql {
         Ok(ViewTable::new(plan, Some(sql)))
     }
 
-    /// A session of its own for each query, so that what it reads can be counted.
+    /// Each query has its own session, so that the bytes it reads can be counted.
     fn session(&self, meter: &Arc<Meter>) -> Result<SessionContext> {
         let runtime = RuntimeEnv::default();
         for (name, folder) in &self.buckets {
@@ -196,7 +204,7 @@ fn or_none(names: &str) -> &str {
     if names.is_empty() { "none" } else { names }
 }
 
-/// The engine's errors, without the traces and the names of its own layers.
+/// An error of the engine without its backtrace.
 fn readable(error: datafusion::error::DataFusionError) -> Error {
     anyhow!("{}", error.strip_backtrace())
 }

@@ -1,10 +1,10 @@
 //! Lines as the OpenX JSON SerDe reads them in Trino, and so in Athena's engine.
 //!
-//! It shares no code with the log format's own reader: a row that both show has been read twice, by different means.
+//! It shares no code with the log format's own reader, so a row that both show has been read by two different means.
 //!
-//! Differences that remain: Trino's parser is lenient (single quotes, comments, control characters in strings) where a
-//! line here is malformed, it maps a top-level array to the columns by position, and it removes the white space from an
-//! object or array that it shows as text.
+//! It differs from Trino in three ways. Trino's parser accepts single quotes, comments and control characters in
+//! strings; here such a line is malformed. Trino maps a top-level array to the columns by position. Trino removes the
+//! white space from an object or array that it shows as text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +15,13 @@ use serde_json::value::RawValue;
 
 use super::definition::JsonOptions;
 
-/// The lines of a file. `\n`, `\r` and `\r\n` end a line; a byte order mark at the file's start is passed over.
+/// The lines of a file, which end with `\n`, `\r` or `\r\n`. A byte order mark at the start of the file is passed over.
 pub(super) struct Lines<R> {
     file: R,
     at_start: bool,
-    /// What was read up to a `\n`, and the lines in it that were not given yet, last first.
+    /// The bytes that were read last, up to a `\n`.
     chunk: Vec<u8>,
+    /// The lines in `chunk` that were not returned yet, last first.
     pending: Vec<std::ops::Range<usize>>,
 }
 
@@ -29,7 +30,7 @@ impl<R: BufRead> Lines<R> {
         Lines { file, at_start: true, chunk: Vec::new(), pending: Vec::new() }
     }
 
-    /// The next line, without what ends it.
+    /// The next line, without its `\n` or `\r`. `None` at the end of the file.
     pub(super) fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
         while self.pending.is_empty() {
             if !self.read_chunk()? {
@@ -39,7 +40,7 @@ impl<R: BufRead> Lines<R> {
         Ok(self.pending.pop().map(|line| &self.chunk[line]))
     }
 
-    /// Reads up to the next `\n`; false at the file's end.
+    /// Reads up to the next `\n`. False at the end of the file.
     fn read_chunk(&mut self) -> io::Result<bool> {
         self.chunk.clear();
         if self.file.read_until(b'\n', &mut self.chunk)? == 0 {
@@ -49,7 +50,7 @@ impl<R: BufRead> Lines<R> {
         let ended = self.chunk.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line).len());
         let mut from = begin;
         let end = ended.unwrap_or(self.chunk.len());
-        // `contains` is many times faster than the loop, and hardly any line has a carriage return in it.
+        // `contains` is many times faster than the loop, and few lines have a carriage return.
         if self.chunk[begin..end].contains(&b'\r') {
             for at in begin..end {
                 if self.chunk[at] == b'\r' {
@@ -60,7 +61,7 @@ impl<R: BufRead> Lines<R> {
         }
         match ended {
             Some(end) => self.pending.push(from..end),
-            // After the last line's end there is no further, empty line.
+            // A file that ends with `\n` has no empty last line.
             None if from < self.chunk.len() => self.pending.push(from..self.chunk.len()),
             None => {}
         }
@@ -82,12 +83,13 @@ impl Decoder {
         Decoder { columns, options }
     }
 
-    /// True where every line gives the same row, so that none needs to be looked at.
+    /// True if every line gives the same row, so that no line needs to be parsed.
     pub(super) fn is_blind(&self) -> bool {
         self.columns.is_empty() && self.options.ignore_malformed
     }
 
-    /// Hands each column's value to `show`, in order. A malformed line shows nothing but nulls, or is an error.
+    /// Hands the value of each column to `show`, in order. A malformed line is an error, or all nulls if the table says
+    /// so.
     pub(super) fn decode(
         &self,
         line: &[u8],
@@ -98,7 +100,7 @@ impl Decoder {
         let parsed = Fields::deserialize(&mut serde_json::Deserializer::from_str(text));
         let fields = match parsed {
             Ok(fields) => fields.0,
-            // A line that begins like neither object nor array is a row of nulls, whatever the table says.
+            // A line that begins like neither an object nor an array is a row of nulls, whatever the table says.
             Err(error) if !self.options.ignore_malformed && text.starts_with(['{', '[']) => return Err(error),
             Err(_) => Vec::new(),
         };
@@ -119,7 +121,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Of keys that differ in case alone the last counts, as of equal keys.
+    /// True if a field called `name` is in this column. Of several such fields the last one counts.
     fn is(&self, column: &str, name: &str) -> bool {
         match (self.options.case_insensitive, name.is_ascii()) {
             (false, _) => column == name,
@@ -129,7 +131,7 @@ impl Decoder {
     }
 }
 
-/// The text of a valid JSON string. Like Java, it goes through UTF-16, and a lone surrogate becomes `?`.
+/// The text of a valid JSON string. A lone surrogate becomes `?`, as in Java, whose strings are UTF-16.
 pub(super) fn string(json: &str) -> Cow<'_, str> {
     let inner = &json[1..json.len() - 1];
     if !inner.contains('\\') {
@@ -146,7 +148,7 @@ pub(super) fn string(json: &str) -> Cow<'_, str> {
     Cow::Owned(char::decode_utf16(units).map(|letter| letter.unwrap_or('?')).collect())
 }
 
-/// The UTF-16 unit of an escape, its backslash already taken.
+/// The UTF-16 unit of an escape whose backslash was already taken.
 fn escape(letters: &mut std::str::Chars<'_>) -> u16 {
     match letters.next().unwrap_or('\\') {
         'b' => 0x08,
@@ -159,7 +161,7 @@ fn escape(letters: &mut std::str::Chars<'_>) -> u16 {
     }
 }
 
-/// The fields of a JSON object as they stand, in order.
+/// The fields of a JSON object as written, in order.
 struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

@@ -22,10 +22,10 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use super::definition::JsonOptions;
 use super::openx::{Decoder, Lines};
 
-/// Rows of a batch where the engine does not say.
+/// The number of rows in a batch, unless the engine asks for another.
 const BATCH_ROWS: usize = 8192;
 
-/// The source: lines in, the wanted columns out.
+/// A source that reads lines and gives the columns that are asked for.
 #[derive(Clone)]
 pub(super) struct JsonLines {
     schema: TableSchema,
@@ -82,7 +82,7 @@ impl FileSource for JsonLines {
         "openx_json"
     }
 
-    /// A gzip stream can only be read from its start.
+    /// False, because a gzip stream can only be read from its start.
     fn supports_repartitioning(&self) -> bool {
         false
     }
@@ -95,7 +95,7 @@ impl FileSource for JsonLines {
     }
 }
 
-/// Opens one object after the other.
+/// Opens the objects of a scan.
 struct Opener {
     store: Arc<dyn ObjectStore>,
     schema: SchemaRef,
@@ -118,7 +118,7 @@ impl FileOpener for Opener {
     }
 }
 
-/// The object's text; gzip members follow one another as Firehose and `cat` leave them.
+/// The text of an object. It may consist of several gzip members, as Firehose and `cat` write them.
 fn reader(object: Bytes, gzip: bool) -> Box<dyn BufRead + Send> {
     match gzip {
         true => Box::new(BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(object.reader()))),
@@ -126,7 +126,7 @@ fn reader(object: Bytes, gzip: bool) -> Box<dyn BufRead + Send> {
     }
 }
 
-/// The rows of one object, a batch at a time: no more of it is decompressed than is asked for.
+/// The rows of one object in batches. No more is decompressed than is asked for.
 struct Batches {
     lines: Lines<Box<dyn BufRead + Send>>,
     line: u64,

@@ -1,7 +1,7 @@
 //! The bucket's folder as an object store that counts what is read from it.
 //!
-//! The folder's own store takes a name that ends in `#` and digits for an upload in progress and passes over it. Neither
-//! Firehose nor the compactor writes such names.
+//! The store passes over names that end in `#` and digits, which it takes for uploads in progress. Neither Firehose nor
+//! the compactor writes such names.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,7 +18,7 @@ use object_store::{
     PutOptions, PutPayload, PutResult, Result,
 };
 
-/// What one query read.
+/// Counts what one query reads.
 #[derive(Debug, Default)]
 pub(super) struct Meter(Mutex<Reading>);
 
@@ -42,7 +42,7 @@ impl Meter {
     }
 }
 
-/// A bucket, metered for one query.
+/// A bucket whose reads are counted for one query.
 #[derive(Debug)]
 pub(super) struct MeteredBucket {
     pub(super) name: String,

@@ -1,4 +1,4 @@
-//! A table of Glue as the engine's table: partitions are pruned, files listed, then read by format.
+//! A table of Glue as a table of the engine: partitions are pruned, then their files are listed and read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use datafusion::physical_plan::union::UnionExec;
 use super::definition::{Definition, Format, Part};
 use super::scan::JsonLines;
 
-/// How much of a Parquet file's end is read at once in the hope that it holds the footer: as much as Trino does.
+/// How much of the end of a Parquet file is read at once, in the hope that it holds the footer. Trino reads as much.
 const FOOTER_BYTES: usize = 48 * 1024;
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl GlueTable {
         GlueTable { definition }
     }
 
-    /// The filters that the partition values alone decide.
+    /// True if the partition values alone decide the filter.
     fn decided_by_partition(&self, filter: &Expr) -> bool {
         let keys = self.definition.schema.table_partition_cols();
         let names: Vec<&str> = keys.iter().map(|key| key.name().as_str()).collect();
@@ -46,7 +46,7 @@ impl GlueTable {
         !has_subquery.unwrap_or(true) && expr_applicable_for_cols(&names, filter)
     }
 
-    /// The partitions that pass all filters which their values decide.
+    /// The partitions that pass all filters that their values decide.
     fn pruned(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&Part>> {
         let parts: Vec<&Part> = self.definition.parts.iter().collect();
         let deciding = filters.iter().filter(|filter| self.decided_by_partition(filter)).cloned();
@@ -120,7 +120,7 @@ impl TableProvider for GlueTable {
     }
 }
 
-/// The files that Hive's readers see: directly in the partition's folder, not empty, no hidden name.
+/// The files that Hive's readers see: directly in the partition's folder, not empty, and not hidden by their name.
 async fn list(state: &dyn Session, part: &Part) -> Result<Vec<PartitionedFile>> {
     let store = state.runtime_env().object_store(url(&part.bucket)?);
     let store = store.map_err(|_| exec_datafusion_err!("there is no bucket {} in the data folder", part.bucket))?;

@@ -131,7 +131,7 @@ impl Compactor {
         let mut put_off = Vec::new();
         let all = discovery.hours.len();
         progress(0, all);
-        let visits = discovery.hours.iter().map(|hour| self.visit_isolated(visit(*hour, Pass::First), run));
+        let visits = discovery.hours.iter().copied().map(|hour| self.visit_isolated(visit(hour, Pass::First), run));
         let mut visits = pin!(stream::iter(visits).buffer_unordered(self.limits.hours_at_once).enumerate());
         while let Some((done, (hour, outcome))) = visits.next().await {
             progress(done + 1, all);

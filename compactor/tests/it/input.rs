@@ -54,7 +54,7 @@ impl Case {
         for object in (0..3).filter(|object| *object != position) {
             let lines = good_lines(hour, 100 + object);
             case.rows.extend(lines.iter().map(|line| row_of_good(line)));
-            let body = fixtures::gzip((lines.join("\n") + "\n"));
+            let body = fixtures::gzip(lines.join("\n") + "\n");
             world.put(&format!("{prefix}{object}.gz"), body).await;
         }
         case.counts.rows = case.rows.len() as u64;

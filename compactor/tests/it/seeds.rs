@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use catalog::{Catalog, PARQUET, VIEW};
+use catalog::{PARQUET, VIEW};
 use chrono::{DateTime, TimeDelta, Utc};
 use local_aws::LocalAws;
 use local_aws::firehose::{Firehose, Settings};

@@ -112,7 +112,7 @@ async fn the_sweep_puts_right_what_glue_says_of_any_hour() {
     drop_partition(&world, OLD).await;
     assert_eq!(world.parquet_rows(OLD).await, [""; 0]);
     let tick = world.tick(&at("2026-11-20T16")).await;
-    assert_eq!((shown(&tick), tick.totals().righted), (vec![format!("{OLD} repaired")], 1));
+    assert_eq!((shown(&tick), tick.totals().repaired), (vec![format!("{OLD} repaired")], 1));
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
     assert_eq!(shown(&world.tick(&at("2026-11-20T17")).await), [""; 0], "there is nothing left to do");
 }

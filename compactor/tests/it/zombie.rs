@@ -15,7 +15,7 @@ use compactor::hour::plan::Pass;
 use local_aws::seam::{Call, Failure, Fault, Faults, Gates};
 use log_format::Hour;
 use testkit::athena::{Reader, may_show_less};
-use testkit::world::{HOUR, Snapshot, TICK, Wall, World, hour, world};
+use testkit::world::{HOUR, Snapshot, Wall, World, hour, world};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep};
 

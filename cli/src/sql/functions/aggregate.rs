@@ -1,4 +1,4 @@
-//! Aggregates that the engine knows under another form: each is rewritten to it.
+//! Aggregates of Trino that are rewritten to aggregates of the engine.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, not_impl_err};
@@ -22,7 +22,7 @@ fn count_if(mut call: AggregateFunction) -> Result<Expr> {
     Ok(Expr::AggregateFunction(AggregateFunction { func: count_udaf(), ..call }))
 }
 
-/// `max_by(x, y)` is `first_value(x ORDER BY y DESC)` of the rows where y is not null.
+/// `max_by(x, y)` is `first_value(x ORDER BY y DESC)` over the rows whose y is not null.
 fn by(mut call: AggregateFunction, ascending: bool) -> Result<Expr> {
     let key = call.params.args.swap_remove(1);
     let known = key.clone().is_not_null();
@@ -32,7 +32,7 @@ fn by(mut call: AggregateFunction, ascending: bool) -> Result<Expr> {
     Ok(Expr::AggregateFunction(AggregateFunction { func: first_value_udaf(), ..call }))
 }
 
-/// What an aggregate is rewritten to.
+/// The aggregates that are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Form {
     CountIf,

@@ -1,7 +1,7 @@
 //! `json_extract` and `json_extract_scalar`.
 //!
-//! The path language is Trino's, not RFC 9535: `$.a-b` needs no quotes, there are no filters and no wildcards. Numbers
-//! keep their digits, because nothing is parsed beyond what the path passes.
+//! The path language is Trino's, not that of RFC 9535: `$.a-b` needs no quotes, and there are no filters and no
+//! wildcards. Numbers keep their digits, because only what the path passes through is parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,7 +25,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     ]
 }
 
-/// What `show` makes of the value at the path, row by row; null where there is none or the text is no JSON.
+/// Shows the value at the path, row by row. Null if there is no value or the text is not JSON.
 fn extract(arguments: &[ArrayRef], show: fn(&str) -> Option<Cow<'_, str>>) -> Result<ArrayRef> {
     let (texts, paths) = (as_string_array(&arguments[0])?, as_string_array(&arguments[1])?);
     let mut shown = StringBuilder::new();
@@ -35,7 +35,7 @@ fn extract(arguments: &[ArrayRef], show: fn(&str) -> Option<Cow<'_, str>>) -> Re
             shown.append_null();
             continue;
         };
-        // The path is the same in every row, as a rule.
+        // The path is usually the same in every row.
         let known = match path.take().filter(|path| path.text == path_text) {
             Some(known) => known,
             None => Path::parse(path_text)?,
@@ -47,7 +47,7 @@ fn extract(arguments: &[ArrayRef], show: fn(&str) -> Option<Cow<'_, str>>) -> Re
     Ok(Arc::new(shown.finish()))
 }
 
-/// The text of a scalar; none for an object, an array and null.
+/// The text of a scalar. `None` for an object, an array or null.
 fn scalar(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
         b'{' | b'[' | b'n' => None,
@@ -66,7 +66,7 @@ struct Path {
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Field(String),
-    /// Of an array the element at that place, of an object the field of that name.
+    /// The element of an array at that position, or the field of an object with that name.
     Index(usize, String),
 }
 
@@ -98,7 +98,7 @@ fn invalid<T>(text: &str) -> Result<T> {
     exec_err!("{text:?} is no JSON path; write it like $.a.b, $.a[0] or $[\"key\"]")
 }
 
-/// The first step of a path, and what follows it.
+/// The first step of a path, and the rest of the path.
 fn step(path: &str) -> Option<(Step, &str)> {
     if let Some(name) = path.strip_prefix('.') {
         let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ':');
@@ -114,7 +114,7 @@ fn step(path: &str) -> Option<(Step, &str)> {
     Some((Step::Index(index.parse().ok()?, index.to_string()), rest))
 }
 
-/// The value of an object's field; of duplicate keys the first, as Trino's search ends there.
+/// The value of an object's field. Of duplicate keys the first one counts, as in Trino.
 fn field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     struct Search<'n>(&'n str);
 

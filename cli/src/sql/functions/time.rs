@@ -1,4 +1,4 @@
-//! ISO 8601, as the events' timestamps are written, and the arithmetic that Trino has functions for.
+//! Functions that read and write ISO 8601, the form of the events' timestamps, and calculate with moments.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ fn to_iso8601(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(Arc::new(texts.finish()))
 }
 
-/// Whole units from the first moment to the second.
+/// The number of whole units from the first moment to the second.
 fn date_diff(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let units = as_string_array(&arguments[0])?;
     let (from, to) = (as_timestamp_millisecond_array(&arguments[1])?, as_timestamp_millisecond_array(&arguments[2])?);

@@ -1,0 +1,341 @@
+//! The command line.
+
+mod hour_range;
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Parser, Subcommand};
+use log_format::Hour;
+
+use crate::target::Target;
+
+pub use hour_range::HourRange;
+
+/// Every Auth0 log event in your own S3 bucket, cheap to query and provably complete.
+///
+/// This command runs the whole pipeline on one machine, over a folder that stands for the bucket: Firehose, S3 and Glue
+/// are embedded, the rest is the code that runs on AWS. Without a subcommand it runs the demo. With --aws it works on a
+/// deployment on AWS instead.
+#[derive(Debug, Parser)]
+#[command(name = "auth0-s3-logs", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// What to work on, and how to print.
+    #[command(flatten)]
+    pub target: Target,
+    /// Options of the demo, which runs if no subcommand is given.
+    #[command(flatten, next_help_heading = "Demo")]
+    pub demo: Demo,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auth0-s3-logs                                    run the demo: a day of traffic through the whole pipeline
+  auth0-s3-logs --events 5000 --seed 7             a smaller one
+  auth0-s3-logs run --events events.ndjson         take your own events through it
+  auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
+  auth0-s3-logs compact                            compact a copied tree of DIR/auth0-logs/logs/YYYY/MM/DD/HH/*.gz
+  auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
+  auth0-s3-logs status                             the hours as a table and as bars
+  auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so compact, status, replay
+  auth0-s3-logs replay                             put the records that Firehose kept under error/ into the event log
+  auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
+
+On AWS:
+  `compact`, `verify`, `status` and `replay` work with --aws. Credentials come from the environment, the profile that
+  AWS_PROFILE names, or the machine's role; after `aws sso login` hand them over:
+    eval \"$(aws configure export-credentials --format env)\"
+  If the compactor's Lambda has SETTLE_MINUTES, WATERMARK_LAG_HOURS or another limit set, set the same here.
+
+Exit codes:
+  0  done, and every event is accounted for
+  1  done, but an hour failed or a number does not add up; it was printed
+  2  could not be done; the error says why";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate realistic traffic, take it through the pipeline and check every number (the default)
+    Demo(Demo),
+    /// Take your own events through the pipeline; adds to what the folder holds
+    Run(Run),
+    /// Compact closed hours of JSON objects into Parquet
+    Compact(Compact),
+    /// Query the two tables and the view in SQL, as in Athena
+    Query(Query),
+    /// Prove from the bucket and the catalog that no delivered event is lost, doubled or half shown
+    Verify(Verify),
+    /// Show each hour: its objects, its rows and its state
+    Status(Status),
+    /// Put records that Firehose kept under error/, or that a dead-letter queue holds, into the event log
+    Replay(Replay),
+    /// Serve the folder's S3, Glue and SQS on one port, until Ctrl-C
+    Serve(Serve),
+}
+
+/// Options of the demo.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+#[command(after_help = "Example:\n  auth0-s3-logs demo --events 1000000 --hours 72 --seed 7")]
+pub struct Demo {
+    /// How many events are sent, including duplicates and broken ones [default: 100000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    events: Option<u64>,
+    /// The number of hours that the events are spread over [default: 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8784))]
+    hours: Option<u32>,
+    /// The same seed gives the same events [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl Demo {
+    /// How many events are sent; 100,000 by default.
+    pub fn events(&self) -> u64 {
+        self.events.unwrap_or(100_000)
+    }
+
+    /// The number of hours that the events are spread over; 24 by default.
+    pub fn hours(&self) -> u32 {
+        self.hours.unwrap_or(24)
+    }
+
+    /// The seed of the generator; 1 by default.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Each line is an Auth0 log event, a {\"log_id\":…,\"data\":…} pair as a webhook gets it, or an EventBridge envelope.
+A line that is not a JSON object, or is an object without fields, is kept under error/, as Firehose does.
+
+Examples:
+  auth0-s3-logs run --events monday.ndjson tuesday.ndjson
+  zcat export.ndjson.gz | auth0-s3-logs run --events - --json")]
+pub struct Run {
+    /// Files of events, one JSON object a line; - is the standard input
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub events: Vec<PathBuf>,
+}
+
+/// Options of `compact`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Without --hour and --from every closed hour that has objects or a manifest is visited. An hour that is deferred is left
+to a later run; one that needs an operator is printed with the reason.
+
+Examples:
+  auth0-s3-logs compact
+  auth0-s3-logs compact --hour 2026-11-20T13
+  auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite
+  auth0-s3-logs compact --aws --bucket B --from 2025-01-01T00 --to 2026-01-01T00 --invoke auth0-s3-logs-compactor")]
+pub struct Compact {
+    /// One hour, written like 2026-11-20T13
+    #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to"])]
+    pub hour: Option<Hour>,
+    /// A range of hours.
+    #[command(flatten)]
+    pub range: Option<HourRange>,
+    /// Also rewrite hours that an older version wrote. With --hour, also drop the rows of objects that were deleted
+    #[arg(long)]
+    pub rewrite: bool,
+    /// How many hours are compacted at once, each in memory; with --invoke, how many invocations run at once [default:
+    /// as many hours as there are cores and 64 MiB of MEMORY_BYTES_MAX; 8 invocations]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub at_once: Option<u16>,
+    /// Let this deployed function compact the hours, one invocation for each day; needs --aws
+    #[arg(long, value_name = "FUNCTION", requires = "from")]
+    pub invoke: Option<String>,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "\
+Hour by hour, the JSON objects are checked against the manifest, the manifest against the Parquet files to the byte, and
+the rejected lines, the partitions of both tables, the view and its watermark against all of them. Without --repair
+nothing is changed, and nothing under logs/ is ever changed. Differences are checked again, at most twice, before they
+are reported, so a compactor run in progress raises no false alarm.
+
+Each hour is printed as one line: sound, pending (open, or closed less than two hours ago), differs or unknown; the
+number of its objects; the lines and rows of its Parquet. Its differences follow, each with what to do about it. The
+summary comes last. A dash means that the number is unknown, because the hour has no manifest with a live folder.
+
+Exit codes:
+  0  proven: every delivered event is in exactly one place
+  1  there are differences; each was printed, with what to do about it
+  2  could not tell: S3 or Glue could not be read, or something kept changing; run it again
+
+Examples:
+  auth0-s3-logs verify
+  auth0-s3-logs verify --deep --from 2026-11-20T00 --to 2026-11-21T00
+  auth0-s3-logs verify --repair --json")]
+pub struct Verify {
+    /// The hours to verify. `None` verifies all.
+    #[command(flatten)]
+    pub range: Option<HourRange>,
+    /// Also read every JSON object and compare every row with every line
+    #[arg(long)]
+    pub deep: bool,
+    /// Repair what can be repaired, then verify again; the exit code is that of the second check
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "\
+States of an hour:
+  open                 it has not ended, or ended less than twenty minutes ago
+  empty                it has a manifest and no objects
+  pending              it is closed, and the compactor has not visited it yet
+  not compacted        it has been pending for more than two hours
+  live                 its Parquet holds the rows of all its objects
+  due                  it has objects that are not in its Parquet, or must be rewritten for the reason given
+  claimed              a compactor run works on it
+  unfinished           a compactor run began it and did not end
+  needs operator       inputs are gone, runs were abandoned over it, or it is too large; `compact` says what to do
+  manifest unreadable  `verify --repair` writes the hour anew from its JSON
+
+\"of JSON\" is the size of the Parquet as a share of the JSON. \"rewrites\" counts how often an hour was compacted again,
+mostly for late objects. \"duplicates\" counts lines left out because their row was there already, \"rejected\" the lines
+that could not be read. A dash means that the hour has no Parquet.
+
+Without --from and --to the last 48 hours that have objects or a manifest are shown.
+
+Examples:
+  auth0-s3-logs status
+  auth0-s3-logs status --from 2026-11-01T00 --to 2026-11-08T00
+  auth0-s3-logs status --json")]
+pub struct Status {
+    /// The hours to show. `None` shows the last ones.
+    #[command(flatten)]
+    pub range: Option<HourRange>,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "\
+Each record goes through the transform of this version again. The lines of one object under error/ become one object
+under logs/, in the current hour. A marker under replayed/ says what became of each object, so that nothing is replayed
+twice, however often this runs and wherever it stops. Nothing under error/ or logs/ is changed or deleted. A message is
+deleted from its queue once its line is under logs/; a message that the transform refuses stays in its queue.
+
+The lines show in auth0_logs_json and in the view at once, and in Parquet after the hour has closed.
+
+Exit codes:
+  0  everything is replayed, now or before; records that the transform refused again were counted by reason
+  1  something could not be replayed: lines that are not Firehose's, messages refused; each was named
+  2  could not be done: S3, Glue or SQS refused a call. What was done stays done; run it again
+
+Examples:
+  auth0-s3-logs replay --dry-run
+  auth0-s3-logs replay --aws --bucket acme-logs
+  auth0-s3-logs replay --aws --bucket acme-logs --queue https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered")]
+pub struct Replay {
+    /// Also replay the messages of this queue, whose bodies are EventBridge events; may be given several times
+    #[arg(long = "queue", value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    pub queues: Vec<String>,
+    /// Only say what would be done; the messages that were read stay hidden in their queue for half a minute
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of `query`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+The tables are auth0_logs_json and auth0_logs_parquet. The view auth0_logs takes each hour from exactly one of them.
+Always filter on \"date\" and \"hour\": they are the partitions, and decide what a query costs on AWS.
+
+Examples:
+  auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs WHERE date = DATE '2026-11-20'\"
+  auth0-s3-logs query \"SELECT ip, count(*) FROM auth0_logs_parquet WHERE date = DATE '2026-11-20' AND hour = '13'
+                       AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY 2 DESC LIMIT 10\"")]
+pub struct Query {
+    /// The query, in Athena's SQL
+    pub sql: String,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Any credentials are accepted; S3 is path-style.
+
+Example:
+  auth0-s3-logs serve --port 9000 &
+  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1 \\
+    aws --endpoint-url http://127.0.0.1:9000 s3 ls s3://auth0-logs/ --recursive")]
+pub struct Serve {
+    /// The port on 127.0.0.1; 0 takes a free one, which is printed
+    #[arg(long, value_name = "N")]
+    pub port: u16,
+    /// Write every request to S3 to this file, one JSON object a line: call, resource, range, status and bytes sent
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_needs_no_name() {
+        let args = Args::try_parse_from(["auth0-s3-logs", "--events", "7", "--json"]).unwrap();
+        assert_eq!((args.demo.events(), args.demo.hours(), args.target.json), (7, 24, true));
+        let args = Args::try_parse_from(["auth0-s3-logs", "--data", "x", "run", "--events", "a", "b"]).unwrap();
+        assert_eq!(args.demo, Demo::default());
+    }
+
+    #[test]
+    fn aws_has_no_folder() {
+        let error = Args::try_parse_from(["auth0-s3-logs", "status", "--aws", "--data", "x"]).unwrap_err();
+        assert!(error.to_string().contains("cannot be used with"), "{error}");
+        assert!(Args::try_parse_from(["auth0-s3-logs", "--aws", "status", "--bucket", "acme"]).unwrap().target.aws);
+    }
+
+    #[test]
+    fn hours_are_read_and_refused_by_name() {
+        let args = Args::try_parse_from(["auth0-s3-logs", "compact", "--hour", "2026-11-20T13"]).unwrap();
+        let Some(Command::Compact(options)) = args.command else { panic!("compact") };
+        assert_eq!(options.hour.map(|hour| hour.to_string()).as_deref(), Some("2026-11-20T13"));
+        let error = Args::try_parse_from(["auth0-s3-logs", "compact", "--hour", "13"]).unwrap_err();
+        assert!(error.to_string().contains("\"13\" is not an hour; write it like 2026-11-20T13"), "{error}");
+    }
+
+    #[test]
+    fn a_range_has_two_ends_and_is_not_empty() {
+        let read = |arguments: &[&str]| Args::try_parse_from([&["auth0-s3-logs"], arguments].concat());
+        let from_to = ["--from", "2026-11-20T13", "--to", "2026-11-20T15"];
+        for command in ["compact", "verify", "status"] {
+            assert!(read(&[command]).is_ok(), "{command}");
+            assert!(read(&[&[command], from_to.as_slice()].concat()).is_ok(), "{command}");
+            let error = read(&[command, "--from", "2026-11-20T13"]).unwrap_err();
+            assert!(error.to_string().contains("--to <HOUR>"), "{error}");
+            let error = read(&[command, "--from", "2026-11-20T13", "--to", "2026-11-20T13"]).unwrap_err();
+            let expected =
+                "--from 2026-11-20T13 is not before --to 2026-11-20T13; the latter is the hour after the last";
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        let Some(Command::Status(status)) = read(&["status"]).unwrap().command else { panic!("status") };
+        assert_eq!(status.range, None);
+        let args = read(&[&["status"], from_to.as_slice()].concat()).unwrap();
+        let Some(Command::Status(Status { range: Some(range) })) = args.command else { panic!("status") };
+        let hour = |text: &str| -> Hour { text.parse().unwrap() };
+        let contained = ["2026-11-20T12", "2026-11-20T13", "2026-11-20T14", "2026-11-20T15"];
+        assert_eq!(contained.map(|text| range.contains(hour(text))), [false, true, true, false]);
+        assert!(
+            read(&["compact", "--hour", "2026-11-20T13", "--from", "2026-11-20T13", "--to", "2026-11-20T14"]).is_err()
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! The subcommands.
+
+pub mod compact;
+pub mod demo;
+pub mod query;
+pub mod replay;
+pub mod run;
+pub mod serve;
+pub mod status;
+pub mod verify;
+
+use anyhow::{bail, ensure};
+
+use crate::args::{Args, Command, Demo};
+use crate::env::Env;
+use crate::output::verdict::Verdict;
+use crate::target::Target;
+
+/// Runs the subcommand that the command line names, or the demo.
+///
+/// # Errors
+///
+/// If the options do not fit together, or the subcommand fails to run.
+pub async fn execute(args: Args, env: &Env) -> anyhow::Result<Verdict> {
+    let (target, demo) = (args.target, args.demo);
+    let command = args.command.unwrap_or(Command::Demo(demo.clone()));
+    let misplaced = demo != Demo::default() && !matches!(command, Command::Demo(_));
+    ensure!(!misplaced, "--events N, --hours and --seed are the demo's, which needs no subcommand");
+    if target.aws {
+        ensure_works_on_aws(&target, &command)?;
+    }
+    match command {
+        Command::Demo(options) => demo::demo(&target, &options, env).await,
+        Command::Run(options) => run::run(&target, &options, env).await,
+        Command::Compact(options) => compact::compact(&target, &options, env).await,
+        Command::Query(options) => query::query(&target, &options, env).await,
+        Command::Verify(options) => verify::verify(&target, &options, env).await,
+        Command::Status(options) => status::status(&target, &options, env).await,
+        Command::Replay(options) => replay::replay(&target, &options, env).await,
+        Command::Serve(options) => serve::serve(&target, &options, env).await,
+    }
+}
+
+/// Refuses `--aws` for the commands that need a folder, and says what to do instead.
+fn ensure_works_on_aws(target: &Target, command: &Command) -> anyhow::Result<()> {
+    // clap does not see a conflict of global options that stand on both sides of the subcommand.
+    let folder = target.data.display();
+    ensure!(target.has_default_folder(), "--aws works on AWS and --data {folder} on a folder; give one of them");
+    let instead = match command {
+        Command::Compact(_) | Command::Verify(_) | Command::Status(_) | Command::Replay(_) => {
+            ensure!(
+                target.bucket.is_some(),
+                "--aws needs to know which bucket: give --bucket, as the stack's output LogBucket says"
+            );
+            return Ok(());
+        }
+        Command::Demo(_) => {
+            "`demo` runs in a folder alone: leave out --aws, or name what to do on AWS, such as `status`"
+        }
+        Command::Run(_) => "`run` takes events into a folder alone: leave out --aws; on AWS put them on the event bus",
+        Command::Query(_) => "`query` asks a folder alone: ask the tables on AWS in Athena",
+        Command::Serve(_) => "`serve` serves a folder alone: clients reach AWS without it",
+    };
+    bail!("{instead}")
+}

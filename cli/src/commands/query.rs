@@ -1,0 +1,29 @@
+//! `query`: SQL over the two tables and the view.
+
+use crate::args::Query;
+use crate::env::Env;
+use crate::output::verdict::Verdict;
+use crate::target::Target;
+
+/// Prints the answer to one query.
+#[cfg(feature = "sql")]
+pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> anyhow::Result<Verdict> {
+    use crate::output::report;
+    target.ensure_folder_exists()?;
+    let stack = crate::simulation::stack::Stack::open(target, env.clock()).await?;
+    let sql = crate::sql::Sql::open(&stack.aws.glue(), stack.catalog.database(), &target.data).await?;
+    let answer = sql.query(&options.sql).await?;
+    if target.json {
+        report::print_json(&answer.to_json()?)?;
+    } else {
+        let read = format!("{} read from {} objects", report::bytes(answer.bytes_read), answer.objects_read);
+        report::print(&format!("{}\n{read}", answer.to_table()?))?;
+    }
+    Ok(Verdict::Well)
+}
+
+/// Fails, because this build has no SQL engine.
+#[cfg(not(feature = "sql"))]
+pub(crate) async fn query(_: &Target, _: &Query, _: &Env) -> anyhow::Result<Verdict> {
+    anyhow::bail!("this build has no SQL engine; build it with the feature `sql`, or serve the folder to another one")
+}

@@ -1,0 +1,185 @@
+//! Makes lines of the records in an object under `error/`, or in a message of a queue.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use projection::read::gzip::Members;
+use serde::Deserialize;
+use transform::batch::{self, Report};
+use transform::record::RecordError;
+
+/// The first bytes of a gzip object.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The records of one object or message, and the lines that the transform made of them.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct ErrorRecords {
+    /// The transform's counts.
+    pub(super) report: Report,
+    /// The lines that the transform made, each with its line feed.
+    pub(super) lines: Vec<u8>,
+    /// The lines of the object that hold no record.
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// A line of an object under `error/` that holds no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    /// Its number, from one.
+    pub(super) line: u64,
+    /// What is wrong with it. Its content is never quoted, because it may be secret.
+    pub(super) why: &'static str,
+}
+
+/// The part of a line of Firehose that matters here.
+#[derive(Deserialize)]
+struct Kept<'a> {
+    /// The record as Firehose got it, in base64.
+    #[serde(borrow, rename = "rawData")]
+    raw_data: Cow<'a, str>,
+}
+
+impl ErrorRecords {
+    /// The records of an object under `error/`: JSON lines, gzip or not.
+    pub(super) fn of_object(object: &[u8]) -> ErrorRecords {
+        let (text, whole) = if object.starts_with(&GZIP) { inflate(object) } else { (Cow::Borrowed(object), true) };
+        let mut records = ErrorRecords::default();
+        let mut last = 0;
+        for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
+            if whole || line.ends_with(b"\n") {
+                records.add_line(number, line.trim_ascii());
+                last = number;
+            }
+        }
+        if !whole {
+            records
+                .unreadable
+                .push(Unreadable { line: last + 1, why: "and all after it are lost: the gzip breaks off" });
+        }
+        records
+    }
+
+    /// A single record.
+    pub(super) fn of_record(record: &[u8]) -> Result<ErrorRecords, RecordError> {
+        let mut records = ErrorRecords::default();
+        records.add_record(record)?;
+        Ok(records)
+    }
+
+    /// True if there are lines and none of them holds a record.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.report.records == 0 && !self.unreadable.is_empty()
+    }
+
+    fn add_line(&mut self, number: u64, line: &[u8]) {
+        if line.is_empty() {
+            return;
+        }
+        match record_of(line) {
+            // `add_record` counts a refusal with its reason.
+            Ok(record) => drop(self.add_record(&record)),
+            Err(why) => self.unreadable.push(Unreadable { line: number, why }),
+        }
+    }
+
+    fn add_record(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        let line = batch::line(record);
+        self.report.count(record, &line);
+        self.lines.extend(line?);
+        Ok(())
+    }
+}
+
+fn record_of(line: &[u8]) -> Result<Vec<u8>, &'static str> {
+    // serde would also read the fields from an array, by position.
+    let kept = line.starts_with(b"{").then(|| serde_json::from_slice::<Kept<'_>>(line));
+    match kept {
+        None => Err("is not a JSON object"),
+        Some(Err(error)) if error.is_data() => Err("has no text rawData"),
+        Some(Err(_)) => Err("is not a JSON object"),
+        Some(Ok(kept)) => STANDARD.decode(kept.raw_data.as_bytes()).map_err(|_| "has a rawData that is not base64"),
+    }
+}
+
+/// The bytes of a gzip object up to where it breaks, and true if it does not break.
+fn inflate(object: &[u8]) -> (Cow<'_, [u8]>, bool) {
+    let (mut members, mut text) = (Members::new(object), Vec::new());
+    loop {
+        let bytes = match members.fill() {
+            Ok([]) => return (Cow::Owned(text), true),
+            Ok(bytes) => {
+                text.extend_from_slice(bytes);
+                bytes.len()
+            }
+            Err(_) => return (Cow::Owned(text), false),
+        };
+        members.consume(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    const GOOD: &str = r#"{"detail":{"data":{"type":"s"}}}"#;
+
+    fn kept(record: &str) -> String {
+        format!(
+            "{{\"attemptsMade\":1,\"errorCode\":\"c\",\"rawData\":\"{}\",\"lambdaArn\":\"a\"}}\n",
+            STANDARD.encode(record)
+        )
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut file = GzEncoder::new(Vec::new(), Compression::default());
+        file.write_all(text.as_bytes()).unwrap();
+        file.finish().unwrap()
+    }
+
+    fn check(object: &[u8], lines: u64, reasons: &str, unreadable: &[(u64, &'static str)]) {
+        let records = ErrorRecords::of_object(object);
+        assert_eq!(records.lines, "{\"type\":\"s\"}\n".repeat(lines as usize).into_bytes());
+        assert_eq!((records.report.ok, records.report.failed_by_reason().as_str()), (lines, reasons));
+        let found: Vec<(u64, &str)> = records.unreadable.iter().map(|it| (it.line, it.why)).collect();
+        assert_eq!(found, unreadable);
+    }
+
+    #[test]
+    fn records_become_lines_and_the_rest_is_named() {
+        check(b"", 0, "", &[]);
+        let three = [kept(GOOD), "\r\n".into(), kept("no event"), kept(GOOD), kept("")].concat();
+        check(three.as_bytes(), 2, "NotJson=2", &[]);
+        check(three.trim_end().as_bytes(), 2, "NotJson=2", &[]);
+        check(&gzip(&three), 2, "NotJson=2", &[]);
+        let odd = ["secret\n", "[\"e30=\"]\n", "{\"rawData\":7}\n", "{}\n", "{\"rawData\":\"?\"}\n", "{\"rawData\":"]
+            .concat();
+        let why = [
+            (1, "is not a JSON object"),
+            (2, "is not a JSON object"),
+            (3, "has no text rawData"),
+            (4, "has no text rawData"),
+            (5, "has a rawData that is not base64"),
+            (6, "is not a JSON object"),
+        ];
+        check(odd.as_bytes(), 0, "", &why);
+        assert!(ErrorRecords::of_object(odd.as_bytes()).is_unreadable());
+        assert!(!ErrorRecords::of_object(b"\n").is_unreadable());
+    }
+
+    #[test]
+    fn a_gzip_that_breaks_off_gives_what_there_is() {
+        let whole = gzip(&kept(GOOD).repeat(3));
+        check(&whole[..whole.len() - 4], 3, "", &[(4, "and all after it are lost: the gzip breaks off")]);
+        check(&whole[..5], 0, "", &[(1, "and all after it are lost: the gzip breaks off")]);
+    }
+
+    #[test]
+    fn a_record_alone_is_a_line_or_refused() {
+        assert_eq!(ErrorRecords::of_record(GOOD.as_bytes()).unwrap().lines, b"{\"type\":\"s\"}\n");
+        assert_eq!(ErrorRecords::of_record(b"{}"), Err(RecordError::NoEvent));
+    }
+}

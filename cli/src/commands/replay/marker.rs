@@ -1,0 +1,133 @@
+//! Markers under `replayed/`: what became of the records of each source.
+//!
+//! A marker is written before the lines, so that a later run knows their hour, and it is never changed. If the object
+//! that it names exists, the records of its source are done.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use compactor::bucket::{Bucket, BucketError};
+use projection::manifest::ObjectMeta;
+use futures::{StreamExt, TryStreamExt};
+use log_format::{Hour, layout};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error_records::ErrorRecords;
+
+/// How many markers are read at the same time.
+const READS_AT_ONCE: usize = 16;
+/// The first bytes of a digest, which are written as 32 hexadecimal digits.
+const DIGEST_BYTES: usize = 16;
+
+/// The content of `replayed/<source>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// What held the records: the key of an object, or `queue/<message id>`.
+    pub source: String,
+    /// The object's ETag, or the MD5 of the message's body.
+    pub etag: String,
+    /// The hour that the lines go into.
+    pub hour: Hour,
+    /// The key of the object with the lines. `None` if no record became a line.
+    pub object: Option<String>,
+    /// Records that the source held.
+    pub records: u64,
+    /// Lines made of them.
+    pub lines: u64,
+    /// Records that the transform refused again, by reason.
+    pub failed: BTreeMap<String, u64>,
+    /// Lines of the source that hold no record.
+    pub unreadable: u64,
+    /// When this was written.
+    pub replayed_at: DateTime<Utc>,
+}
+
+impl Marker {
+    /// A marker for the records of `source`. Their lines go into the hour of `now`.
+    pub(super) fn new(source: &str, etag: &str, records: &ErrorRecords, now: DateTime<Utc>) -> Marker {
+        let hour = Hour::of(now);
+        let failed = records.report.reasons().map(|(reason, count)| (format!("{reason:?}"), count));
+        Marker {
+            source: source.to_string(),
+            etag: etag.to_string(),
+            hour,
+            object: (!records.lines.is_empty()).then(|| object_key(source, etag, hour)),
+            records: records.report.records,
+            lines: records.report.ok,
+            failed: failed.collect(),
+            unreadable: records.unreadable.len() as u64,
+            replayed_at: now,
+        }
+    }
+
+    pub(super) fn to_json(&self) -> anyhow::Result<Bytes> {
+        Ok(serde_json::to_vec_pretty(self).context("failed to write a marker as JSON")?.into())
+    }
+
+    /// The marker at `key`. `None` if there is no object, or the object is not a marker of ours.
+    pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Marker>, BucketError> {
+        let found = bucket.read(key).await?;
+        let marker = found.and_then(|(bytes, _)| serde_json::from_slice::<Marker>(&bytes).ok());
+        Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key && marker.names_its_object()))
+    }
+
+    /// True if the marker names the object that we would write, so that a forged marker cannot make us write elsewhere.
+    fn names_its_object(&self) -> bool {
+        let ours = object_key(&self.source, &self.etag, self.hour);
+        self.object.as_ref().is_none_or(|object| *object == ours)
+    }
+}
+
+/// The key of the lines in `hour`, for the version of `source` that has this ETag.
+pub fn object_key(source: &str, etag: &str, hour: Hour) -> String {
+    let digest = Sha256::new().chain_update(source).chain_update("\n").chain_update(etag).finalize();
+    layout::replay_key(hour, &hex::encode(&digest[..DIGEST_BYTES]))
+}
+
+/// All markers under a prefix.
+#[derive(Debug, Default)]
+pub(crate) struct Markers {
+    /// The markers, by their source.
+    pub(crate) by_source: BTreeMap<String, Marker>,
+    /// Objects under the prefix that are not markers of ours.
+    pub(crate) foreign: Vec<ObjectMeta>,
+}
+
+impl Markers {
+    /// Reads all objects whose keys begin with `prefix`.
+    pub(crate) async fn read(bucket: &Bucket, prefix: &str) -> Result<Markers, BucketError> {
+        let listed = bucket.list(prefix).await?.into_iter();
+        let reads = listed.map(|it| async move { Marker::read(bucket, &it.key).await.map(|marker| (it, marker)) });
+        let read: Vec<_> = futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+        let mut markers = Markers::default();
+        for (listed, marker) in read {
+            match marker {
+                Some(marker) => drop(markers.by_source.insert(marker.source.clone(), marker)),
+                None => markers.foreign.push(listed),
+            }
+        }
+        Ok(markers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_source_has_one_object_in_an_hour() {
+        let now = "2026-11-20T13:14:15Z".parse().unwrap();
+        let records = ErrorRecords::of_record(br#"{"detail":{"data":{"type":"s"}}}"#).unwrap();
+        let marker = |source, etag| Marker::new(source, etag, &records, now);
+        let one = marker("error/a", "\"e\"");
+        let key = "logs/2026/11/20/13/replay-5fc8f65d50024d4f730c9353187083b8.gz";
+        assert_eq!(one.object.as_deref(), Some(key));
+        assert_ne!(marker("error/a", "\"f\"").object, one.object);
+        assert_ne!(marker("error/a\n", "e\"").object, one.object);
+        assert_eq!(serde_json::from_slice::<Marker>(&one.to_json().unwrap()).unwrap(), one);
+        assert_eq!(Marker::new("error/a", "", &ErrorRecords::default(), now).object, None);
+    }
+}

@@ -1,0 +1,68 @@
+//! `serve`: the folder's S3, Glue and SQS on a port, for any client.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use local_aws::LocalAws;
+use local_aws::access::Access;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::args::Serve;
+use crate::env::Env;
+use crate::output::report;
+use crate::output::verdict::Verdict;
+use crate::simulation::stack::Stack;
+use crate::target::Target;
+
+/// Serves S3, Glue and SQS on one port of the loopback address until Ctrl-C.
+///
+/// # Errors
+///
+/// If the folder cannot be opened, the port cannot be listened on, or the access log cannot be made.
+pub async fn serve(target: &Target, options: &Serve, env: &Env) -> anyhow::Result<Verdict> {
+    let stack = Stack::open(target, env.clock()).await?;
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await;
+    let listener = listener.with_context(|| format!("failed to listen on port {}", options.port))?;
+    let address = listener.local_addr()?;
+    if target.json {
+        report::print_json(&json!({ "endpoint": format!("http://{address}") }))?;
+    } else {
+        report::print(&format!(
+            "S3, Glue and SQS of {} on http://{address}, any credentials, region us-east-1. Ctrl-C ends it.",
+            target.data.display()
+        ))?;
+    }
+    let aws = match &options.access_log {
+        Some(path) => logged(&stack.aws, path)?,
+        None => stack.aws.clone(),
+    };
+    aws.serve(listener, interrupted()).await?;
+    Ok(Verdict::Well)
+}
+
+/// The same AWS, which writes every request to S3 to the file at `path`. A line that cannot be written is lost; the
+/// request is answered all the same.
+fn logged(aws: &LocalAws, path: &Path) -> anyhow::Result<LocalAws> {
+    let file = File::create(path).with_context(|| format!("failed to make {}", path.display()))?;
+    Ok(aws.with_access_log(move |access| {
+        let _ = (&file).write_all(line(access).as_bytes());
+    }))
+}
+
+fn line(access: &Access) -> String {
+    let Access { call, status, bytes } = access;
+    let line = json!({
+        "call": call.name, "resource": call.resources.join(" "), "detail": call.detail, "status": status, "bytes": bytes,
+    });
+    format!("{line}\n")
+}
+
+async fn interrupted() {
+    // If no signal can be waited for, the process is ended by other means.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

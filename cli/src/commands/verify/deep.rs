@@ -1,0 +1,213 @@
+//! Compares every row with every line: the rows that the lines mean must be the rows that Parquet holds.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use compactor::bucket::{Bucket, BucketError, Got};
+use projection::manifest::Live;
+use log_format::COLUMNS;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use sha2::{Digest, Sha256};
+
+use super::finding::Difference;
+use super::lines::{self, Values};
+
+/// How many rows are named in a difference. All are counted.
+const NAMED_MAX: usize = 3;
+
+/// The first half of a SHA-256 over the values of a row.
+type RowHash = [u8; 16];
+
+/// Rows, each with its `log_id` and how often it occurs.
+#[derive(Debug, Default)]
+struct Multiset(HashMap<RowHash, (Option<String>, u64)>);
+
+/// The rows that the lines of all inputs mean.
+#[derive(Debug, Default)]
+struct Expected {
+    rows: Multiset,
+    lines: u64,
+    rejected: u64,
+}
+
+/// The differences between an hour's lines and its Parquet. `None` if an input or a file has changed, so that nothing
+/// can be said.
+///
+/// # Errors
+///
+/// Those of S3.
+pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(Difference, String)>>, BucketError> {
+    let mut expected = Expected::default();
+    for input in &live.inputs {
+        match bucket.read_if(input).await? {
+            Got::Bytes(object) => lines::read(&input.key, &object, |values| expected.take(values)),
+            Got::Changed => return Ok(None),
+        }
+    }
+    let mut found = Multiset::default();
+    for file in &live.files {
+        let Some((bytes, _)) = bucket.read(&file.key).await? else { return Ok(None) };
+        if let Err(error) = found.take_file(bytes) {
+            return Ok(Some(vec![(Difference::FileRows, format!("{}: {error}", file.key))]));
+        }
+    }
+    Ok(Some(differences(&expected, &found, live)))
+}
+
+fn differences(expected: &Expected, found: &Multiset, live: &Live) -> Vec<(Difference, String)> {
+    let counts = live.counts;
+    let distinct = expected.rows.0.len() as u64;
+    let read = (expected.lines, distinct, expected.lines - expected.rejected - distinct, expected.rejected);
+    let mut differences = Vec::new();
+    if read != (counts.lines, counts.rows, counts.duplicates, counts.rejected) {
+        let what = format!(
+            "its JSON has {} lines, {} rows, {} duplicates, {} rejected; its manifest says {}, {}, {}, {}",
+            read.0, read.1, read.2, read.3, counts.lines, counts.rows, counts.duplicates, counts.rejected
+        );
+        differences.push((Difference::CountsWrong, what));
+    }
+    let missing = expected.rows.0.iter().filter(|(hash, _)| !found.0.contains_key(*hash));
+    let foreign = found.0.iter().filter(|(hash, _)| !expected.rows.0.contains_key(*hash));
+    let doubled = found.0.iter().filter(|(_, (_, times))| *times > 1);
+    let ids = |rows: Vec<(&RowHash, &(Option<String>, u64))>| rows.into_iter().map(|(_, (id, _))| id.clone()).collect();
+    for (difference, ids) in [
+        (Difference::RowMissing, ids(missing.collect())),
+        (Difference::RowForeign, ids(foreign.collect())),
+        (Difference::RowDoubled, ids(doubled.collect())),
+    ] {
+        differences.extend(named(ids).map(|what| (difference, what)));
+    }
+    differences
+}
+
+/// The number of rows and the first `log_id`s. `None` if there are no rows.
+fn named(mut ids: Vec<Option<String>>) -> Option<String> {
+    if ids.is_empty() {
+        return None;
+    }
+    ids.sort();
+    let named: Vec<String> =
+        ids.iter().take(NAMED_MAX).map(|id| id.clone().unwrap_or("without log_id".to_string())).collect();
+    let more = if ids.len() > NAMED_MAX { ", …" } else { "" };
+    Some(format!("{} rows: {}{more}", ids.len(), named.join(", ")))
+}
+
+impl Expected {
+    fn take(&mut self, values: Option<Values>) {
+        self.lines += 1;
+        match values {
+            Some(values) => self.rows.take(&values.each_ref().map(Option::as_deref)),
+            None => self.rejected += 1,
+        }
+    }
+}
+
+impl Multiset {
+    fn take(&mut self, values: &[Option<&str>; COLUMNS.len()]) {
+        // `log_id` is the first column.
+        let row = self.0.entry(hash(values)).or_insert_with(|| (values[0].map(str::to_string), 0));
+        row.1 += 1;
+    }
+
+    /// Adds the rows of a Parquet file, whose columns must be those of the log format in any order.
+    fn take_file(&mut self, bytes: Bytes) -> Result<(), ParquetError> {
+        let wrong = |what: &str| ParquetError::General(what.to_string());
+        let reader = SerializedFileReader::new(bytes)?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let named = |name: &str| COLUMNS.iter().position(|column| column.name == name);
+        let columns: Vec<usize> = schema.columns().iter().filter_map(|column| named(&column.path().string())).collect();
+        if schema.num_columns() != COLUMNS.len() || (0..COLUMNS.len()).any(|column| !columns.contains(&column)) {
+            return Err(wrong("other columns than the log format's"));
+        }
+        for row in reader.get_row_iter(None)? {
+            let row = row?;
+            let mut values = [None; COLUMNS.len()];
+            for (column, (_, field)) in columns.iter().zip(row.get_column_iter()) {
+                values[*column] = match field {
+                    Field::Str(text) => Some(text.as_str()),
+                    Field::Null => None,
+                    _ => return Err(wrong("a column that is no text")),
+                };
+            }
+            self.take(&values);
+        }
+        Ok(())
+    }
+}
+
+/// The length of each value is hashed too, so that different rows are never the same bytes.
+fn hash(values: &[Option<&str>; COLUMNS.len()]) -> RowHash {
+    let mut digest = Sha256::new();
+    for value in values {
+        let length = value.map_or(u64::MAX, |text| text.len() as u64);
+        digest.update(length.to_le_bytes());
+        digest.update(value.unwrap_or_default().as_bytes());
+    }
+    let mut hash = RowHash::default();
+    hash.copy_from_slice(&digest.finalize()[..16]);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use projection::manifest::Counts;
+
+    use super::*;
+
+    /// Rows with these `log_id`s.
+    fn rows(ids: &[&'static str]) -> Multiset {
+        let mut rows = Multiset::default();
+        for id in ids {
+            let mut values = [None; COLUMNS.len()];
+            values[0] = Some(*id);
+            rows.take(&values);
+        }
+        rows
+    }
+
+    fn check(lines: &[&'static str], parquet: &[&'static str], expected: &[&str]) {
+        let expected_rows = Expected { rows: rows(lines), lines: lines.len() as u64, rejected: 0 };
+        let count = expected_rows.rows.0.len() as u64;
+        let live = Live {
+            attempt: "a".into(),
+            committed_at: "2026-11-20T14:20:00Z".parse().unwrap(),
+            inputs: Vec::new(),
+            files: Vec::new(),
+            rejected_file: None,
+            counts: Counts {
+                lines: lines.len() as u64,
+                rows: count,
+                duplicates: lines.len() as u64 - count,
+                ..Counts::default()
+            },
+            timestamps: None,
+            writer_version: 1,
+        };
+        let found = differences(&expected_rows, &rows(parquet), &live);
+        let found: Vec<String> = found.iter().map(|(kind, what)| format!("{}: {what}", kind.name())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn names_missing_foreign_and_doubled_rows() {
+        check(&["1", "2", "1"], &["1", "2"], &[]);
+        check(&["1", "2"], &["1"], &["row missing: 1 rows: 2"]);
+        check(&["1"], &["1", "x"], &["row of no line: 1 rows: x"]);
+        check(&["1", "1"], &["1", "1"], &["row doubled: 1 rows: 1"]);
+        check(&["1", "2", "3", "4"], &[], &["row missing: 4 rows: 1, 2, 3, …"]);
+    }
+
+    #[test]
+    fn a_value_is_never_taken_for_its_neighbours() {
+        let hash_of = |values: [Option<&str>; 2]| {
+            let mut row = [None; COLUMNS.len()];
+            row[..2].copy_from_slice(&values);
+            hash(&row)
+        };
+        assert_ne!(hash_of([Some("ab"), Some("")]), hash_of([Some("a"), Some("b")]));
+        assert_ne!(hash_of([Some(""), None]), hash_of([None, Some("")]));
+        assert_ne!(hash_of([Some(""), None]), hash_of([None, None]));
+    }
+}

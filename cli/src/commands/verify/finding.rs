@@ -1,0 +1,163 @@
+//! What can be wrong, what each is called, and who can repair it.
+
+use log_format::Hour;
+use serde::{Serialize, Serializer};
+
+/// A difference between what the bucket and the catalog hold and what they say they hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// The hour that it is in. `None` if it is in the watermark, the view, the tables or outside of every hour.
+    pub hour: Option<Hour>,
+    /// The kind of difference.
+    pub difference: Difference,
+    /// The object or partition, and what is wrong with it.
+    pub what: String,
+    /// The attempt whose folder the manifest does not know. `None` for other kinds of differences.
+    #[serde(skip)]
+    pub attempt: Option<String>,
+}
+
+/// Kinds of differences, in the order of the summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is named in `about`, once for code, table and JSON")]
+pub enum Difference {
+    InputGone,
+    InputReplaced,
+    InputNew,
+    NotCompacted,
+    ManifestUnreadable,
+    FileMissing,
+    FileCutShort,
+    FileChanged,
+    FileForeign,
+    FileRows,
+    CountsWrong,
+    RejectedMissing,
+    RejectedWrong,
+    RowMissing,
+    RowForeign,
+    RowDoubled,
+    FolderUnknown,
+    ObjectStray,
+    PartitionMissing,
+    PartitionElsewhere,
+    PartitionWithoutSlash,
+    PartitionStale,
+    PartitionUnknown,
+    JsonPartitionMissing,
+    JsonPartitionElsewhere,
+    TableMissing,
+    WatermarkMissing,
+    WatermarkUnreadable,
+    ViewMissing,
+    ViewNotOurs,
+    ViewOther,
+    NotReplayed,
+    ReplayGone,
+}
+
+/// Who can repair a difference, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// `--repair`, by what the compactor does whenever it visits the hour.
+    Visit,
+    /// `--repair`, by a new folder written from the JSON.
+    Rewrite,
+    /// `--repair`, which retires it; the compactor deletes it a day later.
+    Retire,
+    /// `--repair`, which keeps a copy of the unreadable manifest and writes the hour anew.
+    ReplaceUnreadable,
+    /// `--repair`, by moving the watermark and updating the view.
+    Watermark,
+    /// `--repair`, by making the tables anew.
+    Tables,
+    /// A person, in this way.
+    ByHand(&'static str),
+}
+
+use Remedy::{ByHand, ReplaceUnreadable, Retire, Rewrite, Tables, Visit, Watermark};
+
+impl Difference {
+    /// Its name, and who can repair it.
+    fn about(self) -> (&'static str, Remedy) {
+        match self {
+            Difference::InputGone => ("JSON input gone", ByHand(PUT_BACK)),
+            Difference::InputReplaced => ("JSON input edited", ByHand(PUT_FORMER_BACK)),
+            Difference::InputNew => ("JSON object not in Parquet", Visit),
+            Difference::NotCompacted => ("hour not compacted", Visit),
+            Difference::ManifestUnreadable => ("manifest unreadable", ReplaceUnreadable),
+            Difference::FileMissing => ("file missing", Rewrite),
+            Difference::FileCutShort => ("file of another size", Rewrite),
+            Difference::FileChanged => ("file changed", Rewrite),
+            Difference::FileForeign => ("foreign file in live folder", Rewrite),
+            Difference::FileRows => ("file of other rows", Rewrite),
+            Difference::CountsWrong => ("counts do not add up", Rewrite),
+            Difference::RejectedMissing => ("rejected lines missing", Rewrite),
+            Difference::RejectedWrong => ("rejected lines wrong", Rewrite),
+            Difference::RowMissing => ("row missing", Rewrite),
+            Difference::RowForeign => ("row of no line", Rewrite),
+            Difference::RowDoubled => ("row doubled", Rewrite),
+            Difference::FolderUnknown => ("unknown folder", Retire),
+            Difference::ObjectStray => ("stray object", ByHand(MOVE_AWAY)),
+            Difference::PartitionMissing => ("partition missing", Visit),
+            Difference::PartitionElsewhere => ("partition elsewhere", Visit),
+            Difference::PartitionWithoutSlash => ("partition without slash", Visit),
+            Difference::PartitionStale => ("partition stale", Visit),
+            Difference::PartitionUnknown => ("partition of nothing", ByHand(DROP_PARTITION)),
+            Difference::JsonPartitionMissing => ("JSON partition missing", Visit),
+            Difference::JsonPartitionElsewhere => ("JSON partition elsewhere", ByHand(DROP_JSON_PARTITION)),
+            Difference::TableMissing => ("table missing", Tables),
+            Difference::WatermarkMissing => ("watermark missing", Watermark),
+            Difference::WatermarkUnreadable => ("watermark unreadable", Watermark),
+            Difference::ViewMissing => ("view missing", Watermark),
+            Difference::ViewNotOurs => ("view not ours", ByHand(RENAME_TABLE)),
+            Difference::ViewOther => ("view of another watermark", Watermark),
+            Difference::NotReplayed => ("records not delivered", ByHand(REPLAY)),
+            Difference::ReplayGone => ("replayed object gone", ByHand(REPLAY_AGAIN)),
+        }
+    }
+
+    /// Its name, for tables and JSON alike.
+    pub fn name(self) -> &'static str {
+        self.about().0
+    }
+
+    /// Who can repair it.
+    pub fn remedy(self) -> Remedy {
+        self.about().1
+    }
+}
+
+const PUT_BACK: &str = "put the object back as it was, from a version or a copy of the bucket; or carry its deletion \
+                        through with `compact --hour HOUR --rewrite`";
+const PUT_FORMER_BACK: &str = "nothing here edits an object of the event log: put the former one back, from a version \
+                               or a copy of the bucket; or accept this one with `compact --hour HOUR`";
+const MOVE_AWAY: &str = "nothing of ours wrote it and nothing reads it: move it out of the bucket";
+const DROP_PARTITION: &str = "its hour has no live folder: drop the partition, or put the hour's objects back";
+const DROP_JSON_PARTITION: &str = "drop the partition; the next run makes it anew";
+const RENAME_TABLE: &str = "drop or rename that table, or use another database";
+const REPLAY: &str = "these records are in neither table: `replay` puts what can be into the event log, and names what it \
+                      leaves; move that out of error/";
+const REPLAY_AGAIN: &str = "`replay` writes it again where its marker says, as long as the object under error/ or the \
+                            message in its queue is there; else put it back from a version or a copy of the bucket";
+
+impl Remedy {
+    /// What to do about it, as a sentence without a full stop.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Visit => "`verify --repair` has the compactor look at the hour",
+            Rewrite => "`verify --repair` writes the hour anew from its JSON",
+            Retire => "`verify --repair` retires it; the compactor deletes it a day later",
+            ReplaceUnreadable => "`verify --repair` copies it aside and writes the hour anew from its JSON",
+            Watermark => "`verify --repair` finds the watermark and makes the view say it",
+            Tables => "`verify --repair` makes the tables and their partitions anew",
+            ByHand(advice) => advice,
+        }
+    }
+}
+
+impl Serialize for Difference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

@@ -1,0 +1,332 @@
+//! The lines of a JSON object of the bucket, read by other means than the compactor's.
+//!
+//! This is the log format as the docs state it, on plain `serde_json`. No reader of the product is used, so that a
+//! mistake in one of them shows as a difference.
+
+use std::fmt;
+
+use log_format::{COLUMNS, Kind, LINE_BYTES_MAX};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::text::{self, BYTE_ORDER_MARK, Segment};
+
+/// The values of the columns, in their order.
+pub(super) type Values = [Option<String>; COLUMNS.len()];
+
+/// The endings of other codecs' names, from docs/bad-input.md.
+const OTHER_CODECS: [&str; 7] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".zst"];
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+const XZ: &[u8] = b"\xfd7zXZ\0";
+
+/// Hands the values of each line to `take`. `None` means that the line is no row and must be among the rejected lines.
+pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>)) {
+    let unmarked = object.strip_prefix(BYTE_ORDER_MARK).unwrap_or(object);
+    let is_text = unmarked.trim_ascii_start().starts_with(b"{");
+    let is_gzip = key.ends_with(".gz") && !object.is_empty() && !is_text;
+    let other_codec = OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) && !object.is_empty();
+    if !is_gzip && (other_codec || object.starts_with(XZ) || object.starts_with(GZIP) && !key.ends_with(".gz")) {
+        return take(None);
+    }
+    text::read(object, is_gzip, |segment| match segment {
+        Segment::Line(line) if line.trim_ascii().is_empty() => {}
+        Segment::Line(line) => take(values(line)),
+        Segment::TooLong | Segment::Unread => take(None),
+    });
+}
+
+/// The row of a line. `None` if the line is no row.
+fn values(line: &[u8]) -> Option<Values> {
+    if line.len() > LINE_BYTES_MAX {
+        return None;
+    }
+    let text = String::from_utf8_lossy(line);
+    let fields = Fields::first_of(text.trim_start_matches(|letter| letter <= ' '))?;
+    let mut values = Values::default();
+    let mut others = Vec::new();
+    for (key, json) in fields.0 {
+        match COLUMNS.iter().position(|column| column.name == string(key)) {
+            Some(column) => values[column] = shown(json),
+            None => others.push((key, json)),
+        }
+    }
+    if values.iter().all(Option::is_none) {
+        return None;
+    }
+    let extra = COLUMNS.iter().position(|column| column.kind == Kind::Rest)?;
+    values[extra] = with_others(values[extra].take(), &others);
+    Some(values)
+}
+
+/// A JSON value as a column of strings shows it.
+fn shown(json: &str) -> Option<String> {
+    match json {
+        "null" => None,
+        json if json.starts_with('"') => Some(string(json)),
+        json => Some(json.to_string()),
+    }
+}
+
+/// The `extra` of a line that has fields without a column: first the fields of its own `extra`, then those.
+fn with_others(extra: Option<String>, others: &[(&str, &str)]) -> Option<String> {
+    let own = extra.as_deref().map(|text| Fields::all_of(text).map(|fields| fields.0));
+    let named;
+    let mut all = match own {
+        None if others.is_empty() => return None,
+        Some(Some(_)) if others.is_empty() => return extra,
+        None => Vec::new(),
+        Some(Some(fields)) => fields,
+        // It is no object, so it was a field of the event.
+        Some(None) => {
+            named = serde_json::Value::from(extra.as_deref()).to_string();
+            vec![("\"extra\"", named.as_str())]
+        }
+    };
+    all.extend(others);
+    let pairs: Vec<String> = all.iter().map(|(key, json)| format!("{key}:{json}")).collect();
+    Some(format!("{{{}}}", pairs.join(",")))
+}
+
+/// The text of a JSON string that is given with its quotes. A lone surrogate becomes a `?`.
+fn string(json: &str) -> String {
+    serde_json::from_str(json).unwrap_or_else(|_| {
+        let paired = without_lone_surrogates(json);
+        serde_json::from_str(&paired).unwrap_or(paired)
+    })
+}
+
+fn without_lone_surrogates(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = match (unit(rest), rest.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                text.push('?');
+                rest = &rest[6..];
+                continue;
+            }
+            (Some(_), _) => 6,
+            (None, _) => 2,
+        };
+        text.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    text + rest
+}
+
+/// The UTF-16 unit of the escape `\uXXXX` that `text` begins with.
+fn unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
+/// The fields of a JSON object: keys and values as written, in order, with repeated keys.
+struct Fields<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// The fields of the object that `text` begins with, whatever follows it.
+    fn first_of(text: &'a str) -> Option<Fields<'a>> {
+        serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
+    }
+
+    /// The fields of `text`, if it is one object and nothing else.
+    fn all_of(text: &'a str) -> Option<Fields<'a>> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    fields.push((key.get(), value.get()));
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use projection::read::decode::{Decoder, MemoryBudget};
+    use fixtures::noise;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
+        let mut file = GzEncoder::new(Vec::new(), Compression::default());
+        file.write_all(text.as_ref()).unwrap();
+        file.finish().unwrap()
+    }
+
+    /// Each line as `column=value` pairs. A line that is no row is `-`.
+    fn lines(key: &str, object: &[u8]) -> Vec<String> {
+        let mut found = Vec::new();
+        read(key, object, |values| {
+            let pair = |(column, value): (&log_format::Column, Option<String>)| {
+                value.map(|value| format!("{}={value}", column.name))
+            };
+            let row = |values: Values| COLUMNS.iter().zip(values).filter_map(pair).collect::<Vec<_>>().join(" ");
+            found.push(values.map_or("-".to_string(), row));
+        });
+        found
+    }
+
+    #[test]
+    fn reads_what_a_line_means() {
+        let cases = [
+            (r#"{"type":"a","type":"b"}"#, "type=b"),
+            (r#"{"type":"a","type":null,"ip":""}"#, "ip="),
+            (r#"{"client_id":["a", 1],"user_id":1.50,"ip":true}"#, r#"client_id=["a", 1] ip=true user_id=1.50"#),
+            (r#"{"type":"s"} trailing"#, "type=s"),
+            (r#"{"type":"s"}]"#, "type=s"),
+            (r#"{"type":"\ud800\ud83d\ude00\udc00\\ud800"}"#, "type=?😀?\\ud800"),
+            (r#"{"\u0074ype":"\u0073"}"#, "type=s"),
+            (r#"{"type":"s","n":1.0,"n":[ 2]}"#, r#"type=s extra={"n":1.0,"n":[ 2]}"#),
+            (r#"{"type":"s","extra":"{ \"a\":1}"}"#, r#"type=s extra={ "a":1}"#),
+            (r#"{"type":"s","extra":"{ \"a\":1}","b":2}"#, r#"type=s extra={"a":1,"b":2}"#),
+            (r#"{"type":"s","extra":"word","b":2}"#, r#"type=s extra={"extra":"word","b":2}"#),
+            (r#"{"type":"s","extra":"word"}"#, r#"type=s extra={"extra":"word"}"#),
+            ("\u{1e}\0{\"type\":\"s\"}\0", "type=s"),
+            ("{}", "-"),
+            (r#"{"type":null}"#, "-"),
+            (r#"{"tenant_name":"acme"}"#, "-"),
+            ("[1]", "-"),
+            ("{'type':'s'}", "-"),
+            (r#"{"type":"s""#, "-"),
+            ("\0", "-"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(lines("a", line.as_bytes()), [expected], "{line}");
+        }
+        assert_eq!(lines("a", b"{\"type\":\"a\xff\"}"), ["type=a\u{fffd}"]);
+        assert_eq!(lines("a", &vec![b'x'; LINE_BYTES_MAX + 1]), ["-"]);
+    }
+
+    #[test]
+    fn splits_an_object_into_lines() {
+        let s = r#"{"type":"s"}"#;
+        assert_eq!(lines("a", format!("\u{feff}{s}\r{s}\r\n\n \t\n{s}").as_bytes()), ["type=s"; 3]);
+        assert_eq!(lines("a", format!("{s}\n\u{feff}{s}\n").as_bytes()), ["type=s", "-"]);
+        assert_eq!(lines("a.gz", &[gzip(format!("{s}\n")), gzip(s)].concat()), ["type=s"; 2]);
+        assert_eq!(lines("a.gz", b""), [""; 0]);
+        let whole = gzip(format!("{s}\n{s}\n"));
+        assert_eq!(lines("a.gz", &whole[..whole.len() - 4]), ["type=s", "type=s", "-"]);
+        let whole = gzip(format!("{s}\n{{\"type\":\"f\"}}\n"));
+        assert_eq!(lines("a.gz", &whole[..whole.len() - 9]), ["type=s", "-"]);
+        assert_eq!(lines("a.gz", b"no gzip"), ["-"]);
+    }
+
+    #[test]
+    fn recognizes_compression_as_the_docs_say() {
+        let text = "{\"type\":\"s\"}\n";
+        assert_eq!(lines("a.gz", text.as_bytes()), ["type=s"], "plain lines under .gz");
+        assert_eq!(lines("a", &gzip(text)), ["-"], "gzip under a name without .gz");
+        assert_eq!(lines("a.zst", text.as_bytes()), ["-"]);
+        assert_eq!(lines("a.xz", XZ), ["-"]);
+    }
+
+    /// Rows and rejected lines of an object, by this reader and by the compactor's.
+    fn counts(key: &str, object: &[u8]) -> [(u64, u64); 2] {
+        let mut counted = (0, 0);
+        read(key, object, |values| match values {
+            Some(_) => counted.0 += 1,
+            None => counted.1 += 1,
+        });
+        let mut decoder = Decoder::new(MemoryBudget { rows_bytes: 1 << 20, text_bytes: 1 << 20 });
+        let decoded = decoder.push(key, object).unwrap();
+        [counted, (decoded.lines - decoded.rejected, decoded.rejected)]
+    }
+
+    const LINE: &[u8] = b"{\"type\":\"s\"}\n";
+    const MIB: usize = 1 << 20;
+
+    /// Around every limit that the docs name, both readers count the same.
+    #[test]
+    fn counts_what_is_too_long_or_too_much_as_the_compactor_does() {
+        let (line, piece, bomb) = (LINE_BYTES_MAX, text::PIECE_BYTES_MAX, 8 * MIB);
+        let cases: [(&[u8], u8, &[usize]); 4] = [
+            (b"", b'x', &[line, piece, bomb, 2 * piece]),
+            (BYTE_ORDER_MARK, b'x', &[line, piece]),
+            (b"", b' ', &[piece]),
+            (b"", b'\n', &[bomb]),
+        ];
+        for (before, letter, limits) in cases {
+            for length in limits.iter().flat_map(|limit| limit - 1..=limit + 1) {
+                for after in [b"".as_slice(), b"\n", LINE] {
+                    let text = [before, &vec![letter; length], after].concat();
+                    let [counted, expected] = counts("a.gz", &gzip(&text));
+                    assert_eq!(counted, expected, "{before:?}, {length} × {letter}, {after:?}");
+                }
+            }
+        }
+    }
+
+    /// A bomb is given up at the end of a line, or of a piece if it is a single line. A text within the ratio is read
+    /// to its end.
+    #[test]
+    fn gives_a_bomb_up_at_the_same_byte_as_the_compactor() {
+        let line = [b"{\"type\":\"".as_slice(), &[b'x'; 1000], b"\"}\n"].concat();
+        let some_noise = [noise(40 << 10).as_slice(), b"\n"].concat();
+        for length in [8 * MIB, 9 * MIB, 13 * MIB] {
+            let x = vec![b'x'; length];
+            let texts =
+                [line.repeat(length / line.len()), x.clone(), [&*some_noise, &x].concat(), [&*x, &some_noise].concat()];
+            for (number, text) in texts.iter().enumerate() {
+                let whole = gzip(text);
+                for object in [whole.as_slice(), &whole[..whole.len() - 9], &[whole.as_slice(), b"garbage"].concat()] {
+                    let [counted, expected] = counts("a.gz", object);
+                    assert_eq!(counted, expected, "{number} of {length}");
+                }
+            }
+        }
+        assert_eq!(counts("a.gz", &gzip(vec![b'x'; 30 * MIB])), [(0, 2); 2]);
+        assert_eq!(counts("a", &vec![b'x'; 30 * MIB]), [(0, 1); 2], "no bomb: it is as long as it is");
+    }
+
+    /// A line that is too long and breaks off counts as too long, and the break counts as well.
+    #[test]
+    fn a_long_line_that_breaks_off_counts_twice() {
+        for length in [MIB, 4 * MIB, text::PIECE_BYTES_MAX - 1, text::PIECE_BYTES_MAX, 9 * MIB] {
+            let whole = gzip([LINE, &noise(length)].concat());
+            let [counted, expected] = counts("a.gz", &whole[..whole.len() - 8]);
+            let rejected = if length < text::PIECE_BYTES_MAX { 1 } else { 2 };
+            assert_eq!((counted, expected), ((1, rejected), (1, rejected)), "{length}");
+        }
+    }
+
+    /// Both readers make the same row of every line in the fixtures.
+    #[test]
+    fn agrees_with_the_compactors_reader() {
+        let mut rows = 0;
+        for shape in fixtures::shapes() {
+            let text: String = shape.envelope.lines().collect();
+            let Some(at) = text.find("\"data\":") else { continue };
+            let line = text[at + 7..].trim_start().as_bytes();
+            let expected = log_format::read_line(line).ok();
+            let expected = expected.map(|row| row.map(|value| value.map(|text| text.into_owned())));
+            assert_eq!(values(line), expected, "{}", shape.envelope);
+            rows += u32::from(expected.is_some());
+        }
+        assert!(rows > 80, "{rows} rows");
+    }
+}

@@ -1,0 +1,178 @@
+//! The order of the checks: everything is looked at, repaired if asked to, and looked at again if it differs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use indicatif::ProgressBar;
+use log_format::Hour;
+use telemetry::error_chain;
+use tokio::time::{Duration, sleep};
+
+use super::finding::{Difference, Finding};
+use super::hour::{Checked, Checker};
+use super::repair;
+use super::replays::Replays;
+use super::verified::Verified;
+use crate::args::Verify;
+use crate::deployment::Deployment;
+use crate::env::Env;
+use crate::inventory::{Inventory, ViewState};
+use crate::output::progress;
+
+/// How many hours are checked at the same time. Each holds a file in memory.
+const HOURS_AT_ONCE: usize = 4;
+/// How often differences are looked at, until they are the same twice.
+const LOOKS_MAX: usize = 3;
+/// The time between two looks on AWS. A commit is usually followed by its partition in less.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// Verifies, and with `--repair` repairs and verifies again.
+///
+/// # Errors
+///
+/// If the bucket or the catalog cannot be listed, so that nothing can be said.
+pub async fn run(deployment: &Deployment, options: &Verify, env: &Env) -> anyhow::Result<Verified> {
+    let found = look(deployment, options, env).await?;
+    if !options.repair || found.findings.is_empty() {
+        return Ok(found);
+    }
+    let repairs = repair::repair(deployment, &found.findings, env).await;
+    Ok(Verified { repairs, ..look(deployment, options, env).await? })
+}
+
+/// Looks at everything, and again at what differs, until it differs in the same way twice.
+///
+/// A run may commit between the listings here and the reading of its manifest. Then a sound hour looks damaged: its
+/// partition stale, its files missing. Such a difference names the attempts and ETags of its moment, so the next look
+/// does not find it, or not in the same words. A real difference stays the same. Comparing ETags instead would not do:
+/// Glue has none, and an hour may change without end for reasons of its own.
+async fn look(deployment: &Deployment, options: &Verify, env: &Env) -> anyhow::Result<Verified> {
+    let mut found = look_once(deployment, options, env, None).await?;
+    let mut may_change = found.findings.clone();
+    for _ in 1..LOOKS_MAX {
+        let doubtful = found.doubtful_hours();
+        if may_change.is_empty() && found.by_hour.values().all(|checked| checked.inconclusive.is_none()) {
+            break;
+        }
+        // No other process can write to a folder meanwhile.
+        if env.aws.is_some() {
+            sleep(PAUSE).await;
+        }
+        let mut fresh = look_once(deployment, options, env, Some(&doubtful)).await?;
+        may_change = fresh.findings.iter().filter(|it| found.findings.binary_search(it).is_err()).cloned().collect();
+        let certain = found.by_hour.into_iter().filter(|(hour, _)| !doubtful.contains(hour));
+        fresh.by_hour.extend(certain);
+        found = fresh;
+    }
+    found.withdraw(&may_change);
+    found.add_up();
+    Ok(found)
+}
+
+/// Looks at everything once; of the hours only at those in `only`, if there is such a set. The findings are sorted.
+async fn look_once(
+    deployment: &Deployment,
+    options: &Verify,
+    env: &Env,
+    only: Option<&BTreeSet<Hour>>,
+) -> anyhow::Result<Verified> {
+    let Deployment { bucket, catalog, limits, .. } = deployment;
+    let replays = Replays::gather(bucket).await?;
+    let mut inventory = Inventory::gather(bucket, catalog).await?;
+    let mut found = Verified::default();
+    found.check_replays(&replays, &inventory);
+    if let Some(range) = options.range {
+        inventory.keep(range);
+    }
+    let watermark = inventory.watermark();
+    found.check_watermark(&inventory);
+    found.check_view(&inventory, catalog.database());
+    found.check_tables_and_strays(&inventory);
+    inventory.hours.retain(|hour, _| only.is_none_or(|only| only.contains(hour)));
+    let checker =
+        Checker { bucket: bucket.clone(), now: env.now, limits: limits.clone(), watermark, deep: options.deep };
+    let bar = progress::bar(inventory.hours.len() as u64, "hours", env.terminal);
+    found.check_hours(checker, inventory, &bar).await;
+    bar.finish_and_clear();
+    found.findings.sort();
+    Ok(found)
+}
+
+impl Verified {
+    fn check_watermark(&mut self, inventory: &Inventory) {
+        let key = log_format::layout::WATERMARK;
+        match (&inventory.watermark, inventory.watermark()) {
+            (None, _) if inventory.has_manifests() => self.found(Difference::WatermarkMissing, key),
+            (Some(_), None) => self.found(Difference::WatermarkUnreadable, key),
+            (None | Some(_), _) => {}
+        }
+    }
+
+    fn check_view(&mut self, inventory: &Inventory, database: &str) {
+        let name = format!("{database}.{}", catalog::VIEW);
+        let watermark = inventory.watermark();
+        match inventory.view.state(database, watermark) {
+            ViewState::NotOurs => self.found(Difference::ViewNotOurs, name),
+            ViewState::Missing if inventory.has_manifests() => self.found(Difference::ViewMissing, name),
+            ViewState::IgnoresWatermark => {
+                let watermark = watermark.as_ref().map(Hour::to_string).unwrap_or_default();
+                let what = format!("{name} does not read Parquet up to {watermark} as ours does");
+                self.found(Difference::ViewOther, what);
+            }
+            ViewState::Missing | ViewState::WithoutWatermark | ViewState::FollowsWatermark => {}
+        }
+    }
+
+    fn check_tables_and_strays(&mut self, inventory: &Inventory) {
+        for table in &inventory.missing_tables {
+            self.found(Difference::TableMissing, *table);
+        }
+        for object in &inventory.stray {
+            self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));
+        }
+        self.unread_objects = inventory.unread.len() as u64;
+    }
+
+    /// Checks each hour in a task of its own, so that a file which makes a reader panic costs the result of its hour
+    /// alone.
+    async fn check_hours(&mut self, checker: Checker, inventory: Inventory, bar: &ProgressBar) {
+        let checker = Arc::new(checker);
+        let tasks = inventory.hours.into_iter().map(|(hour, known)| {
+            let checker = Arc::clone(&checker);
+            let listed = Checked::listed(&known);
+            async move { (hour, listed, tokio::spawn(async move { checker.check(hour, &known).await }).await) }
+        });
+        let mut tasks = futures::stream::iter(tasks).buffered(HOURS_AT_ONCE);
+        while let Some((hour, listed, ended)) = tasks.next().await {
+            bar.inc(1);
+            let inconclusive = |why| Checked { inconclusive: Some(why), ..listed };
+            let mut checked = match ended {
+                Ok(Ok(checked)) => checked,
+                Ok(Err(error)) => inconclusive(error_chain(&error)),
+                Err(_) => inconclusive("looking at it panicked".to_string()),
+            };
+            self.findings.append(&mut checked.findings);
+            self.by_hour.insert(hour, checked);
+        }
+    }
+
+    /// The hours that are not known to be sound.
+    fn doubtful_hours(&self) -> BTreeSet<Hour> {
+        let differing = self.findings.iter().filter_map(|finding| finding.hour);
+        let inconclusive = self.by_hour.iter().filter(|(_, checked)| checked.inconclusive.is_some());
+        differing.chain(inconclusive.map(|(hour, _)| *hour)).collect()
+    }
+
+    /// Takes back the findings that were not the same twice. They are no differences, but what they are about stays
+    /// inconclusive.
+    fn withdraw(&mut self, may_change: &[Finding]) {
+        self.findings.retain(|finding| may_change.binary_search(finding).is_err());
+        for finding in may_change {
+            match finding.hour {
+                Some(hour) => self.by_hour.entry(hour).or_default().mark_changing(),
+                None => drop(self.changing.insert(finding.difference)),
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What `main` reads from the environment and hands on.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use chrono::{DateTime, TimeDelta, Utc};
+use compactor::clock::WallClock;
+use compactor::config::Limits;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The time, a nonce, the limits and the way to AWS. Nothing below `main` reads them elsewhere.
+#[derive(Debug, Clone)]
+pub struct Env {
+    /// The moment the command started.
+    pub now: DateTime<Utc>,
+    /// A random value, drawn anew at every start of the command.
+    pub nonce: Uuid,
+    /// True if standard error is a terminal.
+    pub terminal: bool,
+    /// The compactor's limits. Memory and threads are those of this machine and the environment. The delays are the
+    /// compactor's defaults over a folder, and those of the environment on AWS.
+    pub limits: Limits,
+    /// How clients reach AWS. `None` if the command works on a folder.
+    pub aws: Option<SdkConfig>,
+}
+
+impl Env {
+    /// The environment of a command over a folder, without a terminal, with the default limits.
+    pub fn new(now: DateTime<Utc>, nonce: Uuid) -> Env {
+        Env { now, nonce, terminal: false, limits: Limits::default(), aws: None }
+    }
+
+    /// A clock that goes on from `now`.
+    pub fn clock(&self) -> WallClock {
+        let (now, started) = (self.now, Instant::now());
+        Arc::new(move || now + TimeDelta::from_std(started.elapsed()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,247 @@
+//! What the bucket and the catalog hold, read in a few long listings. `verify` and `status` read it alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::Context;
+use aws_sdk_glue::types::Table;
+use catalog::{Catalog, CatalogError, JSON, PARQUET, Pointer};
+use chrono::{DateTime, TimeDelta, Utc};
+use compactor::bucket::{Bucket, BucketError};
+use compactor::config::Limits;
+use projection::manifest::{ObjectMeta, Manifest};
+use log_format::{Hour, layout};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::args::HourRange;
+
+/// An hour may be without Parquet for so long after it has closed: two ticks.
+const PENDING_HOURS: i64 = 2;
+
+/// Everything that is known before a manifest or a file is read.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    /// Every hour that has an object, a manifest or a partition.
+    pub(crate) hours: BTreeMap<Hour, HourInventory>,
+    /// Objects under our prefixes that belong to no attempt.
+    pub(crate) stray: Vec<ObjectMeta>,
+    /// Objects under `logs/` that no reader takes for an hour's.
+    pub(crate) unread: Vec<ObjectMeta>,
+    /// Those of the two tables that are missing.
+    pub(crate) missing_tables: Vec<&'static str>,
+    pub(crate) view: View,
+    /// The bytes of the watermark's file. `None` if there is no such object.
+    pub(crate) watermark: Option<Vec<u8>>,
+}
+
+/// What there is of one hour.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct HourInventory {
+    /// Its JSON objects.
+    pub(crate) inputs: Vec<ObjectMeta>,
+    /// Its Parquet files, by attempt.
+    pub(crate) folders: BTreeMap<String, Vec<ObjectMeta>>,
+    /// The attempts that left rejected lines.
+    pub(crate) rejected: BTreeSet<String>,
+    pub(crate) has_manifest: bool,
+    /// What its Parquet partition says. `None` if there is no partition.
+    pub(crate) pointer: Option<Pointer>,
+    /// Where its JSON partition is. `None` if there is no partition.
+    pub(crate) json_location: Option<String>,
+}
+
+/// What the catalog has under the view's name.
+#[derive(Debug, Default)]
+pub(crate) enum View {
+    #[default]
+    Missing,
+    NotOurs,
+    Ours(Box<Table>),
+}
+
+/// How the view relates to the watermark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewState {
+    /// There is no table of that name.
+    Missing,
+    /// A table of that name is not our view.
+    NotOurs,
+    /// The view is ours, and there is no readable watermark to compare it with.
+    WithoutWatermark,
+    /// The view reads Parquet up to the watermark.
+    FollowsWatermark,
+    /// The view is ours, and its text is not the one for this watermark.
+    IgnoresWatermark,
+}
+
+/// The file of the watermark, as far as it matters here.
+#[derive(Deserialize)]
+struct StoredWatermark {
+    watermark: Hour,
+}
+
+/// A manifest with its ETag, or why it cannot be read. An hour without manifest has an empty one, and no ETag.
+pub(crate) type ManifestRead = Result<(Manifest, String), String>;
+
+/// Reads the manifest of an hour.
+///
+/// # Errors
+///
+/// Those of S3.
+pub(crate) async fn read_manifest(bucket: &Bucket, hour: Hour) -> Result<ManifestRead, BucketError> {
+    let Some((bytes, etag)) = bucket.read(&layout::manifest_key(hour)).await? else {
+        return Ok(Ok((Manifest::new(hour), String::new())));
+    };
+    Ok(match serde_json::from_slice::<Manifest>(&bytes) {
+        Ok(manifest) if manifest.hour == hour => Ok((manifest, etag)),
+        Ok(other) => Err(format!("is that of {}", other.hour)),
+        Err(error) => Err(format!("is not one of ours: {error}")),
+    })
+}
+
+/// True if an hour is open, or closed so recently that it need not be in Parquet.
+pub(crate) fn is_recent(hour: Hour, now: DateTime<Utc>, limits: &Limits) -> bool {
+    !limits.is_closed(hour, now - TimeDelta::hours(PENDING_HOURS))
+}
+
+impl Inventory {
+    /// Reads it. Parquet is listed before the JSON objects, so that an object that arrives meanwhile is new and never
+    /// gone.
+    pub(crate) async fn gather(bucket: &Bucket, catalog: &Catalog) -> anyhow::Result<Inventory> {
+        let mut inventory = Inventory::default();
+        inventory.ask_catalog(catalog).await.context("could not tell: the catalog cannot be read")?;
+        inventory.list(bucket).await.context("could not tell: the bucket cannot be read")?;
+        Ok(inventory)
+    }
+
+    /// Leaves out the hours outside of `range`.
+    pub(crate) fn keep(&mut self, range: HourRange) {
+        self.hours.retain(|hour, _| range.contains(*hour));
+    }
+
+    /// Leaves out all hours but the last `count`.
+    pub(crate) fn keep_last(&mut self, count: usize) {
+        let first = self.hours.keys().rev().nth(count.saturating_sub(1)).or(self.hours.keys().next()).copied();
+        self.hours.retain(|hour, _| first.is_some_and(|first| *hour >= first));
+    }
+
+    /// The hour up to which the view may read Parquet. `None` if there is no watermark, or its file is not ours.
+    pub(crate) fn watermark(&self) -> Option<Hour> {
+        let stored = serde_json::from_slice::<StoredWatermark>(self.watermark.as_deref()?);
+        stored.ok().map(|stored| stored.watermark)
+    }
+
+    /// True if any hour has a manifest.
+    pub(crate) fn has_manifests(&self) -> bool {
+        self.hours.values().any(|hour| hour.has_manifest)
+    }
+
+    /// True if there is this object under `logs/`.
+    pub(crate) fn has_log(&self, key: &str) -> bool {
+        let hour = layout::hour_of_input(key).and_then(|hour| self.hours.get(&hour));
+        hour.is_some_and(|hour| hour.inputs.iter().any(|input| input.key == key))
+    }
+
+    async fn list(&mut self, bucket: &Bucket) -> anyhow::Result<()> {
+        for object in bucket.list(layout::PARQUET).await? {
+            match layout::attempt_of(&object.key) {
+                Some((hour, attempt)) => self.hour(hour).folders.entry(attempt).or_default().push(object),
+                None => self.stray.push(object),
+            }
+        }
+        for object in bucket.list(layout::REJECTED).await? {
+            match layout::attempt_of(&object.key) {
+                Some((hour, attempt)) => drop(self.hour(hour).rejected.insert(attempt)),
+                None => self.stray.push(object),
+            }
+        }
+        for object in bucket.list(layout::MANIFESTS).await? {
+            if let Some(hour) = layout::hour_of_manifest(&object.key) {
+                self.hour(hour).has_manifest = true;
+            }
+        }
+        for object in bucket.list(layout::LOGS).await? {
+            match layout::hour_of_input(&object.key) {
+                Some(hour) => self.hour(hour).inputs.push(object),
+                None => self.unread.push(object),
+            }
+        }
+        self.watermark = bucket.read(layout::WATERMARK).await?.map(|(bytes, _)| bytes.to_vec());
+        Ok(())
+    }
+
+    async fn ask_catalog(&mut self, catalog: &Catalog) -> Result<(), CatalogError> {
+        self.view = match catalog.view().await {
+            Ok(Some(table)) => View::Ours(Box::new(table)),
+            Ok(None) => View::Missing,
+            Err(CatalogError::NameTaken { .. }) => View::NotOurs,
+            Err(error) => return Err(error),
+        };
+        for name in [JSON, PARQUET] {
+            if catalog.table(name).await?.is_none() {
+                self.missing_tables.push(name);
+            }
+        }
+        if !self.missing_tables.contains(&PARQUET) {
+            for (hour, pointer) in catalog.parquet_pointers(Hour::EPOCH..).await? {
+                self.hour(hour).pointer = Some(pointer);
+            }
+        }
+        if !self.missing_tables.contains(&JSON) {
+            for partition in catalog.partitions(JSON, Hour::EPOCH..).await? {
+                if let Some(hour) = Hour::from_partition_values(partition.values()) {
+                    let location = partition.storage_descriptor().and_then(|storage| storage.location());
+                    self.hour(hour).json_location = Some(location.unwrap_or_default().to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hour(&mut self, hour: Hour) -> &mut HourInventory {
+        self.hours.entry(hour).or_default()
+    }
+}
+
+impl HourInventory {
+    /// Bytes of its JSON objects.
+    pub(crate) fn json_bytes(&self) -> u64 {
+        self.inputs.iter().map(|object| object.size).sum()
+    }
+}
+
+impl View {
+    /// Compares the view of `database` with the one that would be written for `watermark`.
+    pub(crate) fn state(&self, database: &str, watermark: Option<Hour>) -> ViewState {
+        match (self, watermark) {
+            (View::Missing, _) => ViewState::Missing,
+            (View::NotOurs, _) => ViewState::NotOurs,
+            (View::Ours(_), None) => ViewState::WithoutWatermark,
+            (View::Ours(view), Some(watermark)) => {
+                let ours = catalog::view::table(database, watermark);
+                match view.view_original_text() == ours.view_original_text() {
+                    true => ViewState::FollowsWatermark,
+                    false => ViewState::IgnoresWatermark,
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for ViewState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ViewState::Missing => "missing",
+            ViewState::NotOurs => "not ours",
+            ViewState::WithoutWatermark => "without a watermark",
+            ViewState::FollowsWatermark => "follows the watermark",
+            ViewState::IgnoresWatermark => "does not follow the watermark",
+        })
+    }
+}
+
+impl Serialize for ViewState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,5 @@
+//! What a person or a machine reads: tables, JSON, progress bars and the exit code.
+
+pub mod progress;
+pub mod report;
+pub mod verdict;

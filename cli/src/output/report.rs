@@ -1,0 +1,60 @@
+//! Tables, numbers and JSON on standard output.
+
+use std::io::{ErrorKind, Write, stdout};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table, TableComponent};
+use serde::Serialize;
+
+/// An empty table with a heading. The first column is words, the others are numbers.
+pub fn table(heading: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_style(TableComponent::HeaderLines, '─').set_header(heading);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Aligns a column of words; the first column is 0.
+pub fn align_left(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+}
+
+/// A number of bytes in binary units, such as `1.50 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// `part` as a percentage of `whole`, rounded down; 0 if `whole` is 0.
+pub fn percent(part: u64, whole: u64) -> u64 {
+    (part * 100).checked_div(whole).unwrap_or_default()
+}
+
+/// Prints a text and one line feed.
+///
+/// # Errors
+///
+/// If standard output cannot be written to. A pipe whose reader has gone is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+/// Prints a value as JSON.
+///
+/// # Errors
+///
+/// If standard output cannot be written to.
+pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+/// The troubles as text for people, one a line. Empty if there are none.
+pub fn troubles(troubles: &[String]) -> String {
+    troubles.iter().map(|trouble| format!("! {trouble}\n")).collect()
+}

@@ -1,0 +1,138 @@
+//! What the templates deploy, wired to an embedded AWS over a folder.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use bytes::Bytes;
+use catalog::Catalog;
+use compactor::bucket::Bucket;
+use compactor::config::Limits;
+use compactor::hour::Compactor;
+use futures::FutureExt;
+use local_aws::firehose::{Firehose, Function, FunctionError, Settings};
+use local_aws::{Clock, LocalAws};
+use log_format::layout;
+use partitioner::handler::Partitioner;
+use telemetry::error_chain;
+use transform::batch::Report;
+use uuid::Uuid;
+
+use crate::target::Target;
+
+/// The embedded AWS and what is deployed to it.
+pub struct Stack {
+    /// The embedded AWS over the folder.
+    pub aws: LocalAws,
+    /// The catalog of the folder.
+    pub catalog: Catalog,
+    /// The compactor, with its default limits.
+    pub compactor: Arc<Compactor>,
+    target: Target,
+}
+
+impl Stack {
+    /// Opens the folder, and makes the folder, the bucket and the tables if they are missing.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written to, or another process has it open.
+    pub async fn open(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
+        let stack = Stack::over(target, clock)?;
+        stack.aws.create_bucket(target.bucket())?;
+        stack.catalog.ensure_tables(target.bucket()).await?;
+        Ok(stack)
+    }
+
+    /// Opens a folder that exists, and makes nothing in it, so that what is missing can be reported.
+    ///
+    /// # Errors
+    ///
+    /// If the folder does not exist, or another process has it open.
+    pub fn open_existing(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
+        target.ensure_folder_exists()?;
+        Stack::over(target, clock)
+    }
+
+    fn over(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
+        let aws =
+            LocalAws::open(&target.data, clock).with_context(|| format!("failed to open {}", target.data.display()))?;
+        let catalog = Catalog::new(aws.glue(), target.database.as_str());
+        let compactor = compactor(&aws, target, Limits::default());
+        Ok(Stack { aws, catalog, compactor, target: target.clone() })
+    }
+
+    /// The folder, bucket and database.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// A compactor with limits of its own.
+    pub fn compactor_within(&self, limits: Limits) -> Arc<Compactor> {
+        compactor(&self.aws, &self.target, limits)
+    }
+
+    /// A Firehose that calls the real transform, and for every object the real partitioner. Two of them need two seeds.
+    pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
+        let mut settings = Settings::new("auth0-logs", self.target.bucket(), seed);
+        (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
+        let catalog = Catalog::new(self.aws.as_caller("partitioner").glue(), self.target.database.as_str());
+        let partitioner = Arc::new(Partitioner::new(catalog, self.target.bucket()));
+        let firehose = self.aws.as_caller("firehose");
+        let transform = firehose.function("transform", transform_function(transformed.clone()));
+        let partition = self.aws.as_caller("s3").function("partitioner", partition_function(partitioner));
+        Firehose::new(settings, firehose.s3(), transform, partition)
+    }
+}
+
+fn compactor(aws: &LocalAws, target: &Target, limits: Limits) -> Arc<Compactor> {
+    let clients = aws.as_caller("compactor").sdk_config();
+    let bucket = Bucket::new(aws_sdk_s3::Client::new(&clients), target.bucket());
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database.as_str());
+    Arc::new(Compactor::new(bucket, catalog, limits))
+}
+
+/// The transform's reports, summed over its invocations. Clones are the same sum.
+#[derive(Debug, Clone, Default)]
+pub struct Transformed(Arc<Mutex<Report>>);
+
+impl Transformed {
+    /// The sum so far.
+    pub fn report(&self) -> Report {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, report: &Report) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(report);
+    }
+}
+
+/// The transform as Lambda runs it: bytes in, bytes out.
+fn transform_function(transformed: Transformed) -> Function {
+    Arc::new(move |payload: Bytes| {
+        let transformed = transformed.clone();
+        async move {
+            let event: transform::event::Event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            let (response, report) = transform::handler::handle(&event);
+            transformed.add(&report);
+            Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))
+        }
+        .boxed()
+    })
+}
+
+/// The partitioner as Lambda runs it.
+fn partition_function(partitioner: Arc<Partitioner>) -> Function {
+    Arc::new(move |payload: Bytes| {
+        let partitioner = Arc::clone(&partitioner);
+        async move {
+            let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            partitioner.handle(event).await.map_err(|error| failed(&error))?;
+            Ok(Bytes::from_static(b"null"))
+        }
+        .boxed()
+    })
+}
+
+fn failed(error: &dyn std::error::Error) -> FunctionError {
+    FunctionError { error_type: "Error".to_string(), message: error_chain(error) }
+}

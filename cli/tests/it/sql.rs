@@ -1,0 +1,501 @@
+//! Queries over a small bucket with everything odd that Glue may describe.
+
+use std::sync::Arc;
+
+use auth0_s3_logs::sql::{Answer, Sql};
+use aws_sdk_glue::types::{Column, PartitionInput, SerDeInfo, StorageDescriptor, TableInput};
+use base64::Engine;
+use catalog::{Catalog, Pointer};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use local_aws::LocalAws;
+use log_format::{Hour, layout};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::gzip;
+
+const BUCKET: &str = "logs-bucket";
+const DATABASE: &str = "auth0_event_logs";
+
+struct Bucket {
+    folder: TempDir,
+    aws: LocalAws,
+    catalog: Catalog,
+}
+
+impl Bucket {
+    async fn new() -> Bucket {
+        let folder = TempDir::new().unwrap();
+        let aws = LocalAws::open(folder.path(), Arc::new(|| "2026-11-20T16:00:00Z".parse().unwrap())).unwrap();
+        aws.create_bucket(BUCKET).unwrap();
+        let catalog = Catalog::new(aws.glue(), DATABASE);
+        catalog.ensure_tables(BUCKET).await.unwrap();
+        Bucket { folder, aws, catalog }
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>) {
+        self.aws.s3().put_object().bucket(BUCKET).key(key).body(body.into()).send().await.unwrap();
+    }
+
+    /// A JSON object of the hour, and the hour's partition.
+    async fn json(&self, hour: &str, name: &str, body: Vec<u8>) {
+        let hour: Hour = hour.parse().unwrap();
+        self.put(&format!("{}{name}", layout::json_prefix(hour)), body).await;
+        self.catalog.ensure_json_partition(hour).await.unwrap();
+    }
+
+    /// A Parquet file of the hour, and the hour's partition. Each row is log_id, user_id.
+    async fn parquet(&self, hour: &str, attempt: &str, rows: &[(&str, Option<&str>)]) {
+        let hour: Hour = hour.parse().unwrap();
+        let folder = layout::parquet_folder(hour, attempt);
+        self.put(&format!("{folder}part-0.parquet"), parquet_file(rows)).await;
+        let location = format!("s3://{BUCKET}/{folder}");
+        let pointer = Pointer { location, ..Pointer::default() };
+        self.catalog.point_parquet(hour, &pointer, &|| true).await.unwrap();
+    }
+
+    async fn set_watermark(&self, hour: &str) {
+        let stored = self.catalog.view().await.unwrap();
+        self.catalog.set_view(stored.as_ref(), hour.parse().unwrap()).await.unwrap();
+    }
+
+    async fn sql(&self) -> Sql {
+        Sql::open(&self.aws.glue(), DATABASE, self.folder.path()).await.unwrap()
+    }
+
+    /// A bucket of three hours: 12 and 13 in Parquet, 13 and 14 in JSON, the watermark at 13.
+    async fn filled() -> Bucket {
+        let bucket = Bucket::new().await;
+        bucket.parquet("2026-11-20T12", "a1", &[("1", Some("ann")), ("2", None)]).await;
+        bucket.parquet("2026-11-20T13", "a1", &[("3", Some("bob"))]).await;
+        let lines = gzip("{\"log_id\":\"3\",\"user_id\":\"bob\"}\n{\"log_id\":\"3\",\"user_id\":\"bob\"}\n");
+        bucket.json("2026-11-20T13", "a.gz", lines).await;
+        let lines = "{\"log_id\":\"4\",\"user_id\":\"ann\"}\n{\"log_id\":\"4\",\"user_id\":\"ann\"}\nmalformed\n";
+        bucket.json("2026-11-20T14", "a.gz", gzip(lines)).await;
+        bucket.set_watermark("2026-11-20T13").await;
+        bucket
+    }
+}
+
+/// A file with two of the table's columns, in row groups of one row.
+fn parquet_file(rows: &[(&str, Option<&str>)]) -> Vec<u8> {
+    let ids: StringArray = rows.iter().map(|(id, _)| Some(*id)).collect();
+    let users: StringArray = rows.iter().map(|(_, user)| *user).collect();
+    let columns = [("log_id", Arc::new(ids) as ArrayRef), ("user_id", Arc::new(users) as ArrayRef)];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// The rows, with commas between the values and NULL for null.
+fn rows(answer: &Answer) -> Vec<String> {
+    let value = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => "NULL".to_string(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let names: Vec<String> = answer.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let answer = answer.to_json().unwrap();
+    let row = |row: &serde_json::Value| names.iter().map(|name| value(&row[name])).collect::<Vec<_>>().join(",");
+    answer.as_array().unwrap().iter().map(row).collect()
+}
+
+async fn check(sql: &Sql, query: &str, expected: &[&str]) {
+    let answer = sql.query(query).await.unwrap_or_else(|error| panic!("{query}: {error:#}"));
+    assert_eq!(rows(&answer), expected, "{query}");
+}
+
+#[tokio::test]
+async fn json_is_read_as_athena_reads_it() {
+    let bucket = Bucket::new().await;
+    let two_members =
+        [gzip("{\"log_id\":\"1\",\"type\":\"s\"}\n{\"log_id\":\"2\","), gzip("\"type\":\"f\"}\n")].concat();
+    bucket.json("2026-11-20T13", "a b+c%3D.gz", two_members).await;
+    bucket
+        .json("2026-11-20T13", "plain", b"{\"log_id\":3,\"type\":[1, 2],\"TYPE\":\"other\"}\r\n\nnot json".to_vec())
+        .await;
+    bucket.json("2026-11-20T13", "_hidden.gz", gzip("{\"log_id\":\"hidden\"}\n")).await;
+    bucket.json("2026-11-20T13", ".hidden", b"{\"log_id\":\"hidden\"}\n".to_vec()).await;
+    bucket.json("2026-11-20T13", "below/a", b"{\"log_id\":\"below\"}\n".to_vec()).await;
+    bucket.json("2026-11-20T13", "empty.gz", Vec::new()).await;
+    bucket.json("2026-11-20T14", "a.gz", gzip("{\"log_id\":\"4\",\"details\":\"{\\\"a\\\":1}\"}")).await;
+    let sql = bucket.sql().await;
+    let all = "SELECT \"date\", \"hour\", log_id, type, details FROM auth0_logs_json ORDER BY \"hour\", log_id, type";
+    let expected = [
+        "2026-11-20,13,1,s,NULL",
+        "2026-11-20,13,2,f,NULL",
+        "2026-11-20,13,3,[1, 2],NULL",
+        "2026-11-20,13,NULL,NULL,NULL",
+        "2026-11-20,13,NULL,NULL,NULL",
+        "2026-11-20,14,4,NULL,{\"a\":1}",
+    ];
+    check(&sql, all, &expected).await;
+    check(&sql, "SELECT count(*) AS n, count(log_id) AS ids FROM auth0_logs_json", &["6,4"]).await;
+    check(&sql, "SELECT log_id FROM auth0_logs_json WHERE type LIKE '%f%'", &["2"]).await;
+    check(&sql, "SELECT count(*) AS n FROM (SELECT * FROM auth0_logs_json LIMIT 2)", &["2"]).await;
+}
+
+#[tokio::test]
+async fn parquet_is_read_by_column_name() {
+    let bucket = Bucket::filled().await;
+    bucket.put("parquet/2026/11/20/12/a1/_hidden.parquet", b"no parquet".to_vec()).await;
+    bucket.put("parquet/2026/11/20/12/a0/part-0.parquet", parquet_file(&[("retired", None)])).await;
+    let sql = bucket.sql().await;
+    let all = "SELECT log_id, user_id, type, \"date\", \"hour\" FROM auth0_logs_parquet ORDER BY log_id";
+    let expected = ["1,ann,NULL,2026-11-20,12", "2,NULL,NULL,2026-11-20,12", "3,bob,NULL,2026-11-20,13"];
+    check(&sql, all, &expected).await;
+    check(&sql, "SELECT count(*) AS n FROM auth0_logs_parquet", &["3"]).await;
+    check(&sql, "SELECT log_id FROM auth0_logs_parquet WHERE user_id = 'ann'", &["1"]).await;
+}
+
+#[tokio::test]
+async fn the_view_takes_every_hour_from_one_table() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let all = "SELECT log_id, user_id, \"hour\" FROM auth0_logs ORDER BY log_id";
+    check(&sql, all, &["1,ann,12", "2,NULL,12", "3,bob,13", "4,ann,14"]).await;
+    bucket.set_watermark("2026-11-20T12").await;
+    check(&bucket.sql().await, all, &["1,ann,12", "2,NULL,12", "3,bob,13", "4,ann,14"]).await;
+    bucket.set_watermark("2026-11-20T11").await;
+    check(&bucket.sql().await, all, &["3,bob,13", "4,ann,14"]).await;
+}
+
+/// Objects read by a query, and whether it read any bytes.
+async fn objects_read(sql: &Sql, query: &str) -> u64 {
+    let answer = sql.query(query).await.unwrap();
+    assert_eq!(answer.bytes_read > 0, answer.objects_read > 0, "{query}");
+    answer.objects_read
+}
+
+#[tokio::test]
+async fn only_the_partitions_asked_for_are_read() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let cases = [
+        ("SELECT count(type) FROM auth0_logs_json", 2),
+        ("SELECT count(type) FROM auth0_logs_json WHERE \"hour\" = '13'", 1),
+        ("SELECT count(type) FROM auth0_logs_json WHERE \"hour\" > '13' AND user_id = 'ann'", 1),
+        ("SELECT count(type) FROM auth0_logs_json WHERE \"date\" = DATE '2026-11-21'", 0),
+        ("SELECT count(type) FROM auth0_logs_json WHERE \"date\" BETWEEN DATE '2026-11-20' AND DATE '2026-11-21'", 2),
+        ("SELECT count(type) FROM auth0_logs_json WHERE \"hour\" = '13' OR user_id = 'ann'", 2),
+        ("SELECT count(type) FROM auth0_logs_json WHERE concat(\"date\", 'T', \"hour\") = '2026-11-20T14'", 1),
+        ("SELECT count(user_id) FROM auth0_logs_parquet WHERE \"hour\" IN ('12', '14')", 1),
+        ("SELECT count(user_id) FROM auth0_logs", 3),
+        ("SELECT count(user_id) FROM auth0_logs WHERE \"date\" = DATE '2026-11-20' AND \"hour\" = '12'", 1),
+        ("SELECT count(user_id) FROM auth0_logs WHERE \"date\" = DATE '2026-11-20' AND \"hour\" = '14'", 1),
+        ("SELECT count(user_id) FROM auth0_logs WHERE \"date\" < DATE '2026-11-20'", 0),
+    ];
+    for (query, objects) in cases {
+        assert_eq!(objects_read(&sql, query).await, objects, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_are_those_of_the_objects() {
+    let bucket = Bucket::new().await;
+    let body = gzip("{\"log_id\":\"1\"}\n");
+    bucket.json("2026-11-20T13", "a.gz", body.clone()).await;
+    let answer = bucket.sql().await.query("SELECT log_id FROM auth0_logs_json").await.unwrap();
+    assert_eq!((answer.bytes_read, answer.objects_read), (body.len() as u64, 1));
+}
+
+#[tokio::test]
+async fn row_groups_that_cannot_match_are_not_read() {
+    let bucket = Bucket::new().await;
+    // Wide values that compress badly, so that the read of the footer does not hold the whole file.
+    let wide = |from: u64| {
+        (0..20_000).map(|n: u64| format!("{:x}", (n + from).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect::<String>()
+    };
+    let values: Vec<(String, String)> = (0..8).map(|n| (format!("{n}"), wide(n))).collect();
+    let rows: Vec<(&str, Option<&str>)> = values.iter().map(|(id, user)| (id.as_str(), Some(user.as_str()))).collect();
+    bucket.parquet("2026-11-20T13", "a1", &rows).await;
+    let sql = bucket.sql().await;
+    let read = async |query: &str| sql.query(query).await.unwrap().bytes_read;
+    let all = read("SELECT user_id FROM auth0_logs_parquet").await;
+    let one = read("SELECT user_id FROM auth0_logs_parquet WHERE log_id = '5'").await;
+    let none = read("SELECT user_id FROM auth0_logs_parquet WHERE log_id = '9'").await;
+    let narrow = read("SELECT log_id FROM auth0_logs_parquet").await;
+    assert!(one < all / 4, "{one} of {all}");
+    assert!(none < all / 8, "{none} of {all}");
+    assert!(narrow < all / 8, "{narrow} of {all}");
+}
+
+#[tokio::test]
+async fn names_are_those_of_athena() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    assert_eq!(sql.tables(), ["auth0_logs", "auth0_logs_json", "auth0_logs_parquet"]);
+    for name in [
+        "auth0_logs",
+        "\"auth0_logs\"",
+        "AUTH0_LOGS",
+        "auth0_event_logs.auth0_logs",
+        "\"auth0_event_logs\".\"auth0_logs\"",
+        "awsdatacatalog.auth0_event_logs.auth0_logs",
+        "\"awsdatacatalog\".\"auth0_event_logs\".\"auth0_logs\"",
+        "AwsDataCatalog.auth0_event_logs.auth0_logs",
+    ] {
+        check(&sql, &format!("SELECT count(*) AS n FROM {name}"), &["4"]).await;
+    }
+    for (query, rows) in [("SHOW TABLES", 10), ("DESCRIBE auth0_logs", 19), ("EXPLAIN SELECT 1", 2)] {
+        assert_eq!(sql.query(query).await.unwrap().rows(), rows, "{query}");
+    }
+    let named = "WITH busy AS (SELECT user_id, count(*) AS n FROM auth0_logs GROUP BY 1) \
+                 SELECT user_id, n FROM busy WHERE n > 1";
+    check(&sql, named, &["ann,2"]).await;
+    let columns = "SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'auth0_logs'";
+    check(&sql, columns, &["19"]).await;
+}
+
+#[tokio::test]
+async fn functions_have_trinos_names() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let document =
+        r#"'{"a":{"b":[1.50,"x",{"c":true}]},"k-v":"dash","k.v":"dot","n":null,"big":12345678901234567890}'"#;
+    let scalars = [
+        ("$.a.b[0]", "1.50"),
+        ("$.a.b[1]", "x"),
+        ("$.a.b[2].c", "true"),
+        ("$.k-v", "dash"),
+        ("$[\"k-v\"]", "dash"),
+        ("$[\"k.v\"]", "dot"),
+        ("$.big", "12345678901234567890"),
+        ("$.a", "NULL"),
+        ("$.a.b", "NULL"),
+        ("$.a.b[3]", "NULL"),
+        ("$.n", "NULL"),
+        ("$.missing.b", "NULL"),
+    ];
+    for (path, expected) in scalars {
+        check(&sql, &format!("SELECT json_extract_scalar({document}, '{path}') AS v"), &[expected]).await;
+    }
+    let cases = [
+        (r#"json_extract('{"a":{"b": [1]}}', '$.a')"#, r#"{"b": [1]}"#),
+        (r#"json_extract('{"a":"x"}', '$.a')"#, r#""x""#),
+        ("json_extract_scalar('not json', '$.a')", "NULL"),
+        ("json_extract_scalar('[7]', '$[0]')", "7"),
+        ("json_extract_scalar('\"\\ud83d\\ude00\"', '$')", "😀"),
+        ("json_extract_scalar(NULL, '$.a')", "NULL"),
+        ("json_extract_scalar(CAST('{\"a\":1}' AS varchar), '$.a')", "1"),
+        ("from_iso8601_timestamp('2026-11-20T13:14:15.678Z')", "2026-11-20T13:14:15.678Z"),
+        ("from_iso8601_timestamp('2026-11-20T14:14:15+01:00')", "2026-11-20T13:14:15Z"),
+        ("to_iso8601(from_iso8601_timestamp('2026-11-20T13:14:15Z'))", "2026-11-20T13:14:15.000Z"),
+        ("date_trunc('hour', from_iso8601_timestamp('2026-11-20T13:14:15Z'))", "2026-11-20T13:00:00Z"),
+        ("from_iso8601_timestamp('2026-11-20T13:14:15Z') > TIMESTAMP '2026-11-20 13:00:00'", "true"),
+        ("from_iso8601_timestamp('2026-11-20T13:14:15Z') + INTERVAL '1' hour", "2026-11-20T14:14:15Z"),
+        ("date_diff('minute', TIMESTAMP '2026-11-20 13:00:00', TIMESTAMP '2026-11-20 15:00:59')", "120"),
+        ("date_diff('day', DATE '2026-11-20', DATE '2026-12-01')", "11"),
+        ("date_add('day', -1, TIMESTAMP '2026-11-20 13:00:00')", "2026-11-19T13:00:00Z"),
+        ("regexp_like('failed login', '^fail')", "true"),
+        ("regexp_replace('a1b2', '[0-9]', '', 'g')", "ab"),
+        ("split_part('auth0|5f7', '|', 1)", "auth0"),
+        ("element_at(map(ARRAY['a'], ARRAY['b']), 'a')[1]", "b"),
+        ("coalesce(NULL, 'x')", "x"),
+        ("lower('ABC') || upper('d')", "abcD"),
+        ("round(2.0 / 3, 2)", "0.67"),
+        ("try_cast('x' AS bigint)", "NULL"),
+        ("cardinality(ARRAY[1, 2])", "2"),
+    ];
+    for (expression, expected) in cases {
+        check(&sql, &format!("SELECT {expression} AS v"), &[expected]).await;
+    }
+}
+
+#[tokio::test]
+async fn aggregates_have_trinos_names() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let cases = [
+        ("count_if(user_id = 'ann')", "2"),
+        ("count_if(user_id = 'nobody')", "0"),
+        ("count_if(user_id = 'ann') FILTER (WHERE log_id > '1')", "1"),
+        ("max_by(user_id, log_id)", "ann"),
+        ("min_by(user_id, log_id)", "ann"),
+        ("max_by(log_id, user_id)", "3"),
+        ("max_by(log_id, nullif(user_id, user_id))", "NULL"),
+        ("max_by(log_id, user_id) FILTER (WHERE user_id = 'ann' AND log_id = '1')", "1"),
+        ("arbitrary(\"date\")", "2026-11-20"),
+        ("any_value(\"date\")", "2026-11-20"),
+        ("approx_distinct(user_id)", "2"),
+        ("count(DISTINCT user_id)", "2"),
+        ("count(DISTINCT log_id)", "4"),
+        ("array_agg(log_id ORDER BY log_id)", "[\"1\",\"2\",\"3\",\"4\"]"),
+    ];
+    for (expression, expected) in cases {
+        check(&sql, &format!("SELECT {expression} AS v FROM auth0_logs"), &[expected]).await;
+    }
+    let grouped = "SELECT user_id, max_by(log_id, \"hour\") AS last, count_if(\"hour\" = '12') AS n \
+                   FROM auth0_logs WHERE user_id IS NOT NULL GROUP BY user_id ORDER BY user_id";
+    check(&sql, grouped, &["ann,4,1", "bob,3,0"]).await;
+}
+
+#[tokio::test]
+async fn errors_say_what_to_do() {
+    let bucket = Bucket::filled().await;
+    bucket.json("2026-11-20T15", "broken.gz", gzip("{\"log_id\":\"1\"}\n")[..20].to_vec()).await;
+    let sql = bucket.sql().await;
+    let cases = [
+        (
+            "SELECT * FROM logs",
+            "there is no table logs in \"auth0_event_logs\"; it has auth0_logs, auth0_logs_json, auth0_logs_parquet",
+        ),
+        (
+            "SELECT * FROM other.auth0_logs",
+            "there is no table auth0_logs in \"auth0_event_logs\"; it has auth0_logs, auth0_logs_json, auth0_logs_parquet",
+        ),
+        ("SELECT user FROM auth0_logs_json", "No field named user. Did you mean 'auth0_logs_json.user_id'?"),
+        (
+            "SELECT json_extract_scalar(user_id, 'a.b') FROM auth0_logs_parquet",
+            "\"a.b\" is no JSON path; write it like $.a.b",
+        ),
+        ("SELECT date_add('month', 1, now())", "\"month\" is no unit of fixed length"),
+        ("SELECT date_add('week', 9223372036854775807, now())", "leaves the range of a timestamp"),
+        ("SELECT json_extract('{}', '')", "\"\""),
+        ("SELECT from_iso8601_timestamp('yesterday')", "Error parsing timestamp from 'yesterday'"),
+        (
+            "SELECT count(type) FROM auth0_logs_json",
+            "s3://logs-bucket/logs/2026/11/20/15/broken.gz can't be read at or after line 0",
+        ),
+        ("SELEC 1", "Expected: an SQL statement"),
+        ("DROP TABLE auth0_logs", "only queries are answered here"),
+        ("CREATE TABLE t AS SELECT 1", "only queries are answered here"),
+        ("INSERT INTO auth0_logs_json SELECT * FROM auth0_logs_json", "only queries are answered here"),
+        ("COPY (SELECT 1) TO 'never.csv'", "only queries are answered here"),
+        ("EXPLAIN DROP TABLE auth0_logs", "only queries are answered here"),
+        ("SET x = 1", "only queries are answered here"),
+    ];
+    for (query, expected) in cases {
+        let error = format!("{:#}", sql.query(query).await.unwrap_err());
+        assert!(error.contains(expected), "{query}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn answers_print_as_table_and_as_json() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let query = "SELECT user_id, \"date\", count(*) AS n FROM auth0_logs GROUP BY 1, 2 ORDER BY 1";
+    let answer = sql.query(query).await.unwrap();
+    let table = "\
++---------+------------+---+
+| user_id | date       | n |
++---------+------------+---+
+| ann     | 2026-11-20 | 2 |
+| bob     | 2026-11-20 | 1 |
+|         | 2026-11-20 | 1 |
++---------+------------+---+";
+    assert_eq!(answer.to_table().unwrap(), table);
+    let expected = json!([
+        {"user_id": "ann", "date": "2026-11-20", "n": 2},
+        {"user_id": "bob", "date": "2026-11-20", "n": 1},
+        {"user_id": null, "date": "2026-11-20", "n": 1},
+    ]);
+    assert_eq!(answer.to_json().unwrap(), expected);
+    let nothing = sql.query("SELECT log_id FROM auth0_logs WHERE log_id = 'none'").await.unwrap();
+    assert_eq!((nothing.rows(), nothing.to_json().unwrap()), (0, json!([])));
+    assert_eq!(nothing.to_table().unwrap().lines().count(), 4);
+}
+
+#[tokio::test]
+async fn an_empty_database_has_empty_tables() {
+    let bucket = Bucket::new().await;
+    bucket.set_watermark("2026-11-20T13").await;
+    let sql = bucket.sql().await;
+    check(&sql, "SELECT count(*) AS n FROM auth0_logs", &["0"]).await;
+    check(&sql, "SELECT log_id FROM auth0_logs_parquet WHERE \"hour\" = '13'", &[]).await;
+}
+
+#[tokio::test]
+async fn a_partition_without_a_folder_has_no_rows() {
+    let bucket = Bucket::filled().await;
+    let gone = Pointer { location: format!("s3://{BUCKET}/parquet/gone/"), ..Pointer::default() };
+    bucket.catalog.point_parquet("2026-11-20T13".parse().unwrap(), &gone, &|| true).await.unwrap();
+    check(&bucket.sql().await, "SELECT log_id FROM auth0_logs_parquet ORDER BY 1", &["1", "2"]).await;
+}
+
+#[tokio::test]
+async fn a_partition_is_read_by_its_own_serde() {
+    let bucket = Bucket::filled().await;
+    let glue = bucket.aws.glue();
+    let found = glue.get_partition().database_name(DATABASE).table_name(catalog::JSON);
+    let found = found.partition_values("2026-11-20").partition_values("14").send().await.unwrap();
+    let storage = found.partition.unwrap().storage_descriptor;
+    let input = PartitionInput::builder().values("2026-11-20").values("14").set_storage_descriptor(storage).build();
+    let call = glue.create_partition().database_name(DATABASE).table_name(catalog::PARQUET);
+    call.partition_input(input).send().await.unwrap();
+    let query = "SELECT log_id, \"hour\" FROM auth0_logs_parquet WHERE log_id IS NOT NULL ORDER BY 1";
+    check(&bucket.sql().await, query, &["1,12", "2,12", "3,13", "4,14", "4,14"]).await;
+}
+
+/// A table made by hand, with that SerDe and these columns.
+async fn table(bucket: &Bucket, name: &str, serde: &str, columns: &[(&str, &str)]) {
+    let columns = columns.iter().map(|(name, kind)| Column::builder().name(*name).r#type(*kind).build().unwrap());
+    let storage = StorageDescriptor::builder()
+        .location(format!("s3://{BUCKET}/other/"))
+        .serde_info(SerDeInfo::builder().serialization_library(serde).build())
+        .set_columns(Some(columns.collect()))
+        .build();
+    let input = TableInput::builder().name(name).table_type("EXTERNAL_TABLE").storage_descriptor(storage);
+    let call = bucket.aws.glue().create_table().database_name(DATABASE);
+    call.table_input(input.build().unwrap()).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn other_tables_are_read_or_said_to_be_unreadable() {
+    let bucket = Bucket::filled().await;
+    let openx = "org.openx.data.jsonserde.JsonSerDe";
+    table(&bucket, "other", openx, &[("a", "string"), ("b", "varchar(20)")]).await;
+    table(&bucket, "numbers", openx, &[("a", "int")]).await;
+    table(&bucket, "csv", "org.apache.hadoop.hive.serde2.OpenCSVSerde", &[("a", "string")]).await;
+    bucket.put("other/a.json", b"{\"a\":\"1\",\"b\":2}\n".to_vec()).await;
+    let sql = bucket.sql().await;
+    check(&sql, "SELECT a, b FROM other", &["1,2"]).await;
+    bucket.put("other/b.json", b"\n{\"a\":".to_vec()).await;
+    let cases = [
+        ("SELECT a FROM other", "other/b.json can't be read at or after line 2: EOF"),
+        ("SELECT a FROM numbers", "numbers can't be queried here: its column \"a\" is no string"),
+        ("SELECT a FROM csv", "csv can't be queried here: its SerDe \"org.apache.hadoop.hive.serde2.OpenCSVSerde\""),
+    ];
+    for (query, expected) in cases {
+        let error = format!("{:#}", sql.query(query).await.unwrap_err());
+        assert!(error.contains(expected), "{query}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn views_may_name_other_views() {
+    let bucket = Bucket::filled().await;
+    let glue = bucket.aws.glue();
+    let stored = |sql: &str| {
+        let text = json!({"originalSql": sql, "catalog": "awsdatacatalog", "schema": DATABASE, "columns": []});
+        format!("/* Presto View: {} */", base64::engine::general_purpose::STANDARD.encode(text.to_string()))
+    };
+    let views = [
+        ("a_view", "SELECT user_id, n FROM b_view WHERE n > 1"),
+        ("b_view", "SELECT user_id, count(*) AS n FROM auth0_event_logs.auth0_logs GROUP BY user_id"),
+        ("c_view", "SELECT transform(array[1], x -> x) FROM nowhere"),
+    ];
+    for (name, sql) in views {
+        let input = TableInput::builder().name(name).table_type("VIRTUAL_VIEW").view_original_text(stored(sql));
+        let call = glue.create_table().database_name(DATABASE);
+        call.table_input(input.build().unwrap()).send().await.unwrap();
+    }
+    let sql = bucket.sql().await;
+    check(&sql, "SELECT * FROM a_view", &["ann,2"]).await;
+    let error = format!("{:#}", sql.query("SELECT * FROM c_view").await.unwrap_err());
+    assert!(error.starts_with("c_view can't be queried here: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_elsewhere_is_named() {
+    let bucket = Bucket::new().await;
+    let there = Pointer { location: "s3://elsewhere/parquet/".into(), ..Pointer::default() };
+    bucket.catalog.point_parquet("2026-11-20T13".parse().unwrap(), &there, &|| true).await.unwrap();
+    let error = bucket.sql().await.query("SELECT * FROM auth0_logs_parquet").await.unwrap_err();
+    assert!(error.to_string().contains("there is no bucket elsewhere in the data folder"), "{error}");
+}

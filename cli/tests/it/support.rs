@@ -1,0 +1,92 @@
+//! Folders, the embedded AWS over them, and the command in a process of its own.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use auth0_s3_logs::deployment::Deployment;
+use auth0_s3_logs::env::Env;
+use auth0_s3_logs::simulation::stack::Stack;
+use auth0_s3_logs::target::Target;
+use compactor::config::Limits;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use uuid::Uuid;
+
+#[cfg(feature = "sql")]
+pub(crate) use tables::{NOW, ask, command, number, rows};
+
+pub(crate) const BUCKET: &str = "auth0-logs";
+
+pub(crate) fn target(data: &Path) -> Target {
+    let (bucket, database) = (BUCKET.to_string(), "auth0_event_logs".to_string());
+    Target { data: data.to_path_buf(), bucket: Some(bucket), database, aws: false, json: true }
+}
+
+/// The environment of a command that starts at `now`. `start` stands for what is drawn anew at every start.
+pub(crate) fn env(now: &str, start: u128) -> Env {
+    Env::new(now.parse().unwrap(), Uuid::from_u128(start))
+}
+
+/// What is deployed in the stack, called by `caller`.
+pub(crate) fn deployment(stack: &Stack, caller: &str) -> Deployment {
+    Deployment::of_stack(stack, caller, Limits::default())
+}
+
+pub(crate) fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_auth0-s3-logs"))
+}
+
+pub(crate) fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    file.write_all(text.as_ref()).unwrap();
+    file.finish().unwrap()
+}
+
+/// What the tables hold, and what the command prints about it.
+#[cfg(feature = "sql")]
+mod tables {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use auth0_s3_logs::simulation::stack::Stack;
+    use auth0_s3_logs::sql::Sql;
+    use log_format::COLUMNS;
+    use serde_json::Value;
+
+    use super::{binary, target};
+
+    /// The last moment of the tests that query, as the command's `main` would read it.
+    pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
+
+    /// The rows of a table or view, each as its seventeen columns, without the partition keys.
+    pub(crate) async fn rows(data: &Path, source: &str) -> Vec<Vec<Option<String>>> {
+        let names: Vec<String> = COLUMNS.iter().map(|column| format!("\"{}\"", column.name)).collect();
+        let answer = ask(data, &format!("SELECT {} FROM {source}", names.join(", "))).await;
+        let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_string);
+        let rows = answer.as_array().unwrap().iter();
+        rows.map(|row| COLUMNS.iter().map(|column| text(row, column.name)).collect()).collect()
+    }
+
+    /// The answer to a query over a folder.
+    pub(crate) async fn ask(data: &Path, query: &str) -> Value {
+        let target = target(data);
+        let stack = Stack::open(&target, Arc::new(|| NOW.parse().unwrap())).await.unwrap();
+        let sql = Sql::open(&stack.aws.glue(), &target.database, data).await.unwrap();
+        sql.query(query).await.unwrap().to_json().unwrap()
+    }
+
+    /// Runs the command as a person would; gives its exit code and what it printed.
+    pub(crate) fn command(data: &Path, arguments: &[&str]) -> (i32, Value) {
+        let output = binary().args(arguments).arg("--json").arg("--data").arg(data).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let value = serde_json::from_str(&printed).unwrap_or_else(|_| panic!("no JSON: {printed}\n{errors}"));
+        (output.status.code().unwrap(), value)
+    }
+
+    /// A number of what the command printed.
+    pub(crate) fn number(value: &Value, name: &str) -> u64 {
+        value.get(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("{name} is no number in {value}"))
+    }
+}

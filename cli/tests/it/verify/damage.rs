@@ -1,0 +1,204 @@
+//! Damages to the bucket and the catalog.
+
+use std::collections::BTreeMap;
+
+use auth0_s3_logs::commands::replay::marker::{Marker, object_key};
+use auth0_s3_logs::simulation::stack::Stack;
+use catalog::{JSON, PARQUET, Pointer, VIEW};
+use log_format::layout;
+
+use super::{LATE, MIXED, NOW, ODD, bytes, delete, hour, live_file, manifest, put, put_lines};
+use crate::support::{BUCKET, gzip};
+
+/// What is done to the bucket, which differences that makes, and whether `--repair` repairs them.
+pub(super) const DAMAGES: [(&str, &[&str], bool); 33] = [
+    ("file cut short", &["file of another size"], true),
+    ("bit flipped", &["file changed"], true),
+    ("file missing", &["file missing"], true),
+    ("two hours' files swapped", &["file changed", "file of another size"], true),
+    ("foreign file in the live folder", &["foreign file in live folder"], true),
+    ("unknown folder", &["unknown folder"], true),
+    ("unknown rejected lines", &["unknown folder"], true),
+    ("manifest gone", &["hour not compacted", "partition of nothing", "unknown folder"], true),
+    ("manifest unreadable", &["manifest unreadable"], true),
+    ("manifest of another hour", &["manifest unreadable"], true),
+    ("counts changed", &["counts do not add up", "partition stale"], true),
+    ("partition dropped", &["partition missing"], true),
+    ("partition to another folder", &["partition elsewhere"], true),
+    ("partition read by another SerDe", &["partition stale"], true),
+    ("partition without slash", &["partition without slash"], true),
+    ("JSON partition dropped", &["JSON partition missing"], true),
+    ("JSON partition elsewhere", &["JSON partition elsewhere"], false),
+    ("Parquet table dropped", &["partition missing", "table missing"], true),
+    ("JSON table dropped", &["JSON partition missing", "table missing"], true),
+    ("view dropped", &["view missing"], true),
+    ("view of an older watermark", &["view of another watermark"], true),
+    ("watermark gone", &["watermark missing"], true),
+    ("watermark unreadable", &["watermark unreadable"], true),
+    ("JSON input gone", &["JSON input gone"], false),
+    ("JSON input edited", &["JSON input edited"], false),
+    ("JSON object added", &["JSON object not in Parquet"], true),
+    ("rejected file missing", &["rejected lines missing"], true),
+    ("rejected file emptied", &["rejected lines wrong"], true),
+    ("rejected file edited", &["rejected lines wrong"], true),
+    ("object in no folder", &["stray object"], false),
+    ("error objects present", &["records not delivered"], false),
+    ("replayed lines gone", &["replayed object gone"], false),
+    ("marker unreadable", &["stray object"], false),
+];
+
+pub(super) async fn damage(stack: &Stack, name: &str) {
+    let damaged = damage_files(stack, name).await
+        || damage_own_objects(stack, name).await
+        || damage_partitions(stack, name).await
+        || damage_tables(stack, name).await
+        || damage_record(stack, name).await;
+    assert!(damaged, "{name}");
+}
+
+/// Damages Parquet files. False if `name` is no damage of these; likewise the other functions.
+async fn damage_files(stack: &Stack, name: &str) -> bool {
+    let key = live_file(stack, MIXED).await;
+    let mut file = bytes(stack, &key).await;
+    match name {
+        "file cut short" => put(stack, &key, file[..file.len() / 2].to_vec()).await,
+        "bit flipped" => {
+            file[20] ^= 1;
+            put(stack, &key, file).await;
+        }
+        "file missing" => delete(stack, &key).await,
+        "two hours' files swapped" => {
+            // One of them keeps its size, so that only its bytes differ.
+            let late = live_file(stack, LATE).await;
+            let other = bytes(stack, &late).await;
+            put(stack, &late, file.clone()).await;
+            let swapped = file.len().min(other.len());
+            file[..swapped].copy_from_slice(&other[..swapped]);
+            put(stack, &key, file).await;
+        }
+        "foreign file in the live folder" => put(stack, &key.replace("00000", "00001"), file).await,
+        "unknown folder" => {
+            let stranger = format!("{}stranger/00000.parquet", layout::parquet_prefix(hour(MIXED)));
+            put(stack, &stranger, file).await;
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Damages manifests, the watermark and rejected lines.
+async fn damage_own_objects(stack: &Stack, name: &str) -> bool {
+    let key = layout::manifest_key(hour(MIXED));
+    let mut manifest = manifest(stack, MIXED).await;
+    let live = manifest.live.as_mut().unwrap();
+    let rejected = layout::rejected_key(hour(MIXED), &live.attempt);
+    match name {
+        "unknown rejected lines" => put(stack, &layout::rejected_key(hour(ODD), "stranger"), gzip("{}\n")).await,
+        "manifest gone" => delete(stack, &key).await,
+        "manifest unreadable" => put(stack, &key, b"{\"hour\":".to_vec()).await,
+        "manifest of another hour" => {
+            let other = bytes(stack, &layout::manifest_key(hour(LATE))).await;
+            put(stack, &key, other).await;
+        }
+        "counts changed" => {
+            live.counts.duplicates -= 1;
+            put(stack, &key, manifest.to_json().unwrap()).await;
+        }
+        "watermark gone" => delete(stack, layout::WATERMARK).await,
+        "watermark unreadable" => put(stack, layout::WATERMARK, b"13".to_vec()).await,
+        "rejected file missing" => delete(stack, &rejected).await,
+        "rejected file emptied" => put(stack, &rejected, gzip("")).await,
+        "rejected file edited" => put(stack, &rejected, gzip("{}\n".repeat(live.counts.rejected as usize))).await,
+        _ => return false,
+    }
+    true
+}
+
+async fn damage_partitions(stack: &Stack, name: &str) -> bool {
+    match name {
+        "partition dropped" => drop_partition(stack, PARQUET).await,
+        "JSON partition dropped" => drop_partition(stack, JSON).await,
+        "partition to another folder" => point(stack, &live_folder(stack, LATE).await).await,
+        "partition without slash" => point(stack, live_folder(stack, MIXED).await.trim_end_matches('/')).await,
+        "partition read by another SerDe" => {
+            let call = stack.aws.glue().get_partition().database_name(stack.catalog.database()).table_name(PARQUET);
+            let call = call.set_partition_values(Some(hour(MIXED).partition_values().into()));
+            let found = call.send().await.unwrap().partition.unwrap();
+            let mut storage = found.storage_descriptor.unwrap();
+            storage.serde_info =
+                stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor.unwrap().serde_info;
+            let input = aws_sdk_glue::types::PartitionInput::builder().storage_descriptor(storage);
+            let input = input.set_values(found.values).set_parameters(found.parameters).build();
+            let call = stack.aws.glue().update_partition().database_name(stack.catalog.database()).table_name(PARQUET);
+            let call = call.set_partition_value_list(Some(hour(MIXED).partition_values().into()));
+            call.partition_input(input).send().await.unwrap();
+        }
+        "JSON partition elsewhere" => {
+            drop_partition(stack, JSON).await;
+            let storage = stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor;
+            let input = aws_sdk_glue::types::PartitionInput::builder().set_storage_descriptor(storage);
+            let input = input.set_values(Some(hour(MIXED).partition_values().into())).build();
+            let call = stack.aws.glue().create_partition().database_name(stack.catalog.database()).table_name(JSON);
+            call.partition_input(input).send().await.unwrap();
+        }
+        _ => return false,
+    }
+    true
+}
+
+async fn damage_tables(stack: &Stack, name: &str) -> bool {
+    let table = match name {
+        "Parquet table dropped" => PARQUET,
+        "JSON table dropped" => JSON,
+        "view dropped" => VIEW,
+        "view of an older watermark" => {
+            let stored = stack.catalog.view().await.unwrap();
+            stack.catalog.set_view(stored.as_ref(), hour(MIXED)).await.unwrap();
+            return true;
+        }
+        _ => return false,
+    };
+    stack.aws.glue().delete_table().database_name(stack.catalog.database()).name(table).send().await.unwrap();
+    true
+}
+
+/// Damages the event log and what was never in it.
+async fn damage_record(stack: &Stack, name: &str) -> bool {
+    let key = format!("{}1.gz", layout::json_prefix(hour(MIXED)));
+    let line = "{\"log_id\":\"1\",\"user_id\":\"a\",\"type\":\"s\"}\n";
+    match name {
+        "JSON input gone" => delete(stack, &key).await,
+        "JSON input edited" => put(stack, &key, gzip(line)).await,
+        "JSON object added" => put_lines(stack, MIXED, "9.gz", line).await,
+        "error objects present" => put(stack, "error/processing-failed/2025/03/01/07/1", b"{}".to_vec()).await,
+        "replayed lines gone" => {
+            let (now, failed) = (NOW.parse().unwrap(), BTreeMap::new());
+            let (hour, records, lines, unreadable) = (hour(MIXED), 1, 1, 0);
+            let (source, etag) = ("queue/1".to_string(), "0".to_string());
+            let object = Some(object_key(&source, &etag, hour));
+            let marker = Marker { source, etag, hour, object, records, lines, failed, unreadable, replayed_at: now };
+            put(stack, "replayed/queue/1.json", serde_json::to_vec(&marker).unwrap()).await;
+        }
+        "marker unreadable" => put(stack, "replayed/queue/1.json", b"{}".to_vec()).await,
+        "object in no folder" => put(stack, "parquet/2025/03/01/07/stray.parquet", b"PAR1".to_vec()).await,
+        _ => return false,
+    }
+    true
+}
+
+async fn drop_partition(stack: &Stack, table: &str) {
+    let call = stack.aws.glue().delete_partition().database_name(stack.catalog.database()).table_name(table);
+    call.set_partition_values(Some(hour(MIXED).partition_values().into())).send().await.unwrap();
+}
+
+async fn live_folder(stack: &Stack, at: &str) -> String {
+    let live = manifest(stack, at).await.live.unwrap();
+    format!("s3://{BUCKET}/{}", live.folder(hour(at)))
+}
+
+/// Makes the partition name `location`, with the ETag of the present manifest.
+async fn point(stack: &Stack, location: &str) {
+    let pointer = stack.catalog.parquet_pointer(hour(MIXED)).await.unwrap().unwrap();
+    let pointer = Pointer { location: location.to_string(), ..pointer };
+    assert!(stack.catalog.point_parquet(hour(MIXED), &pointer, &|| true).await.unwrap());
+}
