@@ -1,5 +1,4 @@
 //! The template gives the function the variables that it reads, under their names.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
