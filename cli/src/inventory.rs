@@ -9,8 +9,8 @@ use catalog::{Catalog, CatalogError, JSON, PARQUET, Pointer};
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
-use projection::manifest::{ObjectMeta, Manifest};
 use log_format::{Hour, layout};
+use projection::manifest::{Manifest, ObjectMeta};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::args::HourRange;

@@ -12,11 +12,7 @@ impl Bucket {
     /// # Errors
     ///
     /// S3 failed.
-    pub async fn inputs_by_hour(
-        &self,
-        from: Hour,
-        to: Hour,
-    ) -> Result<BTreeMap<Hour, Vec<ObjectMeta>>, BucketError> {
+    pub async fn inputs_by_hour(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, Vec<ObjectMeta>>, BucketError> {
         let end = layout::json_prefix(to);
         let objects = self.list_between(layout::LOGS, &layout::json_prefix(from), |key| *key < *end).await?;
         Ok(by_hour(objects))

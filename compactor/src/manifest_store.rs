@@ -130,11 +130,7 @@ impl ManifestStore {
     }
 
     /// The manifests of hours, in the order of the hours.
-    pub(crate) async fn read_many(
-        &self,
-        hours: &[Hour],
-        clock: &Clock,
-    ) -> Vec<Result<VersionedManifest, StoreError>> {
+    pub(crate) async fn read_many(&self, hours: &[Hour], clock: &Clock) -> Vec<Result<VersionedManifest, StoreError>> {
         let reads = hours.iter().copied().map(|hour| self.read(hour, clock));
         stream::iter(reads).buffered(READS_AT_ONCE).collect().await
     }
@@ -210,7 +206,8 @@ impl ManifestStore {
         clock: &Clock,
     ) -> Result<Hour, StoreError> {
         let key = layout::WATERMARK;
-        let body = serde_json::to_vec(&next).map_err(|source| StoreError::Serialise { key: key.to_string(), source })?;
+        let body =
+            serde_json::to_vec(&next).map_err(|source| StoreError::Serialise { key: key.to_string(), source })?;
         clock.may_write()?;
         let condition = etag.map_or(Condition::Absent, Condition::Matches);
         let written = self.bucket.write_if(key, body.into(), &condition).await;
@@ -225,18 +222,18 @@ impl ManifestStore {
     }
 
     /// Copies an unreadable object to a key of its own, before anything takes its place. Returns that key.
-    pub(crate) async fn keep_aside(
+    pub(crate) async fn keep_unreadable(
         &self,
         key: &str,
         bytes: Bytes,
         nonce: &str,
         clock: &Clock,
     ) -> Result<String, StoreError> {
-        let aside = format!("{key}.broken-{nonce}");
+        let kept = format!("{key}.broken-{nonce}");
         clock.may_write()?;
-        match self.bucket.write_if(&aside, bytes, &Condition::Absent).await? {
+        match self.bucket.write_if(&kept, bytes, &Condition::Absent).await? {
             // Refused by a write of this same run whose reply was lost: the key has its nonce.
-            Put::Written(_) | Put::Refused => Ok(aside),
+            Put::Written(_) | Put::Refused => Ok(kept),
         }
     }
 }

@@ -154,5 +154,4 @@ mod tests {
         );
         check(json!({"rewrite": "yes"}), r#"rewrite is "yes"; it must be true or false"#);
     }
-
 }

@@ -91,11 +91,11 @@ impl Compactor {
     pub async fn replace_unreadable_watermark(&self, run: &Run) -> Result<Option<String>, WatermarkError> {
         let Err(StoreError::UnreadableWatermark(_)) = self.store.read_watermark().await else { return Ok(None) };
         let Some((bytes, etag)) = self.bucket.read(layout::WATERMARK).await? else { return Ok(None) };
-        let aside = self.store.keep_aside(layout::WATERMARK, bytes, &run.nonce, &run.clock).await?;
+        let kept = self.store.keep_unreadable(layout::WATERMARK, bytes, &run.nonce, &run.clock).await?;
         let shown = self.mover(run).shown(self.catalog.view().await?.as_ref());
         let next = StoredWatermark { watermark: shown, shown: Some(shown) };
         let written = self.store.write_watermark(next, Some(etag), &run.clock).await?;
-        Ok((written == shown).then_some(aside))
+        Ok((written == shown).then_some(kept))
     }
 
     fn mover<'a>(&'a self, run: &'a Run) -> Mover<'a> {
@@ -172,8 +172,7 @@ impl Mover<'_> {
     /// listing is unseen until its hour is compacted again.
     async fn reachable(&self, watermark: Hour, limit: Hour) -> Result<Reach, WatermarkError> {
         let from = watermark.next();
-        let mut with_manifest =
-            self.bucket.first_hours_with_manifest(from, limit.next(), STEP_HOURS + 1).await?;
+        let mut with_manifest = self.bucket.first_hours_with_manifest(from, limit.next(), STEP_HOURS + 1).await?;
         // All before the first hour of the next step, and nothing of that hour.
         let next_step = if with_manifest.len() > STEP_HOURS { with_manifest.pop() } else { None };
         let to = next_step.unwrap_or(limit.next());

@@ -166,7 +166,11 @@ impl Manifest {
     /// The bytes are no manifest, or the manifest of another hour.
     pub fn from_json(bytes: &[u8], hour: Hour) -> Result<Manifest, serde_json::Error> {
         let manifest: Manifest = serde_json::from_slice(bytes)?;
-        if manifest.hour == hour { Ok(manifest) } else { Err(Error::custom(format!("it is the manifest of {}", manifest.hour))) }
+        if manifest.hour == hour {
+            Ok(manifest)
+        } else {
+            Err(Error::custom(format!("it is the manifest of {}", manifest.hour)))
+        }
     }
 
     /// True if `attempt` is claimed and not committed or withdrawn.

@@ -100,7 +100,7 @@ impl World {
         manifest["live"]["inputs"].as_array().map_or(0, Vec::len)
     }
 
-    /// The rows of the live folder of `hour`, whatever Glue names; none where none is live.
+    /// The rows of the live folder of `hour`, whatever Glue names. `None` if none is live.
     pub fn live_rows(&self, hour: Hour) -> Vec<String> {
         let manifest = self.manifest_of(hour);
         let Some(attempt) = manifest["live"]["attempt"].as_str() else { return Vec::new() };

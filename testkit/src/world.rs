@@ -1,6 +1,5 @@
 //! A world for tests: a bucket, a catalog and a compactor over the embedded AWS, at any time of day.
 
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -12,13 +11,13 @@ use compactor::clock::{Clock, Run};
 use compactor::config::{Limits, timeouts};
 use compactor::hour::{Compactor, Outcome};
 use compactor::request::Request;
-use projection::manifest::Manifest;
 use compactor::tick::Tick;
 use fixtures::gzip;
 use local_aws::LocalAws;
 use log_format::{COLUMNS, Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
+use projection::manifest::Manifest;
 use tempfile::TempDir;
 use tokio::time::Duration;
 

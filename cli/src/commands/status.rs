@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use comfy_table::ContentArrangement;
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
-use projection::manifest::{Live, Manifest};
 use compactor::hour::plan::{Due, HourState, Idle, Pass, Plan, SkipReason, plan};
 use compactor::request::Rewrite;
 use futures::{StreamExt, TryStreamExt};
 use log_format::Hour;
+use projection::manifest::{Live, Manifest};
 use serde::{Serialize, Serializer};
 
 use crate::args::Status;

@@ -13,10 +13,10 @@ use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
 use compactor::config::Limits;
 use compactor::hour::Compactor;
 use compactor::request::{Request, Scope};
-use projection::manifest::{Counts, Manifest};
 use indicatif::ProgressBar;
 use local_aws::firehose::{Firehose, FirehoseError};
 use log_format::Hour;
+use projection::manifest::{Counts, Manifest};
 use tokio::time::Duration;
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! What a simulated run did, in numbers.
 
-use projection::manifest::Counts;
 use log_format::Hour;
+use projection::manifest::Counts;
 use serde::Serialize;
 
 use crate::output::report;

@@ -188,7 +188,8 @@ async fn what_others_changed_is_needs_operator() {
     put(&stack, &edited, kept(&event(9)).into_bytes()).await;
     put(&stack, &foreign, kept(&event(3)).into_bytes()).await;
     // A marker that names an object which is not ours to write.
-    let lie = Marker { source: foreign.clone(), object: Some(layout::WATERMARK.to_string()), ..marker(&stack, &gone).await };
+    let lie =
+        Marker { source: foreign.clone(), object: Some(layout::WATERMARK.to_string()), ..marker(&stack, &gone).await };
     let lie = serde_json::to_vec(&lie).unwrap();
     let bytes = lie.len();
     put(&stack, &layout::replayed_key(&foreign), lie).await;

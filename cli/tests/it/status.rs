@@ -9,8 +9,8 @@ use auth0_s3_logs::inventory::ViewState;
 use auth0_s3_logs::simulation::stack::Stack;
 use compactor::clock::{Clock, Run};
 use compactor::request::Request;
-use projection::manifest::Manifest;
 use log_format::{Hour, layout};
+use projection::manifest::Manifest;
 use tokio::time::Duration;
 
 use crate::support::{BUCKET, binary, deployment, env, target};

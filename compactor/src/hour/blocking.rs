@@ -7,9 +7,7 @@ use futures::future::pending;
 /// Runs `task` on a thread of its own and returns its result. A panic in it continues in the caller.
 ///
 /// No task may wait for anything but its processor. So it ends soon even if nobody waits for it any more.
-pub(crate) fn spawn<T: Send + 'static>(
-    task: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = T> + Send {
+pub(crate) fn spawn<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> + Send {
     let task = tokio::task::spawn_blocking(task);
     async move {
         match task.await {

@@ -41,12 +41,7 @@ pub(super) async fn collect(
 }
 
 /// True if [`collect`] would change anything.
-pub(crate) fn may_collect(
-    bucket: &Bucket,
-    manifest: &Manifest,
-    pointer: Option<&Pointer>,
-    now: DateTime<Utc>,
-) -> bool {
+pub(crate) fn may_collect(bucket: &Bucket, manifest: &Manifest, pointer: Option<&Pointer>, now: DateTime<Utc>) -> bool {
     manifest.expired(now).is_some() || !collectable(bucket, manifest, pointer, now).is_empty()
 }
 

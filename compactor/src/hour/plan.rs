@@ -209,7 +209,10 @@ impl SkipReason {
     pub fn needs_operator(&self) -> bool {
         matches!(
             self,
-            SkipReason::InputGone { .. } | SkipReason::WouldShrink { .. } | SkipReason::TooLarge { .. } | SkipReason::CrashLooping { .. }
+            SkipReason::InputGone { .. }
+                | SkipReason::WouldShrink { .. }
+                | SkipReason::TooLarge { .. }
+                | SkipReason::CrashLooping { .. }
         )
     }
 }

@@ -48,7 +48,7 @@ pub async fn retire_unknown(
 pub async fn replace_unreadable(compactor: &Compactor, hour: Hour, run: &Run) -> Result<Option<String>, HourError> {
     let store = &compactor.store;
     let Some((bytes, etag)) = store.read_unreadable(hour).await? else { return Ok(None) };
-    let aside = store.keep_aside(&layout::manifest_key(hour), bytes, &run.nonce, &run.clock).await?;
+    let kept = store.keep_unreadable(&layout::manifest_key(hour), bytes, &run.nonce, &run.clock).await?;
     let folders: Vec<Attempt> = attempts(&compactor.bucket, hour).await?.into_iter().collect();
     let now = run.clock.now();
     // Beyond every revision that the hour can have had, so that no ETag of its former versions comes back (C6).
@@ -56,7 +56,7 @@ pub async fn replace_unreadable(compactor: &Compactor, hour: Hour, run: &Run) ->
     let next = first.adopted(&folders, now).unwrap_or(first);
     let unreadable = VersionedManifest { manifest: Manifest::new(hour), etag: Some(etag), at: now };
     let written = store.replace(&unreadable, next, &run.clock).await?;
-    Ok(written.map(|_| aside))
+    Ok(written.map(|_| kept))
 }
 
 /// Every attempt that left a folder or rejected lines.

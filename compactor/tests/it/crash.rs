@@ -1,6 +1,5 @@
 //! C-crash: a tick that ends, or loses a reply, at every one of its calls, and what the next ones make of it.
 
-
 use std::sync::Arc;
 
 use catalog::PARQUET;

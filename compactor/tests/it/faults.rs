@@ -1,6 +1,5 @@
 //! C-faults: ticks whose calls fail.
 
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -150,7 +149,7 @@ async fn amiss(world: &World, now: &str) -> Vec<String> {
     amiss
 }
 
-/// Claims of attempts that could not even withdraw them are buried after two days, and their folders deleted after
+/// Claims of attempts that could not even withdraw them expire after two days, and their folders deleted after
 /// another. How many claims the bad day left.
 async fn bury(world: &World, when: &str) -> usize {
     let folders = || HOURS.map(|it| world.claimed_and_retired(hour(it)));
@@ -199,7 +198,7 @@ async fn c_faults_a_bad_day_costs_three_times_the_calls_at_most_and_is_over_afte
     println!(
         "C-faults: {DAYS} bad days, {aborted} ticks given up, {unhealed} days that left something: {most_calls} calls \
          in a bad tick and {most_healing} in a healing one at most, {calls} in a good one; healed after {most_ticks} \
-         ticks at most; {claims} claims left and buried"
+         ticks at most; {claims} claims left and expired"
     );
 }
 

@@ -1,6 +1,5 @@
 //! What Lambda gets back, against the embedded AWS.
 
-
 use std::sync::Arc;
 
 use compactor::bucket::Bucket;

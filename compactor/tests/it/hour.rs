@@ -1,6 +1,5 @@
 //! One hour from JSON to committed, published Parquet, against the embedded AWS.
 
-
 use catalog::Pointer;
 use compactor::request::{Request, Scope};
 use log_format::{Hour, layout};

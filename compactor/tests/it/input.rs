@@ -3,7 +3,6 @@
 //! `docs/bad-input.md` says what becomes of every input; each has its generator in [`testkit::odd`], and each is put at the
 //! beginning, in the middle and at the end of an object, and of an hour.
 
-
 use std::collections::BTreeMap;
 use std::io::Read;
 

@@ -1,15 +1,14 @@
 //! What an object may hold takes no memory to speak of: a line of a gigabyte, a bomb, deep nesting. Measured on Linux, each
 //! in a process of its own, as this one's greatest resident size.
 
-
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
 
-use projection::read::lines::{RATIO_BYTES_MIN, RATIO_MAX};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use projection::read::lines::{RATIO_BYTES_MIN, RATIO_MAX};
 use testkit::world::{BUCKET, HOUR, shown, world};
 
 /// How much more than an hour of one line any of these may take.

@@ -1,6 +1,5 @@
 //! C-race: several compactors on one hour, and an object that comes between them.
 
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fixtures::gzip;

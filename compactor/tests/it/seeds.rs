@@ -5,7 +5,6 @@
 //! time is given and runs out before [`SEEDS_MIN`] of them, or as many as `SEEDS` says, the test fails.
 #![expect(clippy::disallowed_methods, reason = "how many seeds are tried comes from the environment")]
 
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,5 @@
 //! What a tick does beside the hours of its window: the sweep, the scrub, the backlog, the collection.
 
-
 use aws_sdk_glue::types::{PartitionInput, StorageDescriptor};
 use catalog::PARQUET;
 use compactor::request::{Request, Scope};
@@ -88,7 +87,8 @@ fn asked() -> Request {
 async fn a_partition_that_somebody_else_registered_is_kept_as_it_is() {
     let world = world().await;
     world.put_lines(OLD, "1", &[A]).await;
-    let storage = StorageDescriptor::builder().location(format!("s3://{}/logs/2026/06/01/05", testkit::world::BUCKET)).build();
+    let storage =
+        StorageDescriptor::builder().location(format!("s3://{}/logs/2026/06/01/05", testkit::world::BUCKET)).build();
     let partition = PartitionInput::builder().set_values(Some(hour(OLD).partition_values().into()));
     let create = world.glue.create_partition().database_name("logs").table_name(catalog::JSON);
     create.partition_input(partition.storage_descriptor(storage).build()).send().await.unwrap();

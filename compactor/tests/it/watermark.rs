@@ -1,6 +1,5 @@
 //! How the view's watermark moves, against the embedded AWS.
 
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::config::Limits;
@@ -42,12 +41,16 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
     world.put("manifests/2026/11/20/08.json", b"broken".to_vec()).await;
     world.put_lines(HOUR, "1", &[A]).await;
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    let waits = WatermarkStatus { watermark: hour("2026-11-20T07"), blocked_by: Some(hour("2026-11-20T08")), behind: 9 };
+    let waits =
+        WatermarkStatus { watermark: hour("2026-11-20T07"), blocked_by: Some(hour("2026-11-20T08")), behind: 9 };
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     check(&world, "2026-11-20T20:22:00Z", "2026-11-20T07").await;
     world.delete("manifests/2026/11/20/08.json").await;
     let tick = world.tick("2026-11-20T20:25:00Z").await;
-    assert_eq!(tick.watermark.unwrap().unwrap(), WatermarkStatus { watermark: hour("2026-11-20T16"), blocked_by: None, behind: 0 });
+    assert_eq!(
+        tick.watermark.unwrap().unwrap(),
+        WatermarkStatus { watermark: hour("2026-11-20T16"), blocked_by: None, behind: 0 }
+    );
 }
 
 #[tokio::test]
@@ -90,7 +93,9 @@ async fn neither_cut_nor_view_follows_a_listing_of_long_ago() {
     world.put_lines(HOUR, "1", &[A]).await;
     check(&world, "2026-11-20T15:20:00Z", "2026-11-20T11").await;
     // The listing itself, from the watermark on; then the write of the watermark.
-    for (call, watermark) in [("start-after=logs/2026/11/20/12/", "2026-11-20T11"), ("watermark.json if-match", "2026-11-20T16")] {
+    for (call, watermark) in
+        [("start-after=logs/2026/11/20/12/", "2026-11-20T11"), ("watermark.json if-match", "2026-11-20T16")]
+    {
         world.aws.inject(silent_once(call));
         let tick = world.tick("2026-11-20T20:20:00Z").await;
         assert!(matches!(tick.watermark, Some(Err(WatermarkError::Stale))), "{call}: {:?}", tick.watermark);
@@ -131,7 +136,8 @@ async fn lists_no_further_than_the_hour_that_it_blocked_by() {
     world.aws.inject(Faults::none());
     let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::default() };
     let tick = world.ask_within(limits, "2026-11-20T20:20:00Z", TICK).await;
-    let waits = WatermarkStatus { watermark: hour("2026-11-20T08"), blocked_by: Some(hour("2026-11-20T09")), behind: 8 };
+    let waits =
+        WatermarkStatus { watermark: hour("2026-11-20T08"), blocked_by: Some(hour("2026-11-20T09")), behind: 8 };
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());
     let listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();
@@ -165,7 +171,11 @@ async fn the_view_follows_only_as_far_as_parquet_has_what_it_shows() {
     let claimed = world.manifest(HOUR).await.claimed("other", "2026-11-20T20:19:00Z".parse().unwrap());
     world.put("manifests/2026/11/20/13.json", claimed.to_json().unwrap()).await;
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    assert_eq!(tick.watermark.unwrap().unwrap().watermark, hour("2026-11-20T12"), "another run is at work on the hour after it");
+    assert_eq!(
+        tick.watermark.unwrap().unwrap().watermark,
+        hour("2026-11-20T12"),
+        "another run is at work on the hour after it"
+    );
     assert_eq!(world.athena().await, before);
     check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
     assert_eq!(world.athena().await, before);

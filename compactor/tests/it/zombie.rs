@@ -1,7 +1,6 @@
 //! C-zombie: a run that sleeps at any of its calls while others commit and collect, and then goes on. C-late: objects
 //! that come at any of its calls. C-query: a reader that planned before and reads after.
 
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::Run;
 use compactor::hour::Visit;
-use compactor::request::{Request, Rewrite, Scope};
-use projection::manifest::Manifest;
 use compactor::hour::plan::Pass;
+use compactor::request::{Request, Rewrite, Scope};
 use local_aws::seam::{Call, Failure, Fault, Faults, Gates};
 use log_format::Hour;
+use projection::manifest::Manifest;
 use testkit::athena::{Reader, may_show_less};
 use testkit::world::{HOUR, Snapshot, Wall, World, hour, world};
 use tokio::task::JoinHandle;

@@ -4,10 +4,10 @@ use std::io;
 
 use tempfile::SpooledTempFile;
 
+use crate::read::gzip_whole::Inflater;
 use crate::read::lines::{End, Lines, Piece, Text};
 use crate::read::rejected::{RejectedLines, SourceLocation};
 use crate::sort::sorter::{Sorted, Sorter};
-use crate::read::gzip_whole::Inflater;
 
 /// Decodes objects of an hour, one at a time. Several decoders may share an hour's objects.
 #[derive(Debug)]

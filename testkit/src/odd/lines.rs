@@ -5,14 +5,13 @@ use log_format::LINE_BYTES_MAX;
 
 use crate::odd::input::{Odd, kept, odd, row_of_good};
 
-
-/// A line and its fate.
+/// A line, and what is expected of it.
 pub(super) struct Line {
     bytes: Vec<u8>,
-    fate: Fate,
+    expected: Expected,
 }
 
-enum Fate {
+enum Expected {
     /// It gives these rows.
     Rows(Vec<String>),
     /// It is rejected for this reason.
@@ -29,11 +28,11 @@ fn read(fields: impl AsRef<[u8]>, row: &str) -> Line {
 }
 
 fn shaped(bytes: &[u8], row: &str) -> Line {
-    Line { bytes: bytes.to_vec(), fate: Fate::Rows(vec![format!("log_id=odd {row}")]) }
+    Line { bytes: bytes.to_vec(), expected: Expected::Rows(vec![format!("log_id=odd {row}")]) }
 }
 
 fn rejected(bytes: impl AsRef<[u8]>, reason: &'static str) -> Line {
-    Line { bytes: bytes.as_ref().to_vec(), fate: Fate::Rejected(reason) }
+    Line { bytes: bytes.as_ref().to_vec(), expected: Expected::Rejected(reason) }
 }
 
 fn no_json(bytes: impl AsRef<[u8]>) -> Line {
@@ -41,7 +40,7 @@ fn no_json(bytes: impl AsRef<[u8]>) -> Line {
 }
 
 fn no_line(bytes: &[u8]) -> Line {
-    Line { bytes: bytes.to_vec(), fate: Fate::NoLine }
+    Line { bytes: bytes.to_vec(), expected: Expected::NoLine }
 }
 
 /// A line one byte over the limit, of bytes that do not compress.
@@ -52,7 +51,7 @@ fn too_long() -> Line {
 
 fn carriage_return_between() -> Line {
     let bytes = b"{\"log_id\":\"odd\",\"type\":\"s\"}\r{\"log_id\":\"even\",\"type\":\"f\"}".to_vec();
-    Line { bytes, fate: Fate::Rows(vec!["log_id=odd type=s".to_owned(), "log_id=even type=f".to_owned()]) }
+    Line { bytes, expected: Expected::Rows(vec!["log_id=odd type=s".to_owned(), "log_id=even type=f".to_owned()]) }
 }
 
 fn nested_deeply() -> Line {
@@ -118,13 +117,13 @@ pub(super) fn among(line: &Line, good: &[String], place: &'static str, at: usize
     text.extend(after.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()));
     let mut odd = odd("NAME.gz", fixtures::gzip(&text), good.iter().map(|line| row_of_good(line)).collect());
     (odd.place, odd.is_read) = (place, false);
-    match &line.fate {
-        Fate::Rows(rows) => {
+    match &line.expected {
+        Expected::Rows(rows) => {
             odd.rows.extend(rows.iter().cloned());
             odd.is_read = true;
         }
-        Fate::Rejected(reason) => odd.rejected.push(kept(at as u64 + 1, offset, reason, &line.bytes)),
-        Fate::NoLine => {}
+        Expected::Rejected(reason) => odd.rejected.push(kept(at as u64 + 1, offset, reason, &line.bytes)),
+        Expected::NoLine => {}
     }
     odd
 }

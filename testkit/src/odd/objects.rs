@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use fixtures::{gzip, noise};
-use projection::read::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use projection::read::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
 
 use crate::odd::input::{Odd, kept, odd, row_of_good};
 

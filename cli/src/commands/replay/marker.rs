@@ -9,9 +9,9 @@ use anyhow::Context;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use compactor::bucket::{Bucket, BucketError};
-use projection::manifest::ObjectMeta;
 use futures::{StreamExt, TryStreamExt};
 use log_format::{Hour, layout};
+use projection::manifest::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

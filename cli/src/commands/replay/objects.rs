@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use compactor::bucket::Got;
-use projection::manifest::ObjectMeta;
 use indicatif::ProgressBar;
 use log_format::layout;
+use projection::manifest::ObjectMeta;
 
 use super::error_records::{ErrorRecords, Unreadable};
 use super::marker::{Marker, Markers};

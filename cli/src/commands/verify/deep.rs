@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use compactor::bucket::{Bucket, BucketError, Got};
-use projection::manifest::Live;
 use log_format::COLUMNS;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
+use projection::manifest::Live;
 use sha2::{Digest, Sha256};
 
 use super::finding::Difference;

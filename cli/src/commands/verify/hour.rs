@@ -10,10 +10,10 @@ use catalog::Pointer;
 use chrono::{DateTime, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
-use projection::manifest::{File, ObjectMeta, Live, Manifest};
 use flate2::read::MultiGzDecoder;
 use log_format::{Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use projection::manifest::{File, Live, Manifest, ObjectMeta};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

@@ -165,10 +165,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 mod tests {
     use std::io::Write;
 
-    use projection::read::decode::{Decoder, MemoryBudget};
     use fixtures::noise;
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use projection::read::decode::{Decoder, MemoryBudget};
 
     use super::*;
 

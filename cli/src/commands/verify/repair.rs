@@ -6,12 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
-use compactor::watermark::WatermarkError;
 use compactor::hour::error::HourError;
-use compactor::hour::{Compactor, Outcome, Visit};
-use compactor::hour::repair::{replace_unreadable, retire_unknown};
-use compactor::request::Rewrite;
 use compactor::hour::plan::Pass;
+use compactor::hour::repair::{replace_unreadable, retire_unknown};
+use compactor::hour::{Compactor, Outcome, Visit};
+use compactor::request::Rewrite;
+use compactor::watermark::WatermarkError;
 use log_format::Hour;
 use serde::Serialize;
 use telemetry::error_chain;

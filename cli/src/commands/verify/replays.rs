@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use compactor::bucket::{Bucket, BucketError};
-use projection::manifest::ObjectMeta;
 use log_format::layout;
+use projection::manifest::ObjectMeta;
 
 use super::finding::{Difference, Finding};
 use super::verified::Verified;
