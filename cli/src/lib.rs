@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod env;
 pub mod inventory;
 pub mod output;
+mod raw_pairs;
 pub mod simulation;
 #[cfg(feature = "sql")]
 pub mod sql;

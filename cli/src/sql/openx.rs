@@ -7,13 +7,10 @@
 //! white space from an object or array that it shows as text.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, BufRead};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::definition::JsonOptions;
+use crate::raw_pairs::RawPairs;
 
 /// The lines of a file, which end with `\n`, `\r` or `\r\n`. A byte order mark at the start of the file is passed over.
 pub(super) struct Lines<R> {
@@ -97,8 +94,7 @@ impl Decoder {
     ) -> Result<(), serde_json::Error> {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_matches(|letter| letter <= ' ');
-        let parsed = Fields::deserialize(&mut serde_json::Deserializer::from_str(text));
-        let fields = match parsed {
+        let fields = match RawPairs::first_of(text) {
             Ok(fields) => fields.0,
             // A line that begins like neither an object nor an array is a row of nulls, whatever the table says.
             Err(error) if !self.options.ignore_malformed && text.starts_with(['{', '[']) => return Err(error),
@@ -106,9 +102,9 @@ impl Decoder {
         };
         let mut values: Vec<Option<&str>> = vec![None; self.columns.len()];
         for (key, value) in fields {
-            let name = string(key.get());
+            let name = string(key);
             if let Some(position) = self.columns.iter().position(|column| self.is(column, &name)) {
-                values[position] = Some(value.get());
+                values[position] = Some(value);
             }
         }
         for (position, value) in values.into_iter().enumerate() {
@@ -158,33 +154,6 @@ fn escape(letters: &mut std::str::Chars<'_>) -> u16 {
         't' => 0x09,
         'u' => letters.take(4).filter_map(|digit| digit.to_digit(16)).fold(0, |unit, digit| unit << 4 | digit as u16),
         other => other as u16,
-    }
-}
-
-/// The fields of a JSON object as written, in order.
-struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Gather;
-
-        impl<'de> Visitor<'de> for Gather {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Gather)
     }
 }
 

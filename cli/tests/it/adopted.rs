@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use fixtures::gzip;
 use log_format::{COLUMNS, Kind, Object};
 use testkit::rebuild;
 
-use crate::support::{command, gzip, number, rows};
+use crate::support::{command, number, rows};
 
 /// The line of an event as another writer left it: the sixteen columns, then every other field as it was.
 fn line_with_extra_fields(event: &Object<'_>) -> String {

@@ -16,12 +16,13 @@ use auth0_s3_logs::simulation::stack::Stack;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use compactor::config::Limits;
+use fixtures::gzip;
 use flate2::read::MultiGzDecoder;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::{Hour, layout};
 use tempfile::TempDir;
 
-use crate::support::{self, BUCKET, binary, deployment, gzip, target};
+use crate::support::{self, BUCKET, binary, deployment, target};
 
 const DAY: &str = "error/processing-failed/2025/03/01/07";
 const NOW: &str = "2025-03-01T20:59:00Z";

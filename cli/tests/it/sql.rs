@@ -7,14 +7,13 @@ use aws_sdk_glue::types::{Column, PartitionInput, SerDeInfo, StorageDescriptor, 
 use base64::Engine;
 use catalog::{Catalog, Pointer};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use fixtures::gzip;
 use local_aws::LocalAws;
 use log_format::{Hour, layout};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 use tempfile::TempDir;
-
-use crate::support::gzip;
 
 const BUCKET: &str = "logs-bucket";
 const DATABASE: &str = "auth0_event_logs";

@@ -1,6 +1,5 @@
 //! Folders, the embedded AWS over them, and the command in a process of its own.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,8 +8,6 @@ use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
 use auth0_s3_logs::target::Target;
 use compactor::config::Limits;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use uuid::Uuid;
 
 #[cfg(feature = "sql")]
@@ -35,12 +32,6 @@ pub(crate) fn deployment(stack: &Stack, caller: &str) -> Deployment {
 
 pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_auth0-s3-logs"))
-}
-
-pub(crate) fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut file = GzEncoder::new(Vec::new(), Compression::default());
-    file.write_all(text.as_ref()).unwrap();
-    file.finish().unwrap()
 }
 
 /// What the tables hold, and what the command prints about it.

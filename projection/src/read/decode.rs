@@ -172,25 +172,17 @@ impl<'a> ObjectDecoder<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Read;
 
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use flate2::Compression;
+    use fixtures::{gzip, noise};
     use flate2::read::GzDecoder;
-    use flate2::write::GzEncoder;
     use log_format::LINE_BYTES_MAX;
 
     use super::*;
     use crate::read::lines::{PIECE_BYTES_MAX, RATIO_BYTES_MIN, RATIO_MAX};
     use crate::sort::sorter::SortedRun;
-    use fixtures::noise;
-
-    fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
-        let mut file = GzEncoder::new(Vec::new(), Compression::default());
-        file.write_all(text.as_ref()).unwrap();
-        file.finish().unwrap()
-    }
 
     /// `line@offset:reason:bytes` of each rejected line. Of long bytes their number is shown.
     fn shown(file: Option<SpooledTempFile>) -> Vec<String> {

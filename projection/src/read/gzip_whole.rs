@@ -53,18 +53,9 @@ impl Inflater {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use fixtures::gzip;
 
     use super::*;
-
-    fn gzip(text: &[u8]) -> Vec<u8> {
-        let mut file = GzEncoder::new(Vec::new(), Compression::default());
-        file.write_all(text).unwrap();
-        file.finish().unwrap()
-    }
 
     fn check(object: &[u8], expected: Option<&[u8]>) {
         assert_eq!(Inflater::new(100).inflate(object), expected, "{}", object.escape_ascii());
@@ -99,14 +90,14 @@ mod tests {
             wrong[position] ^= 1;
             check(&wrong, None);
         }
-        check(&gzip(&[b'x'; 101]), None);
+        check(&gzip([b'x'; 101]), None);
     }
 
     /// Tails that end as the member does, in every overlap with the member's own end.
     #[test]
     fn is_not_taken_in_by_a_repeated_end() {
         for byte in 0..=u8::MAX {
-            let member = gzip(&[byte; 7]);
+            let member = gzip([byte; 7]);
             for tail in 1..=16 {
                 let end = &member[member.len() - tail.min(8)..];
                 check(&[member.as_slice(), &vec![byte; tail - end.len()], end].concat(), None);

@@ -120,10 +120,9 @@ fn inflate(object: &[u8]) -> (Cow<'_, [u8]>, bool) {
 
 #[cfg(test)]
 mod tests {
+    use fixtures::gzip;
+
     use super::*;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use std::io::Write;
 
     const GOOD: &str = r#"{"detail":{"data":{"type":"s"}}}"#;
 
@@ -132,12 +131,6 @@ mod tests {
             "{{\"attemptsMade\":1,\"errorCode\":\"c\",\"rawData\":\"{}\",\"lambdaArn\":\"a\"}}\n",
             STANDARD.encode(record)
         )
-    }
-
-    fn gzip(text: &str) -> Vec<u8> {
-        let mut file = GzEncoder::new(Vec::new(), Compression::default());
-        file.write_all(text.as_bytes()).unwrap();
-        file.finish().unwrap()
     }
 
     fn check(object: &[u8], lines: u64, reasons: &str, unreadable: &[(u64, &'static str)]) {

@@ -3,13 +3,10 @@
 //! This is the log format as the docs state it, on plain `serde_json`. No reader of the product is used, so that a
 //! mistake in one of them shows as a difference.
 
-use std::fmt;
-
 use log_format::{COLUMNS, Kind, LINE_BYTES_MAX};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::text::{self, BYTE_ORDER_MARK, Segment};
+use crate::raw_pairs::RawPairs;
 
 /// The values of the columns, in their order.
 pub(super) type Values = [Option<String>; COLUMNS.len()];
@@ -41,7 +38,7 @@ fn values(line: &[u8]) -> Option<Values> {
         return None;
     }
     let text = String::from_utf8_lossy(line);
-    let fields = Fields::first_of(text.trim_start_matches(|letter| letter <= ' '))?;
+    let fields = RawPairs::first_of(text.trim_start_matches(|letter| letter <= ' ')).ok()?;
     let mut values = Values::default();
     let mut others = Vec::new();
     for (key, json) in fields.0 {
@@ -69,7 +66,7 @@ fn shown(json: &str) -> Option<String> {
 
 /// The `extra` of a line that has fields without a column: first the fields of its own `extra`, then those.
 fn with_others(extra: Option<String>, others: &[(&str, &str)]) -> Option<String> {
-    let own = extra.as_deref().map(|text| Fields::all_of(text).map(|fields| fields.0));
+    let own = extra.as_deref().map(|text| serde_json::from_str(text).ok().map(|RawPairs(pairs)| pairs));
     let named;
     let mut all = match own {
         None if others.is_empty() => return None,
@@ -122,61 +119,12 @@ fn unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-/// The fields of a JSON object: keys and values as written, in order, with repeated keys.
-struct Fields<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'a> Fields<'a> {
-    /// The fields of the object that `text` begins with, whatever follows it.
-    fn first_of(text: &'a str) -> Option<Fields<'a>> {
-        serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
-    }
-
-    /// The fields of `text`, if it is one object and nothing else.
-    fn all_of(text: &'a str) -> Option<Fields<'a>> {
-        serde_json::from_str(text).ok()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    fields.push((key.get(), value.get()));
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use fixtures::noise;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use fixtures::{gzip, noise};
     use projection::read::decode::{Decoder, MemoryBudget};
 
     use super::*;
-
-    fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
-        let mut file = GzEncoder::new(Vec::new(), Compression::default());
-        file.write_all(text.as_ref()).unwrap();
-        file.finish().unwrap()
-    }
 
     /// Each line as `column=value` pairs. A line that is no row is `-`.
     fn lines(key: &str, object: &[u8]) -> Vec<String> {

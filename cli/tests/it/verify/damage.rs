@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use auth0_s3_logs::commands::replay::marker::{Marker, object_key};
 use auth0_s3_logs::simulation::stack::Stack;
 use catalog::{JSON, PARQUET, Pointer, VIEW};
+use fixtures::gzip;
 use log_format::layout;
 
 use super::{LATE, MIXED, NOW, ODD, bytes, delete, hour, live_file, manifest, put, put_lines};
-use crate::support::{BUCKET, gzip};
+use crate::support::BUCKET;
 
 /// What is done to the bucket, which differences that makes, and whether `--repair` repairs them.
 pub(super) const DAMAGES: [(&str, &[&str], bool); 33] = [

@@ -9,12 +9,13 @@ use auth0_s3_logs::commands::verify::run;
 use auth0_s3_logs::simulation::stack::Stack;
 use compactor::clock::{Clock, Run};
 use compactor::request::{Request, Scope};
+use fixtures::gzip;
 use log_format::{Hour, layout};
 use testkit::odd::{self, good_lines};
 use tokio::time::Duration;
 
 use super::{NOW, env, hour, options, put};
-use crate::support::{deployment, gzip, target};
+use crate::support::{deployment, target};
 
 const BEGIN: &str = "2025-02-01T00";
 

@@ -19,6 +19,7 @@ use auth0_s3_logs::simulation::stack::Stack;
 use catalog::Pointer;
 use compactor::clock::{Clock, Run};
 use compactor::request::{Request, Scope};
+use fixtures::gzip;
 use local_aws::seam::{Failure, Fault, Faults, Service};
 use log_format::{Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -27,7 +28,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::time::Duration;
 
-use crate::support::{self, BUCKET, binary, deployment, gzip, target};
+use crate::support::{self, BUCKET, binary, deployment, target};
 use damage::{DAMAGES, damage};
 
 /// At this moment every hour of the bucket is up to the watermark.
