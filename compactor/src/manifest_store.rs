@@ -16,7 +16,7 @@ use crate::clock::{Clock, RunOver};
 /// Manifests read at once.
 const READS_AT_ONCE: usize = 64;
 /// Tries of a write that others keep refusing.
-pub(crate) const WRITES_MAX: u32 = 5;
+const WRITES_MAX: u32 = 5;
 
 /// Reads and writes manifests and the watermark's file.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(crate) struct VersionedManifest {
 /// What to do about the manifest that is stored now.
 pub(crate) enum Decision {
     /// Write this version over it.
-    Write(Manifest),
+    Write(Box<Manifest>),
     /// Nothing: the change stands already.
     Done,
     /// Nothing: the change does not apply any more.
@@ -47,13 +47,9 @@ pub(crate) enum Decision {
 /// The result of [`ManifestStore::compare_and_swap`].
 pub(crate) enum Swap {
     /// The change stands, in this version.
-    Done(VersionedManifest),
-    /// The change does not stand. `found` is stored instead.
-    Stopped {
-        found: VersionedManifest,
-        /// Why the last write failed. `None` if it was refused, or nothing was written.
-        error: Option<StoreError>,
-    },
+    Done(Box<VersionedManifest>),
+    /// The change does not apply any more.
+    Stopped,
     /// Others kept changing the manifest, or every write failed.
     Contended {
         /// Why the last write failed. `None` if it was refused.
@@ -168,18 +164,22 @@ impl ManifestStore {
         loop {
             let next = match decide(&current) {
                 Decision::Write(next) => next,
-                Decision::Done => return Ok(Swap::Done(current)),
-                Decision::Stop => return Ok(Swap::Stopped { found: current, error }),
+                Decision::Done => return Ok(Swap::Done(Box::new(current))),
+                Decision::Stop => return Ok(Swap::Stopped),
             };
             if writes == WRITES_MAX {
                 return Ok(Swap::Contended { error });
             }
             writes += 1;
             let hour = next.hour;
-            error = match self.replace(&current, next, clock).await {
-                Ok(Some(written)) => return Ok(Swap::Done(written)),
+            error = match self.replace(&current, *next, clock).await {
+                Ok(Some(written)) => return Ok(Swap::Done(Box::new(written))),
                 refused_or_lost => refused_or_lost.err(),
             };
+            if matches!(error, Some(StoreError::RunOver(_))) {
+                // No later write would be made either.
+                writes = WRITES_MAX;
+            }
             current = self.read(hour, clock).await?;
         }
     }
@@ -195,6 +195,12 @@ impl ManifestStore {
         let Some((bytes, etag)) = self.bucket.read(layout::WATERMARK).await? else { return Ok(None) };
         let stored = serde_json::from_slice(&bytes).map_err(StoreError::UnreadableWatermark)?;
         Ok(Some((stored, etag)))
+    }
+
+    /// The bytes and the ETag of a watermark that cannot be read. `None` if it can, or if there is none.
+    pub(crate) async fn read_unreadable_watermark(&self) -> Result<Option<(Bytes, String)>, StoreError> {
+        let found = self.bucket.read(layout::WATERMARK).await?;
+        Ok(found.filter(|(bytes, _)| serde_json::from_slice::<StoredWatermark>(bytes).is_err()))
     }
 
     /// Writes the watermark if its file still has `etag`, or is still absent if that is `None`. Another run may have moved

@@ -5,6 +5,8 @@ use std::fmt;
 use log_format::Hour;
 use serde_json::Value;
 
+use crate::hour::plan::Rewrite;
+
 /// What a run is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
@@ -22,19 +24,6 @@ pub enum Scope {
     Tick,
     /// The hours from the first up to, not including, the second.
     Range(Hour, Hour),
-}
-
-/// Which hours may be written again without new inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rewrite {
-    /// None.
-    No,
-    /// Those that an older writer wrote.
-    Older,
-    /// Those, and an hour whose inputs are gone. Only this makes Parquet shrink (C8), and only for an hour named alone.
-    Shrinking,
-    /// An hour whose live folder is not what its manifest says. A listing does not show that, so the hour is named.
-    Damaged,
 }
 
 /// A payload that cannot be read as a request.

@@ -72,11 +72,11 @@ impl Compactor {
     /// # Errors
     ///
     /// A step failed. The next tick goes on.
-    pub async fn move_watermark(&self, run: &Run) -> Result<WatermarkStatus, WatermarkError> {
-        let mover = self.mover(run);
+    pub async fn move_watermark(&self, clock: &Clock) -> Result<WatermarkStatus, WatermarkError> {
+        let mover = self.mover(clock);
         loop {
             let (status, more) = mover.step().await?;
-            if !more || run.clock.may_write().is_err() {
+            if !more || clock.may_write().is_err() {
                 return Ok(status);
             }
         }
@@ -89,18 +89,17 @@ impl Compactor {
     ///
     /// S3 or Glue failed.
     pub async fn replace_unreadable_watermark(&self, run: &Run) -> Result<Option<String>, WatermarkError> {
-        let Err(StoreError::UnreadableWatermark(_)) = self.store.read_watermark().await else { return Ok(None) };
-        let Some((bytes, etag)) = self.bucket.read(layout::WATERMARK).await? else { return Ok(None) };
+        let Some((bytes, etag)) = self.store.read_unreadable_watermark().await? else { return Ok(None) };
         let kept = self.store.keep_unreadable(layout::WATERMARK, bytes, &run.nonce, &run.clock).await?;
-        let shown = self.mover(run).shown(self.catalog.view().await?.as_ref());
+        let shown = self.mover(&run.clock).shown(self.catalog.view().await?.as_ref());
         let next = StoredWatermark { watermark: shown, shown: Some(shown) };
         let written = self.store.write_watermark(next, Some(etag), &run.clock).await?;
         Ok((written == shown).then_some(kept))
     }
 
-    fn mover<'a>(&'a self, run: &'a Run) -> Mover<'a> {
+    fn mover<'a>(&'a self, clock: &'a Clock) -> Mover<'a> {
         let Compactor { bucket, catalog, store, limits } = self;
-        Mover { bucket, catalog, store, limits, clock: &run.clock }
+        Mover { bucket, catalog, store, limits, clock }
     }
 }
 

@@ -4,8 +4,7 @@ use std::fmt;
 
 use compactor::clock::Run;
 use compactor::hour::Visit;
-use compactor::hour::plan::Pass;
-use compactor::request::Rewrite;
+use compactor::hour::plan::{Pass, Rewrite};
 use local_aws::seam::{Call, Faults, Service};
 use log_format::{Hour, layout};
 use tokio::time::{Duration, sleep};

@@ -165,7 +165,7 @@ impl World {
 
     pub async fn manifest(&self, hour: &str) -> Manifest {
         let run = self.run("2026-11-20T14:30:00Z");
-        self.compactor.manifest(hour.parse().unwrap(), &run).await.unwrap().unwrap()
+        self.compactor.manifest(hour.parse().unwrap(), &run.clock).await.unwrap().unwrap()
     }
 
     /// Every key in the bucket.

@@ -201,13 +201,16 @@ impl Pipeline {
     }
 
     fn run(&self, nonce: String) -> Run {
-        let clock = Clock::start(self.clock.reader(), Duration::from_secs(RUN_MINUTES_MAX * 60));
-        Run { clock, nonce }
+        Run { clock: self.clock_of_run(), nonce }
+    }
+
+    fn clock_of_run(&self) -> Clock {
+        Clock::start(self.clock.reader(), Duration::from_secs(RUN_MINUTES_MAX * 60))
     }
 
     async fn snapshot(&self, hour: Hour) -> anyhow::Result<Snapshot> {
-        let run = self.run(String::new());
-        Ok(self.stack.compactor.manifest(hour, &run).await?.as_ref().map(Snapshot::of).unwrap_or_default())
+        let clock = self.clock_of_run();
+        Ok(self.stack.compactor.manifest(hour, &clock).await?.as_ref().map(Snapshot::of).unwrap_or_default())
     }
 
     async fn remember(&mut self, hour: Hour) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::output::report;
 
-/// What became of the events of one run.
+/// What became of the events of one run of the simulation, in which the compactor runs many times.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct RunSummary {
     /// Events that were sent, broken ones included.
@@ -48,7 +48,8 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Adds an hour, by its counts before and after the run. False if the hour holds less than before.
+    /// Adds what the simulation did to one hour: the difference of its manifest's counts before and after. False if the hour
+    /// holds less than before.
     pub fn add_hour(&mut self, before: &Counts, after: &Counts) -> bool {
         self.parquet_rows += after.rows;
         self.new_rows += after.rows.saturating_sub(before.rows);

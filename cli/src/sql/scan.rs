@@ -95,7 +95,7 @@ impl FileSource for JsonLines {
     }
 }
 
-/// Opens the objects of a scan.
+/// Opens the objects of a scan. Each is fetched whole, and decompressed as its rows are asked for.
 struct Opener {
     store: Arc<dyn ObjectStore>,
     schema: SchemaRef,

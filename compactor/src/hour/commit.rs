@@ -16,27 +16,19 @@ pub(super) async fn claim(
     attempt: &str,
     clock: &Clock,
 ) -> Result<Option<VersionedManifest>, StoreError> {
-    let hour = looked_at.manifest.hour;
-    let from = looked_at.manifest.live_attempt().map(str::to_string);
-    let mut written = false;
-    let swap = store.compare_and_swap(looked_at, clock, |current| {
-        let manifest = &current.manifest;
-        if !std::mem::replace(&mut written, true) {
-            return Decision::Write(manifest.claimed(attempt, clock.now()));
+    let before = &looked_at.manifest;
+    let error = match store.replace(&looked_at, before.claimed(attempt, clock.now()), clock).await {
+        Ok(Some(claimed)) => return Ok(Some(claimed)),
+        refused_or_lost => refused_or_lost.err(),
+    };
+    let found = store.read(before.hour, clock).await?;
+    if found.manifest.claims(attempt) {
+        if found.manifest.live_attempt() == before.live_attempt() {
+            return Ok(Some(found));
         }
-        let stands = manifest.claims(attempt) && manifest.live_attempt() == from.as_deref();
-        if stands { Decision::Done } else { Decision::Stop }
-    });
-    match swap.await? {
-        Swap::Done(claimed) => Ok(Some(claimed)),
-        Swap::Stopped { found, error } => {
-            if found.manifest.claims(attempt) {
-                withdraw(store, hour, attempt, clock).await;
-            }
-            error.map_or(Ok(None), Err)
-        }
-        Swap::Contended { error } => error.map_or(Ok(None), Err),
+        withdraw(store, before.hour, attempt, clock).await;
     }
+    error.map_or(Ok(None), Err)
 }
 
 /// Step 4 of an hour: makes `live` the folder to read. `from` is the live folder that the attempt started from. `None` if
@@ -53,14 +45,14 @@ pub(super) async fn commit(
         if manifest.live_attempt() == Some(&live.attempt) {
             Decision::Done
         } else if manifest.claims(&live.attempt) && manifest.live_attempt() == from {
-            Decision::Write(manifest.committed(live.clone()))
+            Decision::Write(Box::new(manifest.committed(live.clone())))
         } else {
             Decision::Stop
         }
     });
     match swap.await? {
-        Swap::Done(committed) => Ok(Some(committed)),
-        Swap::Stopped { .. } => Ok(None),
+        Swap::Done(committed) => Ok(Some(*committed)),
+        Swap::Stopped => Ok(None),
         Swap::Contended { error } => error.map_or(Ok(None), Err),
     }
 }
@@ -69,7 +61,7 @@ pub(super) async fn commit(
 pub(super) async fn withdraw(store: &ManifestStore, hour: Hour, attempt: &str, clock: &Clock) {
     let Ok(found) = store.read(hour, clock).await else { return };
     let swap = store.compare_and_swap(found, clock, |current| match current.manifest.claims(attempt) {
-        true => Decision::Write(current.manifest.withdrawn(attempt, clock.now())),
+        true => Decision::Write(Box::new(current.manifest.withdrawn(attempt, clock.now()))),
         false => Decision::Done,
     });
     // The withdrawal saves work for later runs; nothing depends on it.

@@ -23,11 +23,10 @@ use crate::config::Limits;
 use crate::hour::collect::collect;
 use crate::hour::commit::{claim, commit, withdraw};
 use crate::hour::error::HourError;
-use crate::hour::plan::{HourState, Idle, Pass, Plan, SkipReason, plan};
+use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan};
 use crate::hour::publish::Publisher;
 use crate::hour::rewrite::Rewriter;
 use crate::manifest_store::{ManifestStore, VersionedManifest};
-use crate::request::Rewrite;
 
 /// Compacts hours of one bucket and its catalog.
 #[derive(Debug, Clone)]
@@ -104,8 +103,8 @@ impl Compactor {
     /// # Errors
     ///
     /// S3 failed, or the manifest cannot be read.
-    pub async fn manifest(&self, hour: Hour, run: &Run) -> Result<Option<Manifest>, HourError> {
-        let stored = self.store.read(hour, &run.clock).await?;
+    pub async fn manifest(&self, hour: Hour, clock: &Clock) -> Result<Option<Manifest>, HourError> {
+        let stored = self.store.read(hour, clock).await?;
         Ok(stored.etag.is_some().then_some(stored.manifest))
     }
 
@@ -128,18 +127,26 @@ impl Compactor {
             }
             let inputs = match plan(&state, run.clock.now(), &self.limits, visit.rewrite, visit.pass) {
                 Plan::Compact { inputs, .. } => inputs,
-                Plan::Nothing { reason, .. } => return self.end(stored, Outcome::Nothing(reason), run).await,
-                Plan::Skip { reason, .. } => return self.end(stored, Outcome::Deferred(reason), run).await,
+                Plan::Nothing { reason, .. } => {
+                    return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
+                }
+                Plan::Skip { reason, .. } => {
+                    return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Deferred(reason));
+                }
             };
             let attempt = attempt_name(&run.nonce, visit.pass, beginning);
             last = match self.attempt(visit, &attempt, inputs, stored, &run.clock).await {
-                Ok(AttemptResult::Committed(stored, outcome)) => return self.end(*stored, outcome, run).await,
-                Ok(AttemptResult::Stopped(outcome)) => return self.end_anew(hour, outcome, run).await,
+                Ok(AttemptResult::Committed(stored, outcome)) => {
+                    return self.publish_and_collect(*stored, &run.clock).await.map(|()| outcome);
+                }
+                Ok(AttemptResult::Stopped(outcome)) => {
+                    return self.read_publish_and_collect(hour, &run.clock).await.map(|()| outcome);
+                }
                 Ok(AttemptResult::Again(reason)) => Ok(Outcome::Deferred(reason)),
                 Ok(AttemptResult::Unclaimed(error)) => Err(error),
                 Err(error) => {
                     // Garbage is collected all the same; the error is what counts.
-                    let _ = self.end_anew(hour, Outcome::Repaired, run).await;
+                    let _ = self.read_publish_and_collect(hour, &run.clock).await;
                     return Err(error);
                 }
             };
@@ -149,19 +156,19 @@ impl Compactor {
 
     /// Steps 5 and 6, also of an hour with nothing to write: its partition is repaired, whatever lost it, and garbage is
     /// collected.
-    async fn end(&self, stored: VersionedManifest, outcome: Outcome, run: &Run) -> Result<Outcome, HourError> {
-        let publisher = self.publisher(&run.clock);
+    async fn publish_and_collect(&self, stored: VersionedManifest, clock: &Clock) -> Result<(), HourError> {
+        let publisher = self.publisher(clock);
         let (stored, pointer) = publisher.publish(stored).await?;
-        if let Some(changed) = collect(&self.bucket, &self.store, stored, pointer.as_ref(), &run.clock).await? {
+        if let Some(changed) = collect(&self.bucket, &self.store, stored, pointer.as_ref(), clock).await? {
             publisher.publish(changed).await?;
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// Steps 5 and 6 if the manifest may have changed since it was read.
-    async fn end_anew(&self, hour: Hour, outcome: Outcome, run: &Run) -> Result<Outcome, HourError> {
-        let stored = self.store.read(hour, &run.clock).await?;
-        self.end(stored, outcome, run).await
+    async fn read_publish_and_collect(&self, hour: Hour, clock: &Clock) -> Result<(), HourError> {
+        let stored = self.store.read(hour, clock).await?;
+        self.publish_and_collect(stored, clock).await
     }
 
     pub(crate) fn publisher<'a>(&'a self, clock: &'a Clock) -> Publisher<'a> {

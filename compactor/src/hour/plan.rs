@@ -8,7 +8,6 @@ use projection::WRITER_VERSION;
 use projection::manifest::{Manifest, ObjectMeta};
 
 use crate::config::Limits;
-use crate::request::Rewrite;
 
 /// A claim younger than this belongs to a run that is at work. Skipping its hour saves work. It does not keep two runs
 /// apart: conditional writes do.
@@ -69,6 +68,19 @@ pub enum Plan {
         /// Why not.
         reason: SkipReason,
     },
+}
+
+/// Which hours may be written again without new inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewrite {
+    /// None.
+    No,
+    /// Those that an older writer wrote.
+    Older,
+    /// Those, and an hour whose inputs are gone. Only this makes Parquet shrink (C8), and only for an hour named alone.
+    Shrinking,
+    /// An hour whose live folder is not what its manifest says. A listing does not show that, so the hour is named.
+    Damaged,
 }
 
 /// Why an hour is due.

@@ -11,10 +11,12 @@ use projection::manifest::Live;
 use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::hour::error::HourError;
-use crate::manifest_store::{ManifestStore, VersionedManifest, WRITES_MAX};
+use crate::manifest_store::{ManifestStore, VersionedManifest};
 
 /// A write to Glue follows the read of its manifest within this time, or does not happen: Glue's write has no condition.
 const PUBLISH_MINUTES_MAX: i64 = 10;
+/// Tries of a publication during which `live` keeps moving.
+const PUBLISH_TRIES_MAX: u32 = 5;
 
 /// What publication needs.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ impl Publisher<'_> {
     ) -> Result<(VersionedManifest, Option<Pointer>), HourError> {
         let hour = stored.manifest.hour;
         let mut stored = stored;
-        for _ in 0..WRITES_MAX {
+        for _ in 0..PUBLISH_TRIES_MAX {
             let Some(live) = &stored.manifest.live else { return Ok((stored, None)) };
             let found = self.catalog.parquet_pointer(hour).await?;
             let location = self.bucket.uri(&live.folder(hour));

@@ -3,7 +3,7 @@
 //! Nothing is edited in place. A damaged live folder is replaced by a visit with [`Rewrite::Damaged`]. A folder that no
 //! manifest knows is retired. An object of ours that cannot be read is kept under another key before its place is taken.
 //!
-//! [`Rewrite::Damaged`]: crate::request::Rewrite::Damaged
+//! [`Rewrite::Damaged`]: crate::hour::plan::Rewrite::Damaged
 
 use std::collections::BTreeSet;
 
@@ -30,11 +30,13 @@ pub async fn retire_unknown(
 ) -> Result<bool, HourError> {
     let found = compactor.store.read(hour, &run.clock).await?;
     let swap = compactor.store.compare_and_swap(found, &run.clock, |current| {
-        current.manifest.adopted(attempts, run.clock.now()).map_or(Decision::Done, Decision::Write)
+        let next = current.manifest.adopted(attempts, run.clock.now());
+        next.map_or(Decision::Done, |next| Decision::Write(Box::new(next)))
     });
     match swap.await? {
         Swap::Done(_) => Ok(true),
-        Swap::Stopped { error, .. } | Swap::Contended { error } => error.map_or(Ok(false), |error| Err(error.into())),
+        Swap::Stopped => Ok(false),
+        Swap::Contended { error } => error.map_or(Ok(false), |error| Err(error.into())),
     }
 }
 

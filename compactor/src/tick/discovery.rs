@@ -24,7 +24,8 @@ pub(crate) struct Discovery {
     pub(crate) stale: Vec<Hour>,
     /// The hours that have a partition of the JSON table.
     pub(crate) registered: HashSet<Hour>,
-    /// The hours beyond the watermark that have objects and no such partition, open hours included. Empty for a range.
+    /// The hours of the look-back window and beyond the watermark that have objects and no such partition, open hours
+    /// included. Empty for a range.
     pub(crate) unregistered: Vec<Hour>,
 }
 

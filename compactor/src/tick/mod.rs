@@ -16,11 +16,11 @@ use telemetry::error_chain;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
-use crate::clock::Run;
+use crate::clock::{Clock, Run};
 use crate::hour::error::HourError;
-use crate::hour::plan::{Idle, Pass, SkipReason};
+use crate::hour::plan::{Idle, Pass, Rewrite, SkipReason};
 use crate::hour::{Compactor, Outcome, Visit};
-use crate::request::{Request, Rewrite, Scope};
+use crate::request::{Request, Scope};
 use crate::tick::discovery::{Discoverer, Discovery};
 use crate::tick::range::RangePlanner;
 use crate::watermark::{WatermarkError, WatermarkStatus};
@@ -167,9 +167,9 @@ impl Compactor {
         from: Hour,
         to: Hour,
         rewrite: Rewrite,
-        run: &Run,
+        clock: &Clock,
     ) -> Result<Vec<Hour>, DiscoveryError> {
-        Ok(self.range_planner(rewrite, run).discover(from, to).await?.hours)
+        Ok(self.range_planner(rewrite, clock).discover(from, to).await?.hours)
     }
 
     async fn discover(&self, run: &Run, request: Request) -> Result<Discovery, DiscoveryError> {
@@ -178,14 +178,14 @@ impl Compactor {
             Scope::Tick => Discoverer { bucket, catalog, store, limits, clock: &run.clock }.discover().await,
             Scope::Range(..) => {
                 let (from, to) = schedule::closed_range(request.scope, run.clock.now(), limits);
-                self.range_planner(request.rewrite(), run).discover(from, to).await
+                self.range_planner(request.rewrite(), &run.clock).discover(from, to).await
             }
         }
     }
 
-    fn range_planner<'a>(&'a self, rewrite: Rewrite, run: &'a Run) -> RangePlanner<'a> {
+    fn range_planner<'a>(&'a self, rewrite: Rewrite, clock: &'a Clock) -> RangePlanner<'a> {
         let Compactor { bucket, catalog, store, limits } = self;
-        RangePlanner { bucket, catalog, store, limits, clock: &run.clock, rewrite }
+        RangePlanner { bucket, catalog, store, limits, clock, rewrite }
     }
 
     /// Registers the hours that Glue does not know, and makes stale partitions follow their manifests, whatever lost them.
@@ -254,6 +254,6 @@ impl Compactor {
     }
 
     async fn watermark_of_tick(&self, run: &Run) -> Option<Result<WatermarkStatus, WatermarkError>> {
-        if run.clock.left() > WATERMARK_TIME_MIN { Some(self.move_watermark(run).await) } else { None }
+        if run.clock.left() > WATERMARK_TIME_MIN { Some(self.move_watermark(&run.clock).await) } else { None }
     }
 }

@@ -10,9 +10,8 @@ use crate::bucket::{Bucket, BucketError, ObjectMeta};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::hour::collect::may_collect;
-use crate::hour::plan::{HourState, Idle, Pass, Plan, plan};
+use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, plan};
 use crate::manifest_store::ManifestStore;
-use crate::request::Rewrite;
 use crate::tick::discovery::{Discovery, DiscoveryError, stale};
 
 /// What the planning of a range needs.

@@ -1,7 +1,8 @@
 //! A range of hours: only what a visit could change is visited, and several hours at once come to the same.
 
 use compactor::config::Limits;
-use compactor::request::{Request, Rewrite, Scope};
+use compactor::hour::plan::Rewrite;
+use compactor::request::{Request, Scope};
 use local_aws::seam::Faults;
 use log_format::Hour;
 use testkit::world::{World, hour, shown, world};
@@ -30,8 +31,11 @@ async fn may_change(world: &World) -> Vec<String> {
 /// The hours that a visit could change.
 async fn may_change_at(world: &World, now: &str) -> Vec<String> {
     let run = world.run(now);
-    let found =
-        world.compactor.may_change(hour("2026-11-20T00"), hour("2026-11-22T00"), Rewrite::No, &run).await.unwrap();
+    let found = world
+        .compactor
+        .may_change(hour("2026-11-20T00"), hour("2026-11-22T00"), Rewrite::No, &run.clock)
+        .await
+        .unwrap();
     found.iter().map(Hour::to_string).collect()
 }
 

@@ -63,7 +63,8 @@ impl Merge {
         Ok(Merge { heads, summary: MergeSummary::default(), collisions, log_id, timestamp })
     }
 
-    /// Hands the next distinct rows to `take`, in order, until it answers false. Returns false if no row is left.
+    /// Hands the next distinct rows to `take`, in order, until it answers false: one row at least, if any is left. Returns
+    /// false if no row is left.
     ///
     /// # Errors
     ///

@@ -75,7 +75,8 @@ fn broken(body: Vec<u8>, good: &[String], begun: &[u8]) -> Odd {
     Odd { rejected: vec![kept(good.len() as u64 + 1, offset, "BrokenGzip", begun)], ..whole(body, good) }
 }
 
-/// A member in stored blocks, and where the second begins: `good`, a line begun, and something that never comes.
+/// A gzip member of uncompressed blocks, and an offset in it. Before the offset are the lines `good` and the beginning
+/// `begun` of another; from there on is a block that the caller cuts off or corrupts, so that no reader gets it.
 fn stored(good: &[String], begun: &[u8]) -> (Vec<u8>, usize) {
     let mut file = GzEncoder::new(Vec::new(), Compression::none());
     file.write_all(&text(good)).unwrap();

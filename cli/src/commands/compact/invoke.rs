@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use aws_sdk_lambda::primitives::Blob;
-use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
+use compactor::clock::{Clock, RUN_MINUTES_MAX};
 use compactor::request::{Request, Scope};
 use futures::{StreamExt, stream};
 use log_format::Hour;
@@ -24,17 +24,17 @@ pub struct FannedOut {
     pub hours: u64,
     /// Invocations made.
     pub invocations: u64,
-    /// What failed: the days, and what the function or Lambda said.
+    /// What failed in the last round: the days, and what the function or Lambda said.
     pub failures: Vec<String>,
     /// The hours that are still due. The same command goes on with them.
     pub deferred: Vec<Hour>,
 }
 
-/// The hours of one invocation, from the first up to, not including, the second.
+/// The hours from the first up to, not including, the second.
 type Span = (Hour, Hour);
 
-/// Invokes `function` for the due hours from `from` up to, not including, `to`, `at_once` invocations at a time. Goes
-/// on in rounds until nothing is due, or a round leaves no less than the one before.
+/// Invokes the deployed compactor, `function`, for the closed hours of the span that a visit could change: one invocation
+/// for each day, `at_once` at a time. Repeats this until no such hour is left, or a round did not reduce their number.
 pub(super) async fn fan_out(
     deployment: &Deployment,
     function: &str,
@@ -73,9 +73,7 @@ async fn due(deployment: &Deployment, from: Hour, to: Hour, rewrite: bool, env: 
     let clock = Clock::start(env.clock(), Duration::from_secs(RUN_MINUTES_MAX * 60));
     let now = clock.now();
     let rewrite = Request { scope: Scope::Range(from, to), rewrite }.rewrite();
-    // The run writes nothing, so no folder is named after its nonce.
-    let run = Run { clock, nonce: env.nonce.simple().to_string() };
-    let hours = deployment.compactor.may_change(from, to, rewrite, &run).await?;
+    let hours = deployment.compactor.may_change(from, to, rewrite, &clock).await?;
     Ok(hours.into_iter().filter(|hour| deployment.limits.is_closed(*hour, now)).collect())
 }
 
@@ -86,7 +84,7 @@ fn days(hours: &[Hour], rewrite: bool) -> Vec<(Span, usize)> {
         let day = days.entry(hour.date()).or_insert((*hour, *hour, 0));
         (day.1, day.2) = (*hour, day.2 + 1);
     }
-    // A request to rewrite a single hour would let that hour shrink, so the span is made longer.
+    // A request to rewrite a single hour would let that hour shrink, so the span takes in the hour after it, whatever `to`.
     let end = |first: Hour, last: Hour| if rewrite && first == last { last.next().next() } else { last.next() };
     days.into_values().map(|(first, last, count)| ((first, end(first, last)), count)).collect()
 }

@@ -72,12 +72,13 @@ impl ErrorRecords {
         self.report.records == 0 && !self.unreadable.is_empty()
     }
 
+    /// Adds the record that this line of an object under `error/` holds, or notes the line as unreadable.
     fn add_line(&mut self, number: u64, line: &[u8]) {
         if line.is_empty() {
             return;
         }
         match record_of(line) {
-            // `add_record` counts a refusal with its reason.
+            // The result is dropped because `report` has it: it counts a record that the transform refuses, by reason.
             Ok(record) => drop(self.add_record(&record)),
             Err(why) => self.unreadable.push(Unreadable { line: number, why }),
         }
@@ -91,6 +92,7 @@ impl ErrorRecords {
     }
 }
 
+/// The record as Firehose got it, from a line that Firehose wrote under `error/`; or why there is none.
 fn record_of(line: &[u8]) -> Result<Vec<u8>, &'static str> {
     // serde would also read the fields from an array, by position.
     let kept = line.starts_with(b"{").then(|| serde_json::from_slice::<Kept<'_>>(line));

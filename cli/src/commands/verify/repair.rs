@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
 use compactor::hour::error::HourError;
-use compactor::hour::plan::Pass;
+use compactor::hour::plan::{Pass, Rewrite};
 use compactor::hour::repair::{replace_unreadable, retire_unknown};
 use compactor::hour::{Compactor, Outcome, Visit};
-use compactor::request::Rewrite;
 use compactor::watermark::WatermarkError;
 use log_format::Hour;
 use serde::Serialize;
@@ -119,7 +118,7 @@ async fn repair_watermark(compactor: &Compactor, env: &Env) -> Result<String, Wa
     let run = run(env, "watermark");
     let kept = compactor.replace_unreadable_watermark(&run).await?;
     let kept = kept.map(|key| format!("the unreadable watermark was kept as {key}; ")).unwrap_or_default();
-    let status = compactor.move_watermark(&run).await?;
+    let status = compactor.move_watermark(&run.clock).await?;
     Ok(format!("{kept}the view reads Parquet up to {}", status.watermark))
 }
 

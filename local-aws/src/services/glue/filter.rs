@@ -247,8 +247,8 @@ impl Predicate {
     }
 }
 
-/// AND and OR over three truth values. One predicate with the result `decisive` decides. Otherwise one that is NULL
-/// does.
+/// SQL's AND (`decisive` is false) or OR (`decisive` is true) of `predicates` on a partition's values. One result equal to
+/// `decisive` settles it. Without one, a NULL makes it NULL.
 fn combine(predicates: &[Predicate], values: &[String], decisive: bool) -> Option<bool> {
     let mut result = Some(!decisive);
     for predicate in predicates {
