@@ -38,7 +38,7 @@ fn compactors(count: usize) -> Vec<Actor> {
 }
 
 fn writer() -> Actor {
-    Actor::Writer { key: "logs/2026/11/20/13/3.gz".to_owned(), body: gzip(&format!("{C}\n")) }
+    Actor::Writer { key: "logs/2026/11/20/13/3.gz".to_owned(), body: gzip(format!("{C}\n")) }
 }
 
 /// What is published is whole and of one folder; and one more tick makes it all of what there is.

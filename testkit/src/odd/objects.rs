@@ -13,20 +13,20 @@ pub(super) type MakeObject = fn(&[String]) -> Odd;
 
 /// In the order of the table.
 pub(super) const OBJECTS: &[(&str, MakeObject)] = &[
-    ("mark-at-object", |good| whole(gzip(&[b"\xef\xbb\xbf", text(good).as_slice()].concat()), good)),
+    ("mark-at-object", |good| whole(gzip([b"\xef\xbb\xbf", text(good).as_slice()].concat()), good)),
     ("end-without-line-feed", |good| whole(gzip(good.join("\n").as_bytes()), good)),
     ("zero-bytes", |_| nothing("NAME.gz", Vec::new())),
     ("zero-bytes-plain", |_| nothing("NAME.json", Vec::new())),
     ("gzip-of-nothing", |_| nothing("NAME.gz", gzip(b""))),
-    ("gzip-members", |good| whole([gzip(&text(&good[..1])), gzip(&text(&good[1..]))].concat(), good)),
+    ("gzip-members", |good| whole([gzip(text(&good[..1])), gzip(text(&good[1..]))].concat(), good)),
     ("gzip-truncated", gzip_truncated),
     ("gzip-corrupt", gzip_corrupt),
     ("gzip-checksum", gzip_checksum),
-    ("gzip-then-garbage", |good| broken([gzip(&text(good)).as_slice(), b"garbage"].concat(), good, b"")),
-    ("gzip-then-zeros", |good| broken([gzip(&text(good)), vec![0; 512]].concat(), good, b"")),
+    ("gzip-then-garbage", |good| broken([gzip(text(good)).as_slice(), b"garbage"].concat(), good, b"")),
+    ("gzip-then-zeros", |good| broken([gzip(text(good)), vec![0; 512]].concat(), good, b"")),
     ("plain-under-gz", |good| whole(text(good), good)),
     ("garbage-under-gz", |_| unread("NAME.gz", noise(1000), "BrokenGzip")),
-    ("gzip-under-plain-name", |good| unread("NAME", gzip(&text(good)), "UnnamedGzip")),
+    ("gzip-under-plain-name", |good| unread("NAME", gzip(text(good)), "UnnamedGzip")),
     ("bomb-of-one-line", bomb_of_one_line),
     ("bomb-of-lines", bomb_of_lines),
     ("codec-bz2", |_| other_codec("NAME.bz2")),
@@ -38,9 +38,9 @@ pub(super) const OBJECTS: &[(&str, MakeObject)] = &[
     ("codec-xz", |_| unread("NAME.xz", b"\xfd7zXZ\0 and more".to_vec(), "UnsupportedCodec")),
     ("plain-under-xz", |good| odd("NAME.xz", text(good), good.iter().map(|line| row_of_good(line)).collect())),
     ("codec-zst", |_| other_codec("NAME.zst")),
-    ("name-with-underscore", |good| no_input("_NAME.gz", gzip(&text(good)))),
-    ("name-with-dot", |good| no_input(".NAME.gz", gzip(&text(good)))),
-    ("subfolder", |good| no_input("sub/NAME.gz", gzip(&text(good)))),
+    ("name-with-underscore", |good| no_input("_NAME.gz", gzip(text(good)))),
+    ("name-with-dot", |good| no_input(".NAME.gz", gzip(text(good)))),
+    ("subfolder", |good| no_input("sub/NAME.gz", gzip(text(good)))),
     ("folder-marker", |_| no_input("", Vec::new())),
 ];
 
@@ -103,14 +103,14 @@ fn gzip_corrupt(good: &[String]) -> Odd {
 }
 
 fn gzip_checksum(good: &[String]) -> Odd {
-    let mut body = gzip(&text(good));
+    let mut body = gzip(text(good));
     let checksum = body.len() - 8;
     body[checksum] ^= 1;
     broken(body, good, b"")
 }
 
 fn bomb_of_one_line(_: &[String]) -> Odd {
-    let body = gzip(&vec![b'x'; 2 * RATIO_BYTES_MIN as usize]);
+    let body = gzip(vec![b'x'; 2 * RATIO_BYTES_MIN as usize]);
     let stopped = 2 * PIECE_BYTES_MAX;
     let rejected = vec![kept(1, 0, "TooLong", &vec![b'x'; stopped]), kept(1, stopped as u64, "ZipBomb", b"")];
     Odd { rejected, ..nothing("NAME.gz", body) }

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_gzip_that_breaks_off_gives_what_there_is() {
-        let whole = gzip(&kept(GOOD).repeat(3));
+        let whole = gzip(kept(GOOD).repeat(3));
         check(&whole[..whole.len() - 4], 3, "", &[(4, "and all after it are lost: the gzip breaks off")]);
         check(&whole[..5], 0, "", &[(1, "and all after it are lost: the gzip breaks off")]);
     }
