@@ -6,9 +6,9 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use projection::read::lines::{End, Lines, PIECE_BYTES_MAX, Text};
 use projection::read::gzip::{Broken, Members};
 use projection::read::gzip_whole::Inflater;
+use projection::read::lines::{End, Lines, PIECE_BYTES_MAX, Text};
 
 /// More of a text than this is not looked at.
 const TEXT_BYTES_MAX: usize = 1 << 20;
