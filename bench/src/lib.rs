@@ -1,11 +1,9 @@
-//! The input of the benchmarks: the traffic of one hour, in which all events are distinct.
+//! The input of the benchmarks: the traffic of one hour, in which all events are distinct. Terms: `docs/glossary.md`.
 //!
 //! The binaries write it in the two forms that the stages read: `make-batches` as Firehose invokes the transform,
 //! `make-hour` as Firehose writes objects. `transform-batches` runs the transform over the first.
 //!
 //! Invariant: the same seed gives the same bytes, so that all candidates of a comparison do the same work.
-//!
-//! Terms are defined in docs/glossary.md.
 
 use fixtures::{Rates, Settings, Traffic};
 use log_format::Hour;

@@ -1,4 +1,4 @@
-//! Glue in our verbs, for the partitioner and the compactor.
+//! Glue in our verbs, for the partitioner and the compactor. Terms: `docs/glossary.md`.
 //!
 //! The database has three things of ours: the table [`JSON`] over `logs/`, the table [`PARQUET`] over `parquet/`, and
 //! the view [`VIEW`], which takes every hour from exactly one of the two tables.
@@ -11,8 +11,6 @@
 //!
 //! Glue's UpdatePartition has no condition, so the last writer wins. The compactor therefore reads the manifest, which
 //! is the truth, after every write of a Parquet partition.
-//!
-//! Terms are defined in docs/glossary.md.
 
 mod client;
 pub mod tables;

@@ -1,4 +1,5 @@
 //! The command `auth0-s3-logs`: the whole pipeline on one machine, and the care of a deployment on AWS.
+//! Terms: `docs/glossary.md`.
 //!
 //! [`commands`] holds a module for each subcommand; [`execute`] dispatches to them. `demo` and `run` carry events
 //! through the [`simulation`]: the real transform, partitioner and compactor over an embedded AWS, under a simulated

@@ -1,4 +1,5 @@
 //! The compactor Lambda: which hours, the protocol of an hour, the catalog. What an hour becomes is made by `projection`.
+//! Terms: `docs/glossary.md`.
 //!
 //! The JSON objects are the record. Parquet is a projection of them: any hour can be thrown away and rebuilt, and gives the
 //! same rows. An hour's manifest is the truth about it, and Glue is a cache of the manifest.
@@ -24,8 +25,6 @@
 //! C7: the same inputs give the same bytes.
 //! C8: nothing shrinks Parquet by itself.
 //! C9: whatever an hour holds, its rows are there, and what is no row is kept to the byte and counted.
-//!
-//! Terms are defined in `docs/glossary.md`.
 
 pub mod bucket;
 pub mod clock;

@@ -1,4 +1,5 @@
 //! What has to hold of every parser, whatever bytes it is given: one function for each target.
+//! Terms: `docs/glossary.md`.
 //!
 //! - `columns`: envelope → line → row.
 //! - `inflate`: object → lines.
@@ -6,8 +7,6 @@
 //! - `arrow`: line → row once more, against arrow-json.
 //!
 //! Invariant: nothing here depends on the AWS SDK, which would have to be built once more.
-//!
-//! Terms are defined in docs/glossary.md.
 
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a target tells what it has found")]
 

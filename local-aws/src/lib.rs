@@ -1,4 +1,5 @@
 //! An embedded AWS for one machine: S3, Glue and SQS over one folder, and stand-ins for Firehose and Lambda.
+//! Terms: `docs/glossary.md`.
 //!
 //! Tests and the command use it with the real SDK clients. In the process [`LocalAws::s3`], [`LocalAws::glue`] and
 //! [`LocalAws::sdk_config`] give clients that need no socket. [`LocalAws::serve`] answers any other client over a port.

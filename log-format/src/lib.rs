@@ -1,4 +1,5 @@
 //! The log format: what a line holds, which hour it belongs to, and where everything lies in the bucket.
+//! Terms: `docs/glossary.md`.
 //!
 //! This crate is the contract between the three Lambdas. It does no I/O, knows no AWS and reads no clock.
 //!
@@ -12,8 +13,6 @@
 //! Invariants, listed with all others in `docs/architecture.md`:
 //! F1: no field of an event is lost; it can be rebuilt from its row.
 //! F2: a row holds what the JSON table's reader shows of its line.
-//!
-//! Terms are defined in docs/glossary.md.
 
 mod canonical;
 mod column;

@@ -1,5 +1,6 @@
 //! Lines to Parquet, and the manifest of an hour. Pure: no AWS, no async, no clock. The compactor brings the bytes and
 //! takes them away.
+//! Terms: `docs/glossary.md`.
 //!
 //! Three layers; `read` and `write` build on `sort`, and nothing points back:
 //!
@@ -21,7 +22,6 @@
 //!
 //! Invariants, defined in `docs/architecture.md`: C2 (rows = lines − duplicates − rejected; no value changes), C5 and C6
 //! (the transitions of a manifest), C7 (the same inputs give the same bytes), C9 (what is no row is kept to the byte).
-//! Terms are defined in `docs/glossary.md`.
 
 pub mod manifest;
 pub mod read;

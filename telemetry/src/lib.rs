@@ -1,4 +1,5 @@
 //! What an operator sees of the three Lambdas: their log, their metrics, and their errors with every cause.
+//! Terms: `docs/glossary.md`.
 //!
 //! - [`log`] sends the log to standard output, in the form and from the level that Lambda's settings ask for.
 //! - [`metrics`] names every metric once and emits them.
@@ -6,8 +7,6 @@
 //!
 //! Invariant: whatever the functions emit has a name in [`metrics::ALL`], and the monitoring template watches all of
 //! them.
-//!
-//! Terms are defined in docs/glossary.md.
 
 pub mod log;
 pub mod metrics;

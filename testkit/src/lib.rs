@@ -1,4 +1,5 @@
 //! What the tests of several crates share. For tests alone: no crate depends on it but by `dev-dependencies`.
+//! Terms: `docs/glossary.md`.
 //!
 //! - [`world`]: a bucket, a catalog and a compactor over the embedded AWS, at any time of day.
 //! - [`athena`]: what Athena would answer, by an independent reader.
@@ -10,8 +11,6 @@
 //!
 //! Invariant: whatever judges the product here shares no code with what it judges, except the table of columns and the
 //! JSON object whose values stay text.
-//!
-//! Terms are defined in docs/glossary.md.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and this is called by tests alone")]
 #![allow(missing_docs, reason = "a helper of tests is read where it is used")]
 

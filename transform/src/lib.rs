@@ -1,4 +1,4 @@
-//! Firehose batch to log lines: the transform Lambda.
+//! Firehose batch to log lines: the transform Lambda. Terms: `docs/glossary.md`.
 //!
 //! A record is an EventBridge envelope. Its line is what [`log_format::write_line`] makes of `detail.data`.
 //!
@@ -11,8 +11,6 @@
 //! is answered once, in order. T2: a response never exceeds what Firehose accepts ([`batch::RESPONSE_BYTES_MAX`]). T3:
 //! no record is answered `Dropped`, which Firehose counts as success. A record without a line is kept under `error/`.
 //! T4: no value of an event appears in a log line.
-//!
-//! Terms are defined in docs/glossary.md.
 
 pub mod batch;
 pub mod event;
