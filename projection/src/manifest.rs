@@ -389,6 +389,6 @@ mod tests {
         let json = manifest.to_json().unwrap();
         assert_eq!(Manifest::from_json(&json, manifest.hour).unwrap(), manifest);
         let other = Manifest::from_json(&json, manifest.hour.next()).unwrap_err();
-        assert_eq!(other.to_string(), "it tells of 2026-11-20T13");
+        assert_eq!(other.to_string(), "it is the manifest of 2026-11-20T13");
     }
 }
