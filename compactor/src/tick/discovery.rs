@@ -46,7 +46,7 @@ pub enum DiscoveryError {
     Watermark(#[from] StoreError),
 }
 
-/// What the discovery of a tick needs.
+/// What discovery needs, of a tick here and of a range in `range`.
 pub(super) struct Discoverer<'a> {
     pub(super) bucket: &'a Bucket,
     pub(super) catalog: &'a Catalog,
@@ -57,7 +57,7 @@ pub(super) struct Discoverer<'a> {
 
 impl Discoverer<'_> {
     /// Finds the hours of a scheduled tick.
-    pub(super) async fn discover(&self) -> Result<Discovery, DiscoveryError> {
+    pub(super) async fn discover_tick(&self) -> Result<Discovery, DiscoveryError> {
         self.ensure_tables().await?;
         let now = self.clock.now();
         let (from, to) = schedule::closed_range(Scope::Tick, now, self.limits);

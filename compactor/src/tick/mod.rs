@@ -22,7 +22,6 @@ use crate::hour::plan::{Idle, Pass, Rewrite, SkipReason};
 use crate::hour::{Compactor, Outcome, Visit};
 use crate::request::{Request, Scope};
 use crate::tick::discovery::{Discoverer, Discovery};
-use crate::tick::range::RangePlanner;
 use crate::watermark::{WatermarkError, WatermarkStatus};
 
 pub use crate::tick::discovery::DiscoveryError;
@@ -169,23 +168,23 @@ impl Compactor {
         rewrite: Rewrite,
         clock: &Clock,
     ) -> Result<Vec<Hour>, DiscoveryError> {
-        Ok(self.range_planner(rewrite, clock).discover(from, to).await?.hours)
+        Ok(self.discoverer(clock).discover_range(from, to, rewrite).await?.hours)
     }
 
     async fn discover(&self, run: &Run, request: Request) -> Result<Discovery, DiscoveryError> {
-        let Compactor { bucket, catalog, store, limits } = self;
+        let discoverer = self.discoverer(&run.clock);
         match request.scope {
-            Scope::Tick => Discoverer { bucket, catalog, store, limits, clock: &run.clock }.discover().await,
+            Scope::Tick => discoverer.discover_tick().await,
             Scope::Range(..) => {
-                let (from, to) = schedule::closed_range(request.scope, run.clock.now(), limits);
-                self.range_planner(request.rewrite(), &run.clock).discover(from, to).await
+                let (from, to) = schedule::closed_range(request.scope, run.clock.now(), &self.limits);
+                discoverer.discover_range(from, to, request.rewrite()).await
             }
         }
     }
 
-    fn range_planner<'a>(&'a self, rewrite: Rewrite, clock: &'a Clock) -> RangePlanner<'a> {
+    fn discoverer<'a>(&'a self, clock: &'a Clock) -> Discoverer<'a> {
         let Compactor { bucket, catalog, store, limits } = self;
-        RangePlanner { bucket, catalog, store, limits, clock, rewrite }
+        Discoverer { bucket, catalog, store, limits, clock }
     }
 
     /// Registers the hours that Glue does not know, and makes stale partitions follow their manifests, whatever lost them.

@@ -3,30 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use catalog::{Catalog, Pointer};
+use catalog::Pointer;
 use log_format::Hour;
 
-use crate::bucket::{Bucket, BucketError, ObjectMeta};
-use crate::clock::Clock;
-use crate::config::Limits;
+use crate::bucket::{BucketError, ObjectMeta};
 use crate::hour::collect::may_collect;
 use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, plan};
-use crate::manifest_store::ManifestStore;
-use crate::tick::discovery::{Discovery, DiscoveryError, stale};
+use crate::tick::discovery::{Discoverer, Discovery, DiscoveryError, stale};
 
-/// What the planning of a range needs.
-pub(super) struct RangePlanner<'a> {
-    pub(super) bucket: &'a Bucket,
-    pub(super) catalog: &'a Catalog,
-    pub(super) store: &'a ManifestStore,
-    pub(super) limits: &'a Limits,
-    pub(super) clock: &'a Clock,
-    pub(super) rewrite: Rewrite,
-}
-
-impl RangePlanner<'_> {
+impl Discoverer<'_> {
     /// Finds the hours from `from` up to, not including, `to` that a visit could change, and those that are up to date.
-    pub(super) async fn discover(&self, from: Hour, to: Hour) -> Result<Discovery, DiscoveryError> {
+    pub(super) async fn discover_range(
+        &self,
+        from: Hour,
+        to: Hour,
+        rewrite: Rewrite,
+    ) -> Result<Discovery, DiscoveryError> {
         let inputs = self.bucket.inputs_by_hour(from, to).await?;
         let manifests = self.bucket.manifest_etags(from, to).await?;
         let registered: HashSet<Hour> = self.catalog.json_hours(from..to).await?.into_iter().collect();
@@ -35,7 +27,7 @@ impl RangePlanner<'_> {
         let in_catalog =
             |hour: &&Hour| !stale.contains(hour) && (registered.contains(hour) || !inputs.contains_key(hour));
         let candidates: Vec<Hour> = manifests.keys().filter(in_catalog).copied().collect();
-        let up_to_date = self.up_to_date(candidates, &inputs, &pointers).await?;
+        let up_to_date = self.up_to_date(candidates, &inputs, &pointers, rewrite).await?;
         let hours: BTreeSet<Hour> = inputs.into_keys().chain(manifests.into_keys()).collect();
         let hours = hours.into_iter().filter(|hour| !up_to_date.contains(hour)).collect();
         Ok(Discovery { hours, up_to_date, registered, ..Discovery::default() })
@@ -48,6 +40,7 @@ impl RangePlanner<'_> {
         hours: Vec<Hour>,
         inputs: &BTreeMap<Hour, Vec<ObjectMeta>>,
         pointers: &HashMap<Hour, Pointer>,
+        rewrite: Rewrite,
     ) -> Result<BTreeSet<Hour>, BucketError> {
         let (Some(first), Some(last)) = (hours.first().copied(), hours.last().copied()) else {
             return Ok(BTreeSet::new());
@@ -61,7 +54,7 @@ impl RangePlanner<'_> {
             let hour = manifest.hour;
             let listed = inputs.get(&hour).cloned().unwrap_or_default();
             let state = HourState { hour, listed, manifest, files: files.remove(&hour).unwrap_or_default() };
-            let plan = plan(&state, now, self.limits, self.rewrite, Pass::Asked);
+            let plan = plan(&state, now, self.limits, rewrite, Pass::Asked);
             matches!(plan, Plan::Nothing { reason: Idle::UpToDate, .. }).then_some(hour)
         });
         Ok(up_to_date.collect())
