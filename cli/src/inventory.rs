@@ -27,7 +27,7 @@ pub(crate) struct Inventory {
     pub(crate) stray: Vec<ObjectMeta>,
     /// Objects under `logs/` that no reader takes for an hour's.
     pub(crate) unread: Vec<ObjectMeta>,
-    /// Those of the two tables that are missing.
+    /// The tables that are missing.
     pub(crate) missing_tables: Vec<&'static str>,
     pub(crate) view: View,
     /// The bytes of the watermark's file. `None` if there is no such object.
@@ -37,9 +37,9 @@ pub(crate) struct Inventory {
 /// What there is of one hour.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct HourInventory {
-    /// Its JSON objects.
+    /// The hour's JSON objects.
     pub(crate) inputs: Vec<ObjectMeta>,
-    /// Its Parquet files, by attempt.
+    /// The hour's Parquet files, by attempt.
     pub(crate) folders: BTreeMap<String, Vec<ObjectMeta>>,
     /// The attempts that left rejected lines.
     pub(crate) rejected: BTreeSet<String>,
@@ -87,7 +87,7 @@ pub(crate) type ManifestRead = Result<(Manifest, String), String>;
 ///
 /// # Errors
 ///
-/// Those of S3.
+/// S3 failed.
 pub(crate) async fn read_manifest(bucket: &Bucket, hour: Hour) -> Result<ManifestRead, BucketError> {
     let Some((bytes, etag)) = bucket.read(&layout::manifest_key(hour)).await? else {
         return Ok(Ok((Manifest::new(hour), String::new())));

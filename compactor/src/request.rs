@@ -34,7 +34,7 @@ pub enum RequestError {
     NotAnHour {
         /// The name of the field.
         field: &'static str,
-        /// Its value, as JSON.
+        /// The field's value, as JSON.
         value: String,
     },
     /// `from` without `to`, or the reverse. The missing one is named.

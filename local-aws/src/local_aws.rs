@@ -46,12 +46,12 @@ impl LocalAws {
         Ok(LocalAws { dispatcher, access_log: None })
     }
 
-    /// The same AWS for the process `name`. Its calls carry that name, and it can end without the others.
+    /// This AWS as the process `name` sees it. Its calls carry that name, and it can end without the others.
     pub fn as_caller(&self, name: &str) -> LocalAws {
         LocalAws { dispatcher: self.dispatcher.as_caller(name), ..self.clone() }
     }
 
-    /// The same AWS for an observer, whose calls bypass the seam: they pass no gate, meet no fault, and are neither
+    /// This AWS for an observer, whose calls bypass the seam: they pass no gate, meet no fault, and are neither
     /// counted nor traced.
     pub fn as_observer(&self) -> LocalAws {
         LocalAws { dispatcher: self.dispatcher.as_observer(), ..self.clone() }
@@ -122,7 +122,7 @@ impl LocalAws {
         self.dispatcher.function(name, function)
     }
 
-    /// The same AWS with an access log: `log` gets every request to S3 over the port, once it has been answered.
+    /// This AWS with an access log: `log` gets every request to S3 over the port, once it has been answered.
     pub fn with_access_log(&self, log: impl Fn(&Access) + Send + Sync + 'static) -> LocalAws {
         LocalAws { access_log: Some(AccessLog::new(log)), ..self.clone() }
     }

@@ -43,8 +43,8 @@ pub async fn serve(target: &Target, options: &Serve, env: &Env) -> anyhow::Resul
     Ok(Verdict::Well)
 }
 
-/// The same AWS, which writes every request to S3 to the file at `path`. A line that cannot be written is lost; the
-/// request is answered all the same.
+/// Returns `aws` with an access log: every request to S3 goes to the file at `path`. A line that cannot be written is
+/// lost; the request is answered all the same.
 fn logged(aws: &LocalAws, path: &Path) -> anyhow::Result<LocalAws> {
     let file = File::create(path).with_context(|| format!("failed to make {}", path.display()))?;
     Ok(aws.with_access_log(move |access| {

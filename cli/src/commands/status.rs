@@ -72,7 +72,7 @@ pub enum CompactionState {
     Open,
     /// It has no objects.
     Empty,
-    /// Its Parquet holds the rows of all its objects.
+    /// The hour's Parquet holds the rows of all its objects.
     Live,
     /// It closed less than two hours ago and was not compacted yet.
     Pending,
@@ -86,7 +86,7 @@ pub enum CompactionState {
     Unfinished,
     /// It waits for a person.
     NeedsOperator(Need),
-    /// Its manifest cannot be read.
+    /// The hour's manifest cannot be read.
     ManifestUnreadable,
 }
 
@@ -95,7 +95,7 @@ pub enum CompactionState {
 pub enum Need {
     /// Objects whose rows are in its Parquet are gone: how many.
     ObjectsGone(usize),
-    /// Its manifest is lost, and its JSON has fewer rows than its Parquet: how many fewer.
+    /// The hour's manifest is lost, and its JSON has fewer rows than its Parquet: how many fewer.
     RowsFewer(u64),
     /// Runs were abandoned over it: how many.
     RunsAbandoned(u32),

@@ -62,7 +62,7 @@ pub enum Outcome {
     },
     /// Nothing was due.
     Nothing(Idle),
-    /// Its partition was repaired; nothing else was looked at.
+    /// The hour's partition was repaired; nothing else was looked at.
     Repaired,
     /// Something is due that this run did not do.
     Deferred(SkipReason),

@@ -49,7 +49,7 @@ pub enum Plan {
     Compact {
         /// The hour.
         hour: Hour,
-        /// Its inputs, in order of their keys.
+        /// The hour's inputs, in order of their keys.
         inputs: Vec<ObjectMeta>,
         /// Why.
         due: Due,
@@ -75,9 +75,10 @@ pub enum Plan {
 pub enum Rewrite {
     /// None.
     No,
-    /// Those that an older writer wrote.
+    /// Hours that an older writer wrote.
     Older,
-    /// Those, and an hour whose inputs are gone. Only this makes Parquet shrink (C8), and only for an hour named alone.
+    /// Hours that an older writer wrote, and an hour whose inputs are gone. Only this makes Parquet shrink (C8), and only for
+    /// an hour named alone.
     Shrinking,
     /// An hour whose live folder is not what its manifest says. A listing does not show that, so the hour is named.
     Damaged,

@@ -1,10 +1,7 @@
 //! The template gives the function the variables that it reads, under their names.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-
 use compactor::config::Config;
-use testkit::template_variables::given;
+use testkit::template_variables::{asked, given};
 
 const TEMPLATE: &str = include_str!("../../../templates/compactor.yaml");
 
@@ -16,13 +13,7 @@ const WITHOUT_READER: [&str; 1] = ["MALLOC_ARENA_MAX"];
 
 #[test]
 fn names_are_the_same_in_code_and_template() {
-    let asked = RefCell::new(BTreeSet::new());
-    let config = Config::from_vars(|name| {
-        asked.borrow_mut().insert(name.to_owned());
-        Some("1".to_owned())
-    });
-    assert!(config.is_ok(), "{config:?}");
-    let mut asked = asked.into_inner();
+    let mut asked = asked(|var| Config::from_vars(var));
     asked.extend(WITHOUT_READER.map(str::to_owned));
     let mut expected = given(TEMPLATE);
     expected.extend(WITHOUT_PARAMETER.map(str::to_owned));

@@ -34,12 +34,12 @@ impl Dispatcher {
         Dispatcher { services: Arc::new(services), seam: Arc::new(seam), caller: "local".into(), bypasses_seam: false }
     }
 
-    /// The same services and seam for the caller `name`.
+    /// These services and this seam, called by `name`.
     pub(crate) fn as_caller(&self, name: &str) -> Dispatcher {
         Dispatcher { caller: name.into(), bypasses_seam: false, ..self.clone() }
     }
 
-    /// The same services for a caller whose calls bypass the seam.
+    /// These services for a caller whose calls bypass the seam.
     pub(crate) fn as_observer(&self) -> Dispatcher {
         Dispatcher { bypasses_seam: true, ..self.as_caller("observer") }
     }

@@ -12,7 +12,7 @@ use s3s::{Body, StdError};
 #[error("the body does not have the SHA-256 that x-amz-content-sha256 says")]
 pub(crate) struct Mismatch;
 
-/// The same body. It ends in a [`Mismatch`] if its SHA-256 is not `digest`.
+/// Checks a body on its way: it ends in a [`Mismatch`] if its SHA-256 is not `digest`.
 pub(crate) fn verified(body: Body, digest: [u8; 32]) -> Body {
     match body.bytes() {
         // A body in memory stays in memory.

@@ -1,22 +1,13 @@
 //! The template gives the function exactly the variables that it reads.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-
 use partitioner::config::Config;
-use testkit::template_variables::given;
+use testkit::template_variables::{asked, given};
 
 const TEMPLATE: &str = include_str!("../../../templates/partitioner.yaml");
 
 #[test]
 fn names_are_the_same_in_code_and_template() {
-    let asked = RefCell::new(BTreeSet::new());
-    let config = Config::from_vars(|name| {
-        asked.borrow_mut().insert(name.to_owned());
-        Some("1".to_owned())
-    });
-    assert!(config.is_ok(), "{config:?}");
-    assert_eq!(asked.into_inner(), given(TEMPLATE));
+    assert_eq!(asked(|var| Config::from_vars(var)), given(TEMPLATE));
 }
 
 #[test]

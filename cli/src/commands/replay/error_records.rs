@@ -67,7 +67,7 @@ impl ErrorRecords {
         Ok(records)
     }
 
-    /// True if there are lines and none of them holds a record.
+    /// True if the object has lines and no line holds a record.
     pub(super) fn is_unreadable(&self) -> bool {
         self.report.records == 0 && !self.unreadable.is_empty()
     }

@@ -37,7 +37,7 @@ struct Expected {
 ///
 /// # Errors
 ///
-/// Those of S3.
+/// S3 failed.
 pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(Difference, String)>>, BucketError> {
     let mut expected = Expected::default();
     for input in &live.inputs {

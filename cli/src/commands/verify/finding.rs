@@ -78,7 +78,7 @@ pub enum Remedy {
 use Remedy::{ByHand, ReplaceUnreadable, Retire, Rewrite, Tables, Visit, Watermark};
 
 impl Difference {
-    /// Its name, and who can repair it.
+    /// The name of the difference, and who can repair it.
     fn about(self) -> (&'static str, Remedy) {
         match self {
             Difference::InputGone => ("JSON input gone", ByHand(PUT_BACK)),

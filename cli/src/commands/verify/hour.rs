@@ -93,7 +93,7 @@ impl Checker {
     ///
     /// # Errors
     ///
-    /// Those of S3. Then nothing can be said of the hour.
+    /// S3 failed. Then nothing can be said of the hour.
     pub(super) async fn check(&self, hour: Hour, inventory: &HourInventory) -> Result<Checked, BucketError> {
         let mut check = HourCheck { checker: self, hour, inventory, checked: Checked::listed(inventory) };
         match read_manifest(&self.bucket, hour).await? {

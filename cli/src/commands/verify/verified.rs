@@ -24,7 +24,7 @@ pub struct Verified {
     pub totals: Totals,
     /// Objects under `error/`.
     pub error_objects: u64,
-    /// Those of them whose records were replayed into the event log, or refused again.
+    /// Objects under `error/` whose records were replayed into the event log, or refused again.
     pub error_objects_replayed: u64,
     /// Replayed records that were refused again: they are under `error/` alone.
     pub records_refused: u64,
