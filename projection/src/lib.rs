@@ -26,6 +26,7 @@
 pub mod manifest;
 pub mod read;
 pub mod sort;
+#[cfg(feature = "write")]
 pub mod write;
 
 /// The version of what this writer writes. It is raised whenever the same rows would be written differently.
