@@ -1,29 +1,24 @@
 //! The calls to Glue.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
 
 use aws_sdk_glue::Client;
 use aws_sdk_glue::error::ProvideErrorMetadata;
-use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, StorageDescriptor, Table, TableInput};
-use chrono::{DateTime, SecondsFormat, Utc};
+use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, Table, TableInput};
 use log_format::Hour;
 
+use crate::definition::{Columns, table_differences};
+use crate::partition::{self, Pointer};
 use crate::tables::{self, JSON, PARQUET};
 use crate::view::{self, VIEW};
 
-/// Parameter of a Parquet partition: the ETag of the manifest that names its folder.
-const MANIFEST_ETAG: &str = "manifest_etag";
-/// Parameter of a Parquet partition: the time since when it names its folder, RFC 3339.
-const SINCE: &str = "since";
-/// Parameter of a Parquet partition: present, with any value, if the manifest has attempts that are not finished.
-const UNFINISHED: &str = "unfinished";
-
-/// A client of one Glue database, in our verbs.
+/// A client of one Glue database whose tables are over one bucket, in our verbs.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     glue: Client,
     database: String,
+    bucket: String,
 }
 
 /// The result of making sure that something exists.
@@ -35,18 +30,24 @@ pub enum Ensured {
     Existed,
 }
 
-/// What a Parquet partition says: where its files are, and which manifest it was set from.
+/// How the two tables in Glue are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pointer {
-    /// The folder of the files, with "/" at its end: `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`.
-    pub location: String,
-    /// ETag of the manifest in which the folder is live. Empty if somebody else made the partition, or changed how its
-    /// files are read.
-    pub manifest_etag: String,
-    /// The time since when the partition names this folder.
-    pub since: Option<DateTime<Utc>>,
-    /// True if that manifest had attempts that were not finished.
-    pub unfinished: bool,
+pub struct TablesState {
+    /// The tables that do not exist.
+    pub missing: Vec<&'static str>,
+    /// What differs between the others and our definitions: the table, and what, a sentence each.
+    pub differences: Vec<(&'static str, String)>,
+}
+
+/// The partitions of a table.
+#[derive(Debug, Clone)]
+pub struct Partitions<T> {
+    /// What the partition of each hour says.
+    pub by_hour: BTreeMap<Hour, T>,
+    /// What differs between a partition and our definition, a sentence each. Nearly all hours have no entry.
+    pub differences: BTreeMap<Hour, Vec<String>>,
+    /// The values of the partitions that are of no hour.
+    pub of_no_hour: Vec<Vec<String>>,
 }
 
 /// Why a call failed.
@@ -69,9 +70,9 @@ pub enum CatalogError {
         /// The name of the database.
         database: String,
     },
-    /// A table does not exist, or has no storage descriptor that a partition could copy.
-    #[error("{database}.{table} does not exist or has no storage descriptor; deploy the catalog again")]
-    NoStorage {
+    /// A table does not exist, or its database does not.
+    #[error("{database}.{table} does not exist; deploy the catalog again")]
+    TableMissing {
         /// The name of the database.
         database: String,
         /// The name of the table.
@@ -86,7 +87,7 @@ impl CatalogError {
             CatalogError::Glue { source, .. } if is_unavailable(source) => "GlueUnavailable",
             CatalogError::Glue { .. } => "GlueRefused",
             CatalogError::NameTaken { .. } => "ViewNameTaken",
-            CatalogError::NoStorage { .. } => "TableMissing",
+            CatalogError::TableMissing { .. } => "TableMissing",
         }
     }
 }
@@ -115,9 +116,14 @@ fn failed<E: Into<Box<aws_sdk_glue::Error>>>(
 }
 
 impl Catalog {
-    /// A catalog of the database of that name, by the client `glue`.
-    pub fn new(glue: Client, database: impl Into<String>) -> Catalog {
-        Catalog { glue, database: database.into() }
+    /// A catalog of the database of that name over `bucket`, by the client `glue`.
+    pub fn new(glue: Client, database: impl Into<String>, bucket: impl Into<String>) -> Catalog {
+        Catalog { glue, database: database.into(), bucket: bucket.into() }
+    }
+
+    /// The name of the bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
     }
 
     /// The name of the database.
@@ -126,12 +132,12 @@ impl Catalog {
     }
 
     /// Creates the database and the two tables if they are missing. On AWS the templates do this.
-    pub async fn ensure_tables(&self, bucket: &str) -> Result<(), CatalogError> {
+    pub async fn ensure_tables(&self) -> Result<(), CatalogError> {
         let input = DatabaseInput::builder().name(&self.database).build();
         let input = input.map_err(aws_sdk_glue::Error::from).map_err(failed("name the database", &self.database))?;
         let created = self.glue.create_database().database_input(input).send().await;
         existed(created).map_err(failed("create the database", &self.database))?;
-        for table in [tables::json_table(bucket), tables::parquet_table(bucket)] {
+        for table in self.definitions() {
             let name = table.name.clone();
             let created = self.glue.create_table().database_name(&self.database).table_input(table).send().await;
             existed(created).map_err(failed("create the table", name))?;
@@ -139,28 +145,63 @@ impl Catalog {
         Ok(())
     }
 
-    /// True if the database or one of the two tables is missing.
-    pub async fn is_gone(&self) -> Result<bool, CatalogError> {
-        for name in [JSON, PARQUET] {
-            if self.table(name).await?.is_none() {
-                return Ok(true);
+    /// Whether the two tables exist, and whether they are as we define them.
+    pub async fn tables(&self) -> Result<TablesState, CatalogError> {
+        let mut state = TablesState::default();
+        for (name, ours) in [JSON, PARQUET].into_iter().zip(self.definitions()) {
+            match self.table(name).await? {
+                None => state.missing.push(name),
+                Some(found) => {
+                    let differences = table_differences(&found, &ours);
+                    state.differences.extend(differences.into_iter().map(|what| (name, what)));
+                }
             }
         }
-        Ok(false)
+        Ok(state)
+    }
+
+    /// Makes the tables that are missing, and those that differ from our definition as we define them. A tick does not:
+    /// an older compactor would take back a column that an upgrade has added.
+    pub async fn repair_tables(&self) -> Result<(), CatalogError> {
+        self.ensure_tables().await?;
+        for input in self.definitions() {
+            let name = input.name().to_string();
+            let Some(found) = self.table(&name).await? else { continue };
+            if table_differences(&found, &input).is_empty() {
+                continue;
+            }
+            let call = self.glue.update_table().database_name(&self.database).table_input(input);
+            let updated = call.set_version_id(found.version_id).send().await;
+            updated.map_err(aws_sdk_glue::Error::from).map_err(failed("update the table", name))?;
+        }
+        Ok(())
     }
 
     /// Registers `hour` in the JSON table. Never changes a partition that exists.
     pub async fn ensure_json_partition(&self, hour: Hour) -> Result<Ensured, CatalogError> {
-        let mut storage = self.storage(JSON).await?;
-        let base = storage.location.take().unwrap_or_default();
-        storage.location = Some(format!("{}/{}/", base.trim_end_matches('/'), hour.path()));
-        self.create_partition(JSON, hour, storage, HashMap::new()).await
+        self.create_partition(JSON, hour, partition::json_input(hour, &self.bucket)).await
+    }
+
+    /// Makes the JSON partition of `hour`, which exists, as we define it.
+    pub async fn repair_json_partition(&self, hour: Hour) -> Result<(), CatalogError> {
+        self.update_partition(JSON, hour, partition::json_input(hour, &self.bucket)).await
+    }
+
+    /// Deletes a partition. Success if there is none.
+    pub async fn delete_partition(&self, table: &'static str, values: &[String]) -> Result<(), CatalogError> {
+        let call = self.glue.delete_partition().database_name(&self.database).table_name(table);
+        let deleted = call.set_partition_values(Some(values.to_vec())).send().await;
+        match deleted.map_err(aws_sdk_glue::Error::from) {
+            Ok(_) | Err(aws_sdk_glue::Error::EntityNotFoundException(_)) => Ok(()),
+            Err(error) => Err(failed("delete the partition", format!("{table} {}", values.join(" ")))(error)),
+        }
     }
 
     /// What the Parquet partition of `hour` says. `None` if there is no partition.
     pub async fn parquet_pointer(&self, hour: Hour) -> Result<Option<Pointer>, CatalogError> {
         let call = self.glue.get_partition().database_name(&self.database).table_name(PARQUET);
         let found = call.set_partition_values(Some(hour.partition_values().into())).send().await;
+        let pointer = |partition: &Partition| Pointer::of(partition, &self.bucket, Columns::Compared);
         match found.map_err(aws_sdk_glue::Error::from) {
             Ok(found) => Ok(found.partition.as_ref().map(pointer)),
             Err(aws_sdk_glue::Error::EntityNotFoundException(_)) => Ok(None),
@@ -177,41 +218,57 @@ impl Catalog {
         pointer: &Pointer,
         may_write: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, CatalogError> {
-        let mut storage = self.storage(PARQUET).await?;
-        storage.location = Some(pointer.location.clone());
-        let parameters = parameters(pointer);
+        let input = partition::parquet_input(hour, pointer, &self.bucket);
         if !may_write() {
             return Ok(false);
         }
-        let created = self.create_partition(PARQUET, hour, storage.clone(), parameters.clone()).await?;
+        let created = self.create_partition(PARQUET, hour, input.clone()).await?;
         if created == Ensured::Created {
             return Ok(true);
         }
         if !may_write() {
             return Ok(false);
         }
-        let values = hour.partition_values();
-        let call = self.glue.update_partition().database_name(&self.database).table_name(PARQUET);
-        let call = call.set_partition_value_list(Some(values.into()));
-        let updated = call.partition_input(partition_input(hour, storage, parameters)).send().await;
-        updated
-            .map(|_| true)
-            .map_err(aws_sdk_glue::Error::from)
-            .map_err(failed("update the partition", partition_name(PARQUET, hour)))
+        self.update_partition(PARQUET, hour, input).await.map(|()| true)
     }
 
     /// What the Parquet partitions say, for all hours of the dates that `hours` touches.
+    pub async fn parquet_partitions(
+        &self,
+        hours: impl RangeBounds<Hour>,
+        columns: Columns,
+    ) -> Result<Partitions<Pointer>, CatalogError> {
+        let read = |_, partition: &Partition| {
+            let differences = partition::parquet_differences(partition, &self.bucket, columns);
+            (Pointer::of(partition, &self.bucket, columns), differences)
+        };
+        Ok(partitions_by_hour(&self.partitions(PARQUET, hours, columns).await?, read))
+    }
+
+    /// The locations of the JSON partitions, for all hours of the dates that `hours` touches.
+    pub async fn json_partitions(
+        &self,
+        hours: impl RangeBounds<Hour>,
+        columns: Columns,
+    ) -> Result<Partitions<String>, CatalogError> {
+        let read = |hour, partition: &Partition| {
+            let differences = partition::json_differences(hour, partition, &self.bucket, columns);
+            (partition::location(partition).to_string(), differences)
+        };
+        Ok(partitions_by_hour(&self.partitions(JSON, hours, columns).await?, read))
+    }
+
+    /// What the Parquet partitions say, for all hours of the dates that `hours` touches. Their columns are not looked at.
     pub async fn parquet_pointers(
         &self,
         hours: impl RangeBounds<Hour>,
-    ) -> Result<HashMap<Hour, Pointer>, CatalogError> {
-        let partitions = self.partitions(PARQUET, hours).await?;
-        Ok(partitions.iter().filter_map(|partition| Some((hour_of(partition)?, pointer(partition)))).collect())
+    ) -> Result<BTreeMap<Hour, Pointer>, CatalogError> {
+        Ok(self.parquet_partitions(hours, Columns::LeftOut).await?.by_hour)
     }
 
-    /// The hours with a partition of the JSON table, of all dates that `hours` touches.
+    /// The hours with a partition of the JSON table, of all dates that `hours` touches, in order.
     pub async fn json_hours(&self, hours: impl RangeBounds<Hour>) -> Result<Vec<Hour>, CatalogError> {
-        Ok(self.partitions(JSON, hours).await?.iter().filter_map(hour_of).collect())
+        Ok(self.json_partitions(hours, Columns::LeftOut).await?.by_hour.into_keys().collect())
     }
 
     /// The table or view of that name. `None` if it does not exist.
@@ -224,9 +281,15 @@ impl Catalog {
         }
     }
 
-    /// The partitions of a table, of all dates that `hours` touches.
-    pub async fn partitions(&self, table: &str, hours: impl RangeBounds<Hour>) -> Result<Vec<Partition>, CatalogError> {
+    /// The partitions of a table, of all dates that `hours` touches. Without columns a page is a third as long.
+    pub async fn partitions(
+        &self,
+        table: &str,
+        hours: impl RangeBounds<Hour>,
+        columns: Columns,
+    ) -> Result<Vec<Partition>, CatalogError> {
         let call = self.glue.get_partitions().database_name(&self.database).table_name(table);
+        let call = call.exclude_column_schema(columns == Columns::LeftOut);
         let call = call.set_expression(of_dates(&hours)).max_results(1000);
         let mut pages = call.into_paginator().send();
         let mut partitions = Vec::new();
@@ -249,16 +312,20 @@ impl Catalog {
         }
     }
 
-    /// Makes the view read Parquet up to `watermark`. Does nothing if it does so already.
+    /// Makes the view read Parquet up to `watermark`. Does nothing if it does so already. Returns true if it repaired a view
+    /// that was not as any run of ours leaves it.
     ///
     /// `stored` is the view as it was read before the watermark was. Glue's VersionId then refuses a slower writer with
     /// an older watermark.
-    pub async fn set_view(&self, stored: Option<&Table>, watermark: Hour) -> Result<(), CatalogError> {
+    pub async fn set_view(&self, stored: Option<&Table>, watermark: Hour) -> Result<bool, CatalogError> {
         let input = view::table(&self.database, watermark);
         match stored {
-            None => self.create_view(input).await,
-            Some(table) if table.view_original_text() == input.view_original_text() => Ok(()),
-            Some(table) => self.update_view(input, table.version_id()).await,
+            None => self.create_view(input).await.map(|()| false),
+            Some(table) if table_differences(table, &input).is_empty() => Ok(false),
+            Some(table) => {
+                let repairs = !view::is_as_made(table, &self.database);
+                self.update_view(input, table.version_id()).await.map(|()| repairs)
+            }
         }
     }
 
@@ -278,23 +345,46 @@ impl Catalog {
         }
     }
 
-    async fn storage(&self, table: &'static str) -> Result<StorageDescriptor, CatalogError> {
-        let found = self.table(table).await?;
-        let storage = found.and_then(|table| table.storage_descriptor);
-        storage.ok_or_else(|| CatalogError::NoStorage { database: self.database.clone(), table })
+    fn definitions(&self) -> [TableInput; 2] {
+        [tables::json_table(&self.bucket), tables::parquet_table(&self.bucket)]
     }
 
     async fn create_partition(
         &self,
         table: &'static str,
         hour: Hour,
-        storage: StorageDescriptor,
-        parameters: HashMap<String, String>,
+        input: PartitionInput,
     ) -> Result<Ensured, CatalogError> {
-        let input = partition_input(hour, storage, parameters);
         let call = self.glue.create_partition().database_name(&self.database).table_name(table);
-        let created = call.partition_input(input).send().await;
-        existed(created).map_err(failed("create the partition", partition_name(table, hour)))
+        let created = existed(call.partition_input(input).send().await);
+        created.map_err(|error| self.partition_error("create the partition", table, hour, error))
+    }
+
+    async fn update_partition(
+        &self,
+        table: &'static str,
+        hour: Hour,
+        input: PartitionInput,
+    ) -> Result<(), CatalogError> {
+        let call = self.glue.update_partition().database_name(&self.database).table_name(table);
+        let call = call.set_partition_value_list(Some(hour.partition_values().into()));
+        let updated = call.partition_input(input).send().await.map_err(aws_sdk_glue::Error::from);
+        updated.map(|_| ()).map_err(failed("update the partition", partition_name(table, hour)))
+    }
+
+    fn partition_error(
+        &self,
+        verb: &'static str,
+        table: &'static str,
+        hour: Hour,
+        error: Box<aws_sdk_glue::Error>,
+    ) -> CatalogError {
+        match *error {
+            aws_sdk_glue::Error::EntityNotFoundException(_) => {
+                CatalogError::TableMissing { database: self.database.clone(), table }
+            }
+            _ => failed(verb, partition_name(table, hour))(error),
+        }
     }
 }
 
@@ -307,17 +397,27 @@ fn existed<T, E: Into<aws_sdk_glue::Error>>(created: Result<T, E>) -> Result<Ens
     }
 }
 
-fn partition_input(hour: Hour, storage: StorageDescriptor, parameters: HashMap<String, String>) -> PartitionInput {
-    let input = PartitionInput::builder().set_values(Some(hour.partition_values().into()));
-    input.storage_descriptor(storage).set_parameters(Some(parameters)).build()
+fn partitions_by_hour<T>(
+    partitions: &[Partition],
+    read: impl Fn(Hour, &Partition) -> (T, Vec<String>),
+) -> Partitions<T> {
+    let mut found = Partitions { by_hour: BTreeMap::new(), differences: BTreeMap::new(), of_no_hour: Vec::new() };
+    for partition in partitions {
+        let Some(hour) = partition::hour_of(partition) else {
+            found.of_no_hour.push(partition.values().to_vec());
+            continue;
+        };
+        let (says, differences) = read(hour, partition);
+        found.by_hour.insert(hour, says);
+        if !differences.is_empty() {
+            found.differences.insert(hour, differences);
+        }
+    }
+    found
 }
 
 fn partition_name(table: &str, hour: Hour) -> String {
     format!("{table} {hour}")
-}
-
-fn hour_of(partition: &Partition) -> Option<Hour> {
-    Hour::from_partition_values(partition.values())
 }
 
 /// Glue's filter of partitions by the dates that `hours` touches. It does not filter by hour.
@@ -329,25 +429,6 @@ fn of_dates(hours: &impl RangeBounds<Hour>) -> Option<String> {
     let bounds: Vec<String> =
         [bound(">=", hours.start_bound()), bound("<=", hours.end_bound())].into_iter().flatten().collect();
     (!bounds.is_empty()).then(|| bounds.join(" AND "))
-}
-
-fn pointer(partition: &Partition) -> Pointer {
-    let parameter = |name| partition.parameters().and_then(|parameters| parameters.get(name)).cloned();
-    let storage = partition.storage_descriptor();
-    let as_made = storage.is_some_and(tables::reads_parquet);
-    Pointer {
-        location: storage.and_then(StorageDescriptor::location).unwrap_or_default().to_string(),
-        manifest_etag: parameter(MANIFEST_ETAG).filter(|_| as_made).unwrap_or_default(),
-        since: parameter(SINCE).and_then(|time| time.parse().ok()),
-        unfinished: parameter(UNFINISHED).is_some(),
-    }
-}
-
-fn parameters(pointer: &Pointer) -> HashMap<String, String> {
-    let etag = (MANIFEST_ETAG.to_string(), pointer.manifest_etag.clone());
-    let since = pointer.since.map(|time| (SINCE.to_string(), time.to_rfc3339_opts(SecondsFormat::Millis, true)));
-    let unfinished = pointer.unfinished.then(|| (UNFINISHED.to_string(), "true".to_string()));
-    std::iter::once(etag).chain(since).chain(unfinished).collect()
 }
 
 #[cfg(test)]
@@ -373,6 +454,6 @@ mod tests {
         assert_eq!(glue(Some("AccessDeniedException")).kind(), "GlueRefused");
         assert_eq!(glue(Some("InvalidInputException")).kind(), "GlueRefused");
         assert_eq!(CatalogError::NameTaken { database: "logs".to_owned() }.kind(), "ViewNameTaken");
-        assert_eq!(CatalogError::NoStorage { database: "logs".to_owned(), table: JSON }.kind(), "TableMissing");
+        assert_eq!(CatalogError::TableMissing { database: "logs".to_owned(), table: JSON }.kind(), "TableMissing");
     }
 }

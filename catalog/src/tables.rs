@@ -57,12 +57,6 @@ pub fn columns() -> Vec<Column> {
     COLUMNS.iter().map(|column| glue_column(column.name, "string", Some(column.description))).collect()
 }
 
-/// True if the files of a partition are read as Parquet.
-pub(crate) fn reads_parquet(storage: &StorageDescriptor) -> bool {
-    let serde = storage.serde_info().and_then(SerDeInfo::serialization_library);
-    storage.input_format() == Some(PARQUET_FORMAT.input) && serde == Some(PARQUET_FORMAT.serde)
-}
-
 fn table(name: &str, location: &str, format: &Format) -> TableInput {
     let parameters = format.serde_parameters.iter().map(|(key, value)| (key.to_string(), value.to_string()));
     let serde =

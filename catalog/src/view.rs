@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use log_format::{COLUMNS, Hour};
 use serde_json::json;
 
+use crate::definition::table_differences;
 use crate::tables::{JSON, PARQUET, PARTITION_KEYS, columns, glue_column, named};
 
 /// The name of the view.
@@ -89,10 +90,15 @@ pub fn stored_sql(table: &Table) -> Option<String> {
     Some(stored.get("originalSql")?.as_str()?.to_string())
 }
 
-/// True for a view that [`table`] made, whatever its watermark.
+/// True for a view that [`table`] made, whatever its watermark and whatever was done to it since: its mark or its query is left.
 pub(crate) fn is_ours(table: &Table) -> bool {
     let mark = table.parameters().and_then(|parameters| parameters.get(MARK.0));
-    table.table_type() == Some("VIRTUAL_VIEW") && mark.map(String::as_str) == Some(MARK.1)
+    mark.map(String::as_str) == Some(MARK.1) || watermark_of(table).is_some()
+}
+
+/// True for a view that is as [`table`] makes it for some watermark.
+pub(crate) fn is_as_made(found: &Table, database: &str) -> bool {
+    watermark_of(found).is_some_and(|watermark| table_differences(found, &table(database, watermark)).is_empty())
 }
 
 #[cfg(test)]

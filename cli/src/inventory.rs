@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::Context;
 use aws_sdk_glue::types::Table;
-use catalog::{Catalog, CatalogError, JSON, PARQUET, Pointer};
+use catalog::{Catalog, CatalogError, Columns, JSON, PARQUET, Partitions, Pointer, TablesState};
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
@@ -27,6 +27,10 @@ pub(crate) struct Inventory {
     pub(crate) stray: Vec<ObjectMeta>,
     /// Objects under `logs/` that no reader takes for an hour's.
     pub(crate) unread: Vec<ObjectMeta>,
+    /// What differs between the tables and our definitions of them.
+    pub(crate) table_differences: Vec<String>,
+    /// Partitions whose values are no hour: the table and the values.
+    pub(crate) partitions_of_no_hour: Vec<String>,
     /// The tables that are missing.
     pub(crate) missing_tables: Vec<&'static str>,
     pub(crate) view: View,
@@ -44,10 +48,12 @@ pub(crate) struct HourInventory {
     /// The attempts that left rejected lines.
     pub(crate) rejected: BTreeSet<String>,
     pub(crate) has_manifest: bool,
+    /// What differs between its partitions and our definitions: the table, and what.
+    pub(crate) partition_differences: Vec<(&'static str, String)>,
     /// What its Parquet partition says. `None` if there is no partition.
     pub(crate) pointer: Option<Pointer>,
-    /// Where its JSON partition is. `None` if there is no partition.
-    pub(crate) json_location: Option<String>,
+    /// True if it has a JSON partition.
+    pub(crate) registered: bool,
 }
 
 /// What the catalog has under the view's name.
@@ -72,6 +78,8 @@ pub enum ViewState {
     FollowsWatermark,
     /// The view is ours, and its text is not the one for this watermark.
     IgnoresWatermark,
+    /// The view reads Parquet up to the watermark, but its definition is not ours.
+    Differs,
 }
 
 /// The file of the watermark, as far as it matters here.
@@ -177,25 +185,36 @@ impl Inventory {
             Err(CatalogError::NameTaken { .. }) => View::NotOurs,
             Err(error) => return Err(error),
         };
-        for name in [JSON, PARQUET] {
-            if catalog.table(name).await?.is_none() {
-                self.missing_tables.push(name);
-            }
+        let TablesState { missing, differences } = catalog.tables().await?;
+        self.table_differences = differences.into_iter().map(|(name, what)| format!("{name}: {what}")).collect();
+        if !missing.contains(&PARQUET) {
+            self.add_partitions(PARQUET, catalog.parquet_partitions(.., Columns::Compared).await?, |hour, pointer| {
+                hour.pointer = Some(pointer);
+            });
         }
-        if !self.missing_tables.contains(&PARQUET) {
-            for (hour, pointer) in catalog.parquet_pointers(Hour::EPOCH..).await? {
-                self.hour(hour).pointer = Some(pointer);
-            }
+        if !missing.contains(&JSON) {
+            self.add_partitions(JSON, catalog.json_partitions(.., Columns::Compared).await?, |hour, _| {
+                hour.registered = true;
+            });
         }
-        if !self.missing_tables.contains(&JSON) {
-            for partition in catalog.partitions(JSON, Hour::EPOCH..).await? {
-                if let Some(hour) = Hour::from_partition_values(partition.values()) {
-                    let location = partition.storage_descriptor().and_then(|storage| storage.location());
-                    self.hour(hour).json_location = Some(location.unwrap_or_default().to_string());
-                }
-            }
-        }
+        self.missing_tables = missing;
         Ok(())
+    }
+
+    fn add_partitions<T>(
+        &mut self,
+        table: &'static str,
+        partitions: Partitions<T>,
+        add: impl Fn(&mut HourInventory, T),
+    ) {
+        for (hour, says) in partitions.by_hour {
+            add(self.hour(hour), says);
+        }
+        for (hour, differences) in partitions.differences {
+            let differences = differences.into_iter().map(|what| (table, what));
+            self.hour(hour).partition_differences.extend(differences);
+        }
+        self.partitions_of_no_hour.extend(partitions.of_no_hour.iter().map(|values| format!("{table} {values:?}")));
     }
 
     fn hour(&mut self, hour: Hour) -> &mut HourInventory {
@@ -220,7 +239,8 @@ impl View {
             (View::Ours(view), Some(watermark)) => {
                 let ours = catalog::view::table(database, watermark);
                 match view.view_original_text() == ours.view_original_text() {
-                    true => ViewState::FollowsWatermark,
+                    true if catalog::table_differences(view, &ours).is_empty() => ViewState::FollowsWatermark,
+                    true => ViewState::Differs,
                     false => ViewState::IgnoresWatermark,
                 }
             }
@@ -236,6 +256,7 @@ impl fmt::Display for ViewState {
             ViewState::WithoutWatermark => "without a watermark",
             ViewState::FollowsWatermark => "follows the watermark",
             ViewState::IgnoresWatermark => "does not follow the watermark",
+            ViewState::Differs => "not defined as ours",
         })
     }
 }

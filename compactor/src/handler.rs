@@ -95,6 +95,7 @@ fn log(tick: &Tick) {
         duplicates = totals.counts.duplicates,
         collisions = totals.counts.collisions,
         rejected = totals.counts.rejected,
+        catalog_repaired = tick.catalog_repaired(),
         watermark = watermark_text(tick),
         "tick finished"
     );
@@ -129,6 +130,8 @@ fn emit(tick: &Tick, function: &str, now: DateTime<Utc>) {
         (metrics::DUPLICATES, totals.counts.duplicates),
         (metrics::COLLISIONS, totals.counts.collisions),
         (metrics::REJECTED, totals.counts.rejected),
+        (metrics::CATALOG_REPAIRED, tick.catalog_repaired()),
+        (metrics::TABLES_DIFFER, tick.definitions.tables.len() as u64),
     ];
     // If the watermark could not be read nothing is emitted, which is an alarm in itself.
     values.extend(tick.watermark.iter().flatten().map(|status| (metrics::HOURS_BEHIND, status.behind)));

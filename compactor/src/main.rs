@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
     let bucket = Bucket::new(aws_sdk_s3::Client::new(&aws), config.bucket);
-    let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database, bucket.name());
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let compactor = &Arc::new(Compactor::new(bucket, catalog, config.limits.on(processors)));
     run(service_fn(move |event| compact(compactor, event))).await

@@ -3,7 +3,7 @@
 //! The watermark is the greatest hour, at least the watermark lag in the past, such that every hour up to it is read whole
 //! from Parquet. It lives in `manifests/watermark.json` and never goes back. The view in Glue is its cache.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_glue::types::Table;
 use catalog::{Catalog, CatalogError, Pointer, view};
@@ -26,6 +26,8 @@ pub struct WatermarkStatus {
     pub blocked_by: Option<Hour>,
     /// How many hours the watermark is behind what its lag allows.
     pub behind: u64,
+    /// True if the view was not as any run of ours leaves it, and was made so again.
+    pub repaired_view: bool,
 }
 
 /// How far the watermark could go.
@@ -73,11 +75,12 @@ impl Compactor {
     ///
     /// A step failed. The next tick goes on.
     pub async fn move_watermark(&self, clock: &Clock) -> Result<WatermarkStatus, WatermarkError> {
-        let mover = self.mover(clock);
+        let (mover, mut repaired_view) = (self.mover(clock), false);
         loop {
             let (status, more) = mover.step().await?;
+            repaired_view |= status.repaired_view;
             if !more || clock.may_write().is_err() {
-                return Ok(status);
+                return Ok(WatermarkStatus { repaired_view, ..status });
             }
         }
     }
@@ -140,10 +143,10 @@ impl Mover<'_> {
         if !is_recent() {
             return Err(WatermarkError::Stale);
         }
-        self.catalog.set_view(view.as_ref(), watermark).await?;
+        let repaired_view = self.catalog.set_view(view.as_ref(), watermark).await?;
         let behind = u64::try_from((limit.start() - watermark.start()).num_hours()).unwrap_or(0);
         let more = reach.blocked_by.is_none() && reach.hour < limit && watermark > shown;
-        Ok((WatermarkStatus { watermark, blocked_by: reach.blocked_by, behind }, more))
+        Ok((WatermarkStatus { watermark, blocked_by: reach.blocked_by, behind, repaired_view }, more))
     }
 
     /// The latest hour that the watermark's lag allows.
@@ -203,7 +206,7 @@ impl Mover<'_> {
     }
 
     /// True if Parquet, as Glue names it, holds the rows of every listed object.
-    fn is_whole(&self, manifest: &Manifest, listed: &[ObjectMeta], pointers: &HashMap<Hour, Pointer>) -> bool {
+    fn is_whole(&self, manifest: &Manifest, listed: &[ObjectMeta], pointers: &BTreeMap<Hour, Pointer>) -> bool {
         let Some(live) = &manifest.live else { return listed.is_empty() };
         let named = pointers.get(&manifest.hour).map(|pointer| pointer.location.as_str());
         named == Some(&self.bucket.uri(&live.folder(manifest.hour))) && live.new_among(listed) == 0

@@ -34,7 +34,8 @@ impl Hour {
         Hour::from_parts(date, hour)
     }
 
-    /// The hour of a date like `2026-11-20` and two digits like `13`. `None` if they have any other form.
+    /// The hour of a date like `2026-11-20` and two digits like `13`. `None` if they have any other form, or are before
+    /// [`Hour::EPOCH`].
     pub fn from_parts(date: &str, hour: &str) -> Option<Hour> {
         let shaped = date.len() == 10 && hour.len() == 2 && hour.bytes().all(|byte| byte.is_ascii_digit());
         if !shaped {
@@ -43,7 +44,7 @@ impl Hour {
         let time = NaiveTime::from_hms_opt(hour.parse().ok()?, 0, 0)?;
         let parsed = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
         // The parser accepts signs and blanks too, which no key has.
-        Some(Hour(parsed.and_time(time).and_utc())).filter(|hour| hour.date() == date)
+        Some(Hour(parsed.and_time(time).and_utc())).filter(|hour| hour.date() == date && *hour >= Hour::EPOCH)
     }
 
     /// The first moment of the hour.

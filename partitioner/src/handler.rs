@@ -19,7 +19,6 @@ const HOURS_REGISTERED_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Partitioner {
     catalog: Catalog,
-    bucket: String,
     registered: Mutex<HashSet<Hour>>,
 }
 
@@ -64,9 +63,9 @@ impl PartitionError {
 }
 
 impl Partitioner {
-    /// A partitioner for the objects of `bucket`.
-    pub fn new(catalog: Catalog, bucket: impl Into<String>) -> Partitioner {
-        Partitioner { catalog, bucket: bucket.into(), registered: Mutex::default() }
+    /// A partitioner for the objects of the catalog's bucket.
+    pub fn new(catalog: Catalog) -> Partitioner {
+        Partitioner { catalog, registered: Mutex::default() }
     }
 
     /// Registers the hours of the objects that `payload` names.
@@ -89,7 +88,7 @@ impl Partitioner {
     }
 
     fn hour_of(&self, object: &Created) -> Option<Hour> {
-        layout::hour_of_log(&object.key).filter(|_| object.bucket == self.bucket)
+        layout::hour_of_log(&object.key).filter(|_| object.bucket == self.catalog.bucket())
     }
 
     async fn ensure(&self, hour: Hour) -> Result<Ensured, CatalogError> {

@@ -15,8 +15,8 @@ async fn main() -> Result<(), Error> {
     telemetry::quiet_panics();
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database);
-    let partitioner = &Partitioner::new(catalog, config.bucket);
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&aws), config.database, config.bucket);
+    let partitioner = &Partitioner::new(catalog);
     run(service_fn(move |event| partition(partitioner, event))).await
 }
 

@@ -70,9 +70,13 @@ pub const DUPLICATES: Metric = count("Duplicates");
 pub const COLLISIONS: Metric = count("Collisions");
 /// Compactor: lines that could not be read.
 pub const REJECTED: Metric = count("Rejected");
+/// Compactor: partitions and views that were not as we define them and were made so, and partitions of no hour deleted.
+pub const CATALOG_REPAIRED: Metric = count("CatalogRepaired");
+/// Compactor: differences between the two tables and our definitions of them.
+pub const TABLES_DIFFER: Metric = count("TablesDiffer");
 
 /// Every metric.
-pub const ALL: [Metric; 18] = [
+pub const ALL: [Metric; 20] = [
     RECORDS,
     RECORDS_OK,
     RECORDS_FAILED,
@@ -91,6 +95,8 @@ pub const ALL: [Metric; 18] = [
     DUPLICATES,
     COLLISIONS,
     REJECTED,
+    CATALOG_REPAIRED,
+    TABLES_DIFFER,
 ];
 
 /// Renders metrics as one line of the embedded metric format, without its newline.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use aws_sdk_glue::types::Partition;
-use catalog::{JSON, PARQUET, view};
+use catalog::{Columns, JSON, PARQUET, view};
 use flate2::read::MultiGzDecoder;
 use local_aws::seam::{Call, Service};
 use log_format::{COLUMNS, Hour, layout};
@@ -49,7 +49,7 @@ impl World {
 
     /// Where the partitions of a table point, as prefixes of keys. A table that is gone has none.
     async fn locations(&self, table: &str) -> Vec<(Hour, String)> {
-        let partitions = match self.catalog.partitions(table, Hour::EPOCH..).await {
+        let partitions = match self.catalog.partitions(table, .., Columns::Compared).await {
             Err(_) if self.catalog.table(table).await.unwrap().is_none() => return Vec::new(),
             found => found.unwrap(),
         };

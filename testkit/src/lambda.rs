@@ -29,7 +29,7 @@ pub fn transform() -> Function {
 
 /// The partitioner of the [`BUCKET`], bytes in and bytes out.
 pub fn partitioner(aws: &LocalAws) -> Function {
-    let partitioner = Arc::new(Partitioner::new(Catalog::new(aws.glue(), "logs"), BUCKET));
+    let partitioner = Arc::new(Partitioner::new(Catalog::new(aws.glue(), "logs", BUCKET)));
     Arc::new(move |payload: Bytes| {
         let partitioner = Arc::clone(&partitioner);
         async move {

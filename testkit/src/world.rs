@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use catalog::{Catalog, PARQUET};
+use catalog::{Catalog, Columns, PARQUET};
 use chrono::{DateTime, Utc};
 use compactor::bucket::Bucket;
 use compactor::clock::{Clock, Run};
@@ -44,7 +44,7 @@ pub fn hour(text: &str) -> Hour {
 pub async fn world() -> World {
     let world = open(tempfile::tempdir().unwrap(), 0);
     world.aws.create_bucket(BUCKET).unwrap();
-    world.catalog.ensure_tables(BUCKET).await.unwrap();
+    world.catalog.ensure_tables().await.unwrap();
     world
 }
 
@@ -52,7 +52,7 @@ pub async fn world() -> World {
 fn open(data: TempDir, ticks: u32) -> World {
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
     let beside = aws.as_observer();
-    let catalog = Catalog::new(beside.glue(), "logs");
+    let catalog = Catalog::new(beside.glue(), "logs", BUCKET);
     let compactor = compactor(&aws.as_caller("compactor"));
     World { s3: beside.s3(), glue: beside.glue(), aws, catalog, compactor, data, ticks: std::cell::Cell::new(ticks) }
 }
@@ -118,7 +118,7 @@ fn limited_compactor(aws: &LocalAws, limits: Limits) -> Arc<Compactor> {
     let config = aws.sdk_config().into_builder().timeout_config(timeouts()).build();
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let bucket = Bucket::new(aws_sdk_s3::Client::from_conf(s3), BUCKET);
-    let catalog = Catalog::new(aws_sdk_glue::Client::new(&config), "logs");
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&config), "logs", BUCKET);
     Arc::new(Compactor::new(bucket, catalog, limits))
 }
 
@@ -183,7 +183,7 @@ impl World {
     /// `column=value` pairs, in order of the file.
     pub async fn parquet_rows(&self, hour: &str) -> Vec<String> {
         let hour: Hour = hour.parse().unwrap();
-        let partitions = self.catalog.partitions(PARQUET, hour..).await.unwrap();
+        let partitions = self.catalog.partitions(PARQUET, hour.., Columns::LeftOut).await.unwrap();
         let Some(partition) = partitions.iter().find(|it| it.values() == hour.partition_values()) else {
             return Vec::new();
         };

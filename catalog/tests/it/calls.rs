@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, CatalogError, Ensured, JSON, PARQUET, Pointer, VIEW, view};
+use catalog::{Catalog, CatalogError, Columns, Ensured, JSON, PARQUET, Pointer, VIEW, view};
 use local_aws::LocalAws;
 use log_format::{COLUMNS, Hour};
 use tempfile::TempDir;
@@ -16,8 +16,8 @@ struct World {
 async fn world() -> World {
     let data = tempfile::tempdir().unwrap();
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
-    let catalog = Catalog::new(aws.glue(), "auth0_event_logs");
-    catalog.ensure_tables("acme-logs").await.unwrap();
+    let catalog = Catalog::new(aws.glue(), "auth0_event_logs", "acme-logs");
+    catalog.ensure_tables().await.unwrap();
     World { catalog, glue: aws.glue(), _data: data }
 }
 
@@ -28,7 +28,7 @@ fn hour(text: &str) -> Hour {
 #[tokio::test]
 async fn tables_are_made_once_and_have_every_column() {
     let world = world().await;
-    world.catalog.ensure_tables("another-bucket").await.unwrap();
+    world.catalog.ensure_tables().await.unwrap();
     for (name, location) in [(JSON, "s3://acme-logs/logs/"), (PARQUET, "s3://acme-logs/parquet/")] {
         let table = world.catalog.table(name).await.unwrap().unwrap();
         let storage = table.storage_descriptor().unwrap();
@@ -41,11 +41,11 @@ async fn tables_are_made_once_and_have_every_column() {
 }
 
 #[tokio::test]
-async fn a_partition_copies_its_tables_descriptor_whole() {
+async fn a_partition_has_the_whole_descriptor_of_our_definition() {
     let world = world().await;
     assert_eq!(world.catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap(), Ensured::Created);
     assert_eq!(world.catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap(), Ensured::Existed);
-    let partitions = world.catalog.partitions(JSON, Hour::EPOCH..).await.unwrap();
+    let partitions = world.catalog.partitions(JSON, .., Columns::Compared).await.unwrap();
     let [partition] = partitions.as_slice() else { panic!("{partitions:?}") };
     assert_eq!(partition.values(), ["2026-11-20", "13"]);
     let storage = partition.storage_descriptor().unwrap();
@@ -125,12 +125,9 @@ async fn a_table_that_is_not_ours_is_never_touched() {
 async fn errors_name_what_was_attempted() {
     let data = tempfile::tempdir().unwrap();
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
-    let catalog = Catalog::new(aws.glue(), "absent");
+    let catalog = Catalog::new(aws.glue(), "absent", "acme-logs");
     let error = catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "absent.auth0_logs_json does not exist or has no storage descriptor; deploy the catalog again"
-    );
-    let error = catalog.partitions(JSON, Hour::EPOCH..).await.unwrap_err();
+    assert_eq!(error.to_string(), "absent.auth0_logs_json does not exist; deploy the catalog again");
+    let error = catalog.partitions(JSON, .., Columns::Compared).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to list the partitions in Glue: auth0_logs_json");
 }

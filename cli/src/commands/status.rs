@@ -257,7 +257,9 @@ impl Overview {
     fn view_text(&self) -> String {
         match self.view {
             ViewState::FollowsWatermark | ViewState::IgnoresWatermark => self.view.to_string(),
-            ViewState::Missing | ViewState::NotOurs | ViewState::WithoutWatermark => format!("is {}", self.view),
+            ViewState::Missing | ViewState::NotOurs | ViewState::WithoutWatermark | ViewState::Differs => {
+                format!("is {}", self.view)
+            }
         }
     }
 

@@ -39,7 +39,7 @@ impl Stack {
     pub async fn open(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
         let stack = Stack::over(target, clock)?;
         stack.aws.create_bucket(target.bucket())?;
-        stack.catalog.ensure_tables(target.bucket()).await?;
+        stack.catalog.ensure_tables().await?;
         Ok(stack)
     }
 
@@ -56,7 +56,7 @@ impl Stack {
     fn over(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
         let aws =
             LocalAws::open(&target.data, clock).with_context(|| format!("failed to open {}", target.data.display()))?;
-        let catalog = Catalog::new(aws.glue(), target.database.as_str());
+        let catalog = Catalog::new(aws.glue(), target.database.as_str(), target.bucket());
         let compactor = compactor(&aws, target, Limits::default());
         Ok(Stack { aws, catalog, compactor, target: target.clone() })
     }
@@ -75,8 +75,8 @@ impl Stack {
     pub fn firehose(&self, seed: Uuid, transformed: &Transformed) -> Firehose {
         let mut settings = Settings::new("auth0-logs", self.target.bucket(), seed);
         (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
-        let catalog = Catalog::new(self.aws.as_caller("partitioner").glue(), self.target.database.as_str());
-        let partitioner = Arc::new(Partitioner::new(catalog, self.target.bucket()));
+        let (glue, target) = (self.aws.as_caller("partitioner").glue(), &self.target);
+        let partitioner = Arc::new(Partitioner::new(Catalog::new(glue, target.database.as_str(), target.bucket())));
         let firehose = self.aws.as_caller("firehose");
         let transform = firehose.function("transform", transform_function(transformed.clone()));
         let partition = self.aws.as_caller("s3").function("partitioner", partition_function(partitioner));
@@ -87,7 +87,7 @@ impl Stack {
 fn compactor(aws: &LocalAws, target: &Target, limits: Limits) -> Arc<Compactor> {
     let clients = aws.as_caller("compactor").sdk_config();
     let bucket = Bucket::new(aws_sdk_s3::Client::new(&clients), target.bucket());
-    let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database.as_str());
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database.as_str(), target.bucket());
     Arc::new(Compactor::new(bucket, catalog, limits))
 }
 

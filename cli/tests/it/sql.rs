@@ -29,8 +29,8 @@ impl Bucket {
         let folder = TempDir::new().unwrap();
         let aws = LocalAws::open(folder.path(), Arc::new(|| "2026-11-20T16:00:00Z".parse().unwrap())).unwrap();
         aws.create_bucket(BUCKET).unwrap();
-        let catalog = Catalog::new(aws.glue(), DATABASE);
-        catalog.ensure_tables(BUCKET).await.unwrap();
+        let catalog = Catalog::new(aws.glue(), DATABASE, BUCKET);
+        catalog.ensure_tables().await.unwrap();
         Bucket { folder, aws, catalog }
     }
 

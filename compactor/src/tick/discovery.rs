@@ -1,8 +1,8 @@
 //! What a tick knows before it visits any hour: a few long listings instead of many reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use catalog::{Catalog, CatalogError, Pointer};
+use catalog::{Catalog, CatalogError, Columns, Pointer, TablesState};
 use chrono::{DateTime, Utc};
 use log_format::Hour;
 
@@ -11,6 +11,7 @@ use crate::clock::{Clock, RunOver};
 use crate::config::Limits;
 use crate::manifest_store::{ManifestStore, StoreError};
 use crate::request::Scope;
+use crate::tick::definitions::Definitions;
 use crate::tick::schedule;
 
 /// What a run knows before it visits any hour.
@@ -27,6 +28,8 @@ pub(crate) struct Discovery {
     /// The hours of the look-back window and beyond the watermark that have objects and no such partition, open hours
     /// included. Empty for a range.
     pub(crate) unregistered: Vec<Hour>,
+    /// What the listings show of the catalog's definitions. Empty for a range.
+    pub(crate) definitions: Definitions,
 }
 
 /// The hours to look at could not be found.
@@ -58,13 +61,15 @@ pub(super) struct Discoverer<'a> {
 impl Discoverer<'_> {
     /// Finds the hours of a scheduled tick.
     pub(super) async fn discover_tick(&self) -> Result<Discovery, DiscoveryError> {
-        self.ensure_tables().await?;
+        let tables = self.ensure_tables().await?;
         let now = self.clock.now();
         let (from, to) = schedule::closed_range(Scope::Tick, now, self.limits);
         let end = Hour::of(now).next();
         let manifests = self.bucket.manifest_etags(Hour::EPOCH, end).await?;
-        let pointers = self.catalog.parquet_pointers(Hour::EPOCH..).await?;
-        let registered: HashSet<Hour> = self.catalog.json_hours(Hour::EPOCH..).await?.into_iter().collect();
+        let parquet = self.catalog.parquet_partitions(.., Columns::LeftOut).await?;
+        let json = self.catalog.json_partitions(.., Columns::LeftOut).await?;
+        let definitions = Definitions::of(self.bucket.name(), &tables, &manifests, &parquet, &json);
+        let (pointers, registered) = (parquet.by_hour, json.by_hour.into_keys().collect::<HashSet<Hour>>());
         let watermark = self.watermark_or_epoch().await?;
         let mut with_objects: BTreeSet<Hour> =
             self.bucket.inputs_by_hour(watermark.next().min(from), end).await?.into_keys().collect();
@@ -81,16 +86,31 @@ impl Discoverer<'_> {
         let mut known = HashSet::new();
         let hours = window.into_iter().chain(scrub).chain(backlog).filter(|hour| known.insert(*hour)).collect();
         let stale = stale.into_iter().collect();
-        Ok(Discovery { hours, stale, registered, unregistered, ..Discovery::default() })
+        Ok(Discovery { hours, stale, registered, unregistered, definitions, ..Discovery::default() })
     }
 
-    /// Makes the database and its tables again if somebody dropped them.
-    async fn ensure_tables(&self) -> Result<(), DiscoveryError> {
-        if self.catalog.is_gone().await? {
+    /// Makes the database and its tables again if somebody dropped them. Returns how they were found.
+    async fn ensure_tables(&self) -> Result<TablesState, DiscoveryError> {
+        let tables = self.catalog.tables().await?;
+        if !tables.missing.is_empty() {
             self.clock.may_write()?;
-            self.catalog.ensure_tables(self.bucket.name()).await?;
+            self.catalog.ensure_tables().await?;
         }
-        Ok(())
+        Ok(tables)
+    }
+
+    /// The hours with objects, where the catalog is not as we define it, and the hours that have a JSON partition.
+    pub(super) async fn discover_definitions(
+        &self,
+    ) -> Result<(BTreeSet<Hour>, Definitions, BTreeSet<Hour>), DiscoveryError> {
+        let end = Hour::of(self.clock.now()).next();
+        let tables = self.catalog.tables().await?;
+        let manifests = self.bucket.manifest_etags(Hour::EPOCH, end).await?;
+        let parquet = self.catalog.parquet_partitions(.., Columns::Compared).await?;
+        let json = self.catalog.json_partitions(.., Columns::Compared).await?;
+        let definitions = Definitions::of(self.bucket.name(), &tables, &manifests, &parquet, &json);
+        let objects = self.bucket.inputs_by_hour(Hour::EPOCH, end).await?.into_keys().collect();
+        Ok((objects, definitions, json.by_hour.into_keys().collect()))
     }
 
     /// The hours before `end` whose turn in the scrub it is and that have objects or a manifest. Costs one call for each hour
@@ -124,7 +144,7 @@ impl Discoverer<'_> {
 }
 
 /// The hours whose partition is missing or follows another version of the manifest than the stored one.
-pub(super) fn stale(manifests: &BTreeMap<Hour, String>, pointers: &HashMap<Hour, Pointer>) -> BTreeSet<Hour> {
+pub(super) fn stale(manifests: &BTreeMap<Hour, String>, pointers: &BTreeMap<Hour, Pointer>) -> BTreeSet<Hour> {
     let follows = |hour: &Hour, etag: &String| pointers.get(hour).is_some_and(|it| it.manifest_etag == *etag);
     manifests.iter().filter(|(hour, etag)| !follows(hour, etag)).map(|(hour, _)| *hour).collect()
 }

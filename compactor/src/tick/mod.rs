@@ -1,9 +1,11 @@
 //! A tick: the sweep over the catalog, a visit to every hour that was discovered, then the watermark, then the hours with
 //! unfinished attempts.
 
+mod definitions;
 pub(crate) mod discovery;
 mod range;
 pub mod schedule;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -25,14 +27,12 @@ use crate::tick::discovery::{Discoverer, Discovery};
 use crate::watermark::{WatermarkError, WatermarkStatus};
 
 pub use crate::tick::discovery::DiscoveryError;
+pub use crate::tick::sweep::DefinitionsSwept;
 
 /// An hour is begun only while this much of the run is left, and given up when nothing is.
 pub const HOUR_TIME_MIN: Duration = Duration::from_secs(120);
 /// The watermark is moved only while this much of the run is left.
 const WATERMARK_TIME_MIN: Duration = Duration::from_secs(30);
-/// The share of a run, in hundredths, that the sweep leaves to the hours.
-const SWEEP_PERCENT_LEFT: u32 = 50;
-
 /// The result of a tick.
 #[derive(Debug)]
 pub struct Tick {
@@ -40,6 +40,8 @@ pub struct Tick {
     pub outcomes: BTreeMap<Hour, Outcome>,
     /// The watermark, or why it could not be moved. `None` if no time was left for it.
     pub watermark: Option<Result<WatermarkStatus, WatermarkError>>,
+    /// What the sweep found wrong with the catalog's definitions.
+    pub definitions: DefinitionsSwept,
 }
 
 /// How many hours of a tick had each outcome.
@@ -79,16 +81,24 @@ impl Tick {
         });
         let watermark = self.watermark.as_ref().and_then(|moved| moved.as_ref().err());
         let watermark = watermark.map(|error| format!("the view's watermark was not moved: {}", error_chain(error)));
-        failed.chain(watermark).collect()
+        failed.chain(self.definitions.failures.iter().cloned()).chain(watermark).collect()
     }
 
-    /// A message for each hour that waits for an operator's decision.
+    /// How many partitions and views were made as we define them.
+    pub fn catalog_repaired(&self) -> u64 {
+        let view = self.watermark.iter().flatten().any(|status| status.repaired_view);
+        self.definitions.repaired + u64::from(view)
+    }
+
+    /// A message for each hour and each table that waits for an operator's decision.
     pub fn needs_operator(&self) -> Vec<String> {
         let waiting = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
             Outcome::Deferred(reason) if reason.needs_operator() => Some(format!("{hour} needs an operator: {reason}")),
             _ => None,
         });
-        waiting.collect()
+        let tables = self.definitions.tables.iter();
+        let tables = tables.map(|what| format!("{what}; `verify --repair` makes the table as we define it"));
+        waiting.chain(tables).collect()
     }
 }
 
@@ -121,7 +131,7 @@ impl Compactor {
         progress: impl Fn(usize, usize),
     ) -> Result<Tick, DiscoveryError> {
         let mut discovery = self.discover(run, request).await?;
-        let mut outcomes = self.sweep(&mut discovery, run).await;
+        let (mut outcomes, definitions) = self.sweep(&mut discovery, run).await;
         outcomes.extend(discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate))));
         let visit = |hour: Hour, pass: Pass| {
             let registered = discovery.registered.contains(&hour);
@@ -153,7 +163,7 @@ impl Compactor {
             }
             outcomes.insert(hour, outcome);
         }
-        Ok(Tick { outcomes, watermark })
+        Ok(Tick { outcomes, watermark, definitions })
     }
 
     /// The closed hours from `from` up to, not including, `to` that a visit could change, in order.
@@ -185,45 +195,6 @@ impl Compactor {
     fn discoverer<'a>(&'a self, clock: &'a Clock) -> Discoverer<'a> {
         let Compactor { bucket, catalog, store, limits } = self;
         Discoverer { bucket, catalog, store, limits, clock }
-    }
-
-    /// Registers the hours that Glue does not know, and makes stale partitions follow their manifests, whatever lost them.
-    async fn sweep(self: &Arc<Self>, discovery: &mut Discovery, run: &Arc<Run>) -> BTreeMap<Hour, Outcome> {
-        let kept_back = run.clock.left() * SWEEP_PERCENT_LEFT / 100;
-        let mut outcomes = BTreeMap::new();
-        for &hour in &discovery.unregistered {
-            if run.clock.left() < kept_back {
-                return outcomes;
-            }
-            let outcome = self.isolated(run, move |it, run| async move { it.register(hour, &run).await }).await;
-            if outcome == Outcome::Repaired {
-                discovery.registered.insert(hour);
-            }
-            outcomes.insert(hour, outcome);
-        }
-        for &hour in &discovery.stale {
-            if run.clock.left() < kept_back {
-                return outcomes;
-            }
-            let outcome = self.isolated(run, move |it, run| async move { it.repair_partition(hour, &run).await });
-            outcomes.insert(hour, outcome.await);
-        }
-        outcomes
-    }
-
-    /// Registers an hour whose notification was lost, or that was adopted, so that the view shows its JSON at once.
-    async fn register(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
-        run.clock.may_write()?;
-        self.catalog.ensure_json_partition(hour).await?;
-        Ok(Outcome::Repaired)
-    }
-
-    /// Makes a stale partition follow its manifest.
-    async fn repair_partition(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
-        let stored = self.store.read(hour, &run.clock).await?;
-        let (_, pointer) = self.publisher(&run.clock).publish(stored).await?;
-        // An hour that is only claimed has no live folder.
-        Ok(if pointer.is_some() { Outcome::Repaired } else { Outcome::Nothing(Idle::NoObjects) })
     }
 
     async fn visit_isolated(self: &Arc<Self>, visit: Visit, run: &Arc<Run>) -> (Hour, Outcome) {

@@ -1,7 +1,7 @@
 //! Which hours of a range a visit could change, from a few long listings and one read of each manifest. Years of hours are
 //! planned in seconds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use catalog::Pointer;
 use log_format::Hour;
@@ -39,7 +39,7 @@ impl Discoverer<'_> {
         &self,
         hours: Vec<Hour>,
         inputs: &BTreeMap<Hour, Vec<ObjectMeta>>,
-        pointers: &HashMap<Hour, Pointer>,
+        pointers: &BTreeMap<Hour, Pointer>,
         rewrite: Rewrite,
     ) -> Result<BTreeSet<Hour>, BucketError> {
         let (Some(first), Some(last)) = (hours.first().copied(), hours.last().copied()) else {

@@ -1,7 +1,7 @@
 //! What a tick does beside the hours of its window: the sweep, the scrub, the backlog, the collection.
 
-use aws_sdk_glue::types::{PartitionInput, StorageDescriptor};
-use catalog::PARQUET;
+use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, Table, TableInput};
+use catalog::{Columns, JSON, PARQUET};
 use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
 use local_aws::seam::{Failure, Fault, Faults};
@@ -82,20 +82,98 @@ fn asked() -> Request {
     Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false }
 }
 
-/// As the predecessor's were: a descriptor of its own, and no slash at the location's end.
+/// The partition of [`OLD`] in a table, as Glue has it.
+async fn partition(world: &World, table: &str) -> Partition {
+    let get = world.glue.get_partition().database_name("logs").table_name(table);
+    get.set_partition_values(Some(hour(OLD).partition_values().into())).send().await.unwrap().partition.unwrap()
+}
+
+async fn alter_partition(world: &World, table: &str, change: impl FnOnce(&mut StorageDescriptor)) {
+    let found = partition(world, table).await;
+    let mut storage = found.storage_descriptor.unwrap();
+    change(&mut storage);
+    let input = PartitionInput::builder().storage_descriptor(storage).set_values(found.values);
+    let update = world.glue.update_partition().database_name("logs").table_name(table);
+    let update = update.set_partition_value_list(Some(hour(OLD).partition_values().into()));
+    update.partition_input(input.set_parameters(found.parameters).build()).send().await.unwrap();
+}
+
+async fn add_partition(world: &World, table: &str, values: [&str; 2], storage: Option<StorageDescriptor>) {
+    let input = PartitionInput::builder().set_values(Some(values.map(str::to_string).into()));
+    let create = world.glue.create_partition().database_name("logs").table_name(table);
+    create.partition_input(input.set_storage_descriptor(storage).build()).send().await.unwrap();
+}
+
 #[tokio::test]
-async fn a_partition_that_somebody_else_registered_is_kept_as_it_is() {
+async fn the_sweep_makes_partitions_as_we_define_them_and_deletes_those_of_no_hour() {
     let world = world().await;
     world.put_lines(OLD, "1", &[A]).await;
-    let storage =
-        StorageDescriptor::builder().location(format!("s3://{}/logs/2026/06/01/05", testkit::world::BUCKET)).build();
-    let partition = PartitionInput::builder().set_values(Some(hour(OLD).partition_values().into()));
-    let create = world.glue.create_partition().database_name("logs").table_name(catalog::JSON);
-    create.partition_input(partition.storage_descriptor(storage).build()).send().await.unwrap();
-    let before = world.catalog.partitions(catalog::JSON, hour(OLD)..).await.unwrap();
     world.tick(&at("2026-11-20T15")).await;
-    assert_eq!(world.catalog.partitions(catalog::JSON, hour(OLD)..).await.unwrap(), before);
+    let made = (partition(&world, JSON).await, partition(&world, PARQUET).await);
+    let storage = made.1.storage_descriptor.clone();
+    alter_partition(&world, JSON, |it| it.serde_info.as_mut().unwrap().parameters = None).await;
+    alter_partition(&world, PARQUET, |it| it.output_format = Some("other".into())).await;
+    add_partition(&world, JSON, ["2026-06-01", "5"], made.0.storage_descriptor.clone()).await;
+    add_partition(&world, PARQUET, ["today", "05"], storage.clone()).await;
+    add_partition(&world, PARQUET, ["2026-06-02", "05"], storage).await;
+    let tick = world.tick(&at("2026-11-20T16")).await;
+    assert_eq!((tick.failures(), tick.catalog_repaired()), (Vec::new(), 5));
+    let again = (partition(&world, JSON).await, partition(&world, PARQUET).await);
+    assert_eq!(again.0.storage_descriptor, made.0.storage_descriptor);
+    assert_eq!((again.1.storage_descriptor, again.1.parameters), (made.1.storage_descriptor, made.1.parameters));
+    for table in [JSON, PARQUET] {
+        assert_eq!(world.catalog.partitions(table, .., Columns::Compared).await.unwrap().len(), 1, "{table}");
+    }
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
+    let tick = world.tick(&at("2026-11-20T17")).await;
+    assert_eq!((shown(&tick), tick.catalog_repaired()), (Vec::new(), 0), "there is nothing left to do");
+}
+
+/// A partition without a manifest may be all that is left of an hour.
+#[tokio::test]
+async fn the_sweep_keeps_a_partition_that_names_a_folder_of_its_own_hour() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    world.delete(&layout::manifest_key(hour(OLD))).await;
+    world.delete(&format!("{}1", layout::json_prefix(hour(OLD)))).await;
+    let tick = world.tick(&at("2026-11-20T16")).await;
+    assert_eq!((tick.failures(), tick.catalog_repaired()), (Vec::new(), 0));
+    assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
+}
+
+#[tokio::test]
+async fn a_tick_makes_the_view_as_we_define_it_and_only_tells_of_a_table() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    let remake = |table: Table| {
+        TableInput::builder()
+            .set_owner(table.owner)
+            .set_table_type(table.table_type)
+            .set_parameters(table.parameters)
+            .set_partition_keys(table.partition_keys)
+            .set_storage_descriptor(table.storage_descriptor)
+            .set_view_original_text(table.view_original_text)
+            .set_view_expanded_text(table.view_expanded_text)
+            .name(table.name)
+            .build()
+            .unwrap()
+    };
+    let mut view = remake(world.catalog.view().await.unwrap().unwrap());
+    view.parameters.as_mut().unwrap().remove("presto_view");
+    let mut table = remake(world.catalog.table(JSON).await.unwrap().unwrap());
+    table.parameters.as_mut().unwrap().insert("skip.header.line.count".into(), "1".into());
+    for input in [view, table] {
+        world.glue.update_table().database_name("logs").table_input(input).send().await.unwrap();
+    }
+    let tick = world.tick(&at("2026-11-20T16")).await;
+    assert_eq!((tick.failures(), tick.catalog_repaired()), (Vec::new(), 1));
+    let told =
+        "auth0_logs_json: it has a parameter skip.header.line.count; `verify --repair` makes the table as we define it";
+    assert_eq!(tick.needs_operator(), [told]);
+    let tick = world.tick(&at("2026-11-20T17")).await;
+    assert_eq!((tick.catalog_repaired(), tick.definitions.tables.len()), (0, 1));
 }
 
 async fn drop_partition(world: &World, of: &str) {

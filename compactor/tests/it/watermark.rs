@@ -41,15 +41,19 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
     world.put("manifests/2026/11/20/08.json", b"broken".to_vec()).await;
     world.put_lines(HOUR, "1", &[A]).await;
     let tick = world.tick("2026-11-20T20:20:00Z").await;
-    let waits =
-        WatermarkStatus { watermark: hour("2026-11-20T07"), blocked_by: Some(hour("2026-11-20T08")), behind: 9 };
+    let waits = WatermarkStatus {
+        watermark: hour("2026-11-20T07"),
+        blocked_by: Some(hour("2026-11-20T08")),
+        behind: 9,
+        repaired_view: false,
+    };
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     check(&world, "2026-11-20T20:22:00Z", "2026-11-20T07").await;
     world.delete("manifests/2026/11/20/08.json").await;
     let tick = world.tick("2026-11-20T20:25:00Z").await;
     assert_eq!(
         tick.watermark.unwrap().unwrap(),
-        WatermarkStatus { watermark: hour("2026-11-20T16"), blocked_by: None, behind: 0 }
+        WatermarkStatus { watermark: hour("2026-11-20T16"), blocked_by: None, behind: 0, repaired_view: false }
     );
 }
 
@@ -136,8 +140,12 @@ async fn lists_no_further_than_the_hour_that_it_blocked_by() {
     world.aws.inject(Faults::none());
     let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::default() };
     let tick = world.ask_within(limits, "2026-11-20T20:20:00Z", TICK).await;
-    let waits =
-        WatermarkStatus { watermark: hour("2026-11-20T08"), blocked_by: Some(hour("2026-11-20T09")), behind: 8 };
+    let waits = WatermarkStatus {
+        watermark: hour("2026-11-20T08"),
+        blocked_by: Some(hour("2026-11-20T09")),
+        behind: 8,
+        repaired_view: false,
+    };
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());
     let listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();

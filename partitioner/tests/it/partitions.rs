@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, JSON};
+use catalog::{Catalog, Columns, JSON};
 use local_aws::LocalAws;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::Hour;
@@ -20,10 +20,10 @@ struct World {
 async fn world() -> World {
     let data = tempfile::tempdir().unwrap();
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
-    let catalog = Catalog::new(aws.glue(), "logs");
-    catalog.ensure_tables("acme-logs").await.unwrap();
-    let its_catalog = Catalog::new(aws.as_caller("partitioner").glue(), "logs");
-    World { partitioner: Partitioner::new(its_catalog, "acme-logs"), catalog, glue: aws.glue(), _data: data }
+    let catalog = Catalog::new(aws.glue(), "logs", "acme-logs");
+    catalog.ensure_tables().await.unwrap();
+    let its_catalog = Catalog::new(aws.as_caller("partitioner").glue(), "logs", "acme-logs");
+    World { partitioner: Partitioner::new(its_catalog), catalog, glue: aws.glue(), _data: data }
 }
 
 /// S3's notification of several objects, given as (bucket, encoded key).
@@ -65,10 +65,10 @@ async fn what_is_registered_is_never_changed() {
     let world = world().await;
     let payload = created(&[("acme-logs", "logs/2026/11/20/13/a.gz")]);
     world.partitioner.handle(payload.clone()).await.unwrap();
-    let before = world.catalog.partitions(JSON, Hour::EPOCH..).await.unwrap();
-    let other = Partitioner::new(world.catalog.clone(), "acme-logs");
+    let before = world.catalog.partitions(JSON, .., Columns::Compared).await.unwrap();
+    let other = Partitioner::new(world.catalog.clone());
     assert_eq!(other.handle(payload).await.unwrap().existed, 1);
-    assert_eq!(world.catalog.partitions(JSON, Hour::EPOCH..).await.unwrap(), before);
+    assert_eq!(world.catalog.partitions(JSON, .., Columns::Compared).await.unwrap(), before);
 }
 
 /// P2: a failure is returned, and the hour is not remembered as registered.
@@ -76,13 +76,13 @@ async fn what_is_registered_is_never_changed() {
 async fn a_failure_is_an_error_and_is_tried_again() {
     let data = tempfile::tempdir().unwrap();
     let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
-    let catalog = Catalog::new(aws.glue(), "logs");
-    let partitioner = Partitioner::new(catalog.clone(), "acme-logs");
+    let catalog = Catalog::new(aws.glue(), "logs", "acme-logs");
+    let partitioner = Partitioner::new(catalog.clone());
     let payload = created(&[("acme-logs", "logs/2026/11/20/13/a.gz")]);
     let error = partitioner.handle(payload.clone()).await.unwrap_err();
     assert!(matches!(error, PartitionError::Catalog { .. }));
     assert_eq!(error.to_string(), "failed to register the hour 2026-11-20T13");
-    catalog.ensure_tables("acme-logs").await.unwrap();
+    catalog.ensure_tables().await.unwrap();
     assert_eq!(partitioner.handle(payload).await.unwrap().created, 1);
     let error = partitioner.handle(json!({"hello": 1})).await.unwrap_err();
     assert!(matches!(error, PartitionError::Notification(_)));
@@ -100,10 +100,10 @@ async fn a_failure_says_of_which_kind_it_is() {
     ] {
         let data = tempfile::tempdir().unwrap();
         let aws = LocalAws::open(data.path(), Arc::new(|| "2026-11-20T13:00:00Z".parse().unwrap())).unwrap();
-        let catalog = Catalog::new(aws.glue(), "logs");
-        catalog.ensure_tables("acme-logs").await.unwrap();
+        let catalog = Catalog::new(aws.glue(), "logs", "acme-logs");
+        catalog.ensure_tables().await.unwrap();
         aws.inject(Faults::by(move |_, _| Some(Fault::Before(failure))));
-        let error = Partitioner::new(catalog, "acme-logs").handle(payload.clone()).await.unwrap_err();
+        let error = Partitioner::new(catalog).handle(payload.clone()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{failure:?}: {error:?}");
     }
     let world = world().await;

@@ -111,15 +111,19 @@ async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) ->
             bar.set_length(done_before + all as u64);
             bar.set_position(done_before + done as u64);
         });
-        let tick = tick.await?;
+        let mut tick = tick.await?;
         let stopped_at = tick.outcomes.iter().find(|(_, outcome)| **outcome == Outcome::Deferred(SkipReason::NoTime));
         let stopped_at = stopped_at.map(|(hour, _)| *hour);
-        outcomes.extend(tick.outcomes.into_iter().filter(|(hour, _)| stopped_at.is_none_or(|stop| *hour < stop)));
+        outcomes.extend(
+            std::mem::take(&mut tick.outcomes)
+                .into_iter()
+                .filter(|(hour, _)| stopped_at.is_none_or(|stop| *hour < stop)),
+        );
         match (stopped_at, request.scope) {
             (Some(stop), Scope::Range(_, to)) => request.scope = Scope::Range(stop, to),
             _ => {
                 bar.finish_and_clear();
-                return Ok(Tick { outcomes, watermark: tick.watermark });
+                return Ok(Tick { outcomes, ..tick });
             }
         }
     }

@@ -45,13 +45,17 @@ pub enum Difference {
     PartitionStale,
     PartitionUnknown,
     JsonPartitionMissing,
-    JsonPartitionElsewhere,
+    JsonPartitionDiffers,
+    PartitionDiffers,
+    PartitionForeign,
     TableMissing,
+    TableDiffers,
     WatermarkMissing,
     WatermarkUnreadable,
     ViewMissing,
     ViewNotOurs,
     ViewOther,
+    ViewDiffers,
     NotReplayed,
     ReplayGone,
 }
@@ -69,13 +73,15 @@ pub enum Remedy {
     ReplaceUnreadable,
     /// `--repair`, by moving the watermark and updating the view.
     Watermark,
-    /// `--repair`, by making the tables anew.
-    Tables,
+    /// `--repair`, by making the table or the partition as we define it.
+    Define,
+    /// `--repair`, by deleting the partition.
+    DeletePartition,
     /// A person, in this way.
     ByHand(&'static str),
 }
 
-use Remedy::{ByHand, ReplaceUnreadable, Retire, Rewrite, Tables, Visit, Watermark};
+use Remedy::{ByHand, Define, DeletePartition, ReplaceUnreadable, Retire, Rewrite, Visit, Watermark};
 
 impl Difference {
     /// The name of the difference, and who can repair it.
@@ -103,15 +109,19 @@ impl Difference {
             Difference::PartitionElsewhere => ("partition elsewhere", Visit),
             Difference::PartitionWithoutSlash => ("partition without slash", Visit),
             Difference::PartitionStale => ("partition stale", Visit),
-            Difference::PartitionUnknown => ("partition of nothing", ByHand(DROP_PARTITION)),
-            Difference::JsonPartitionMissing => ("JSON partition missing", Visit),
-            Difference::JsonPartitionElsewhere => ("JSON partition elsewhere", ByHand(DROP_JSON_PARTITION)),
-            Difference::TableMissing => ("table missing", Tables),
+            Difference::PartitionUnknown => ("partition of nothing", ByHand(PUT_MANIFEST_BACK)),
+            Difference::JsonPartitionMissing => ("JSON partition missing", Define),
+            Difference::JsonPartitionDiffers => ("JSON partition differs", Define),
+            Difference::PartitionDiffers => ("partition differs", Visit),
+            Difference::PartitionForeign => ("foreign partition", DeletePartition),
+            Difference::TableMissing => ("table missing", Define),
+            Difference::TableDiffers => ("table differs", Define),
             Difference::WatermarkMissing => ("watermark missing", Watermark),
             Difference::WatermarkUnreadable => ("watermark unreadable", Watermark),
             Difference::ViewMissing => ("view missing", Watermark),
             Difference::ViewNotOurs => ("view not ours", ByHand(RENAME_TABLE)),
             Difference::ViewOther => ("view of another watermark", Watermark),
+            Difference::ViewDiffers => ("view differs", Watermark),
             Difference::NotReplayed => ("records not delivered", ByHand(REPLAY)),
             Difference::ReplayGone => ("replayed object gone", ByHand(REPLAY_AGAIN)),
         }
@@ -133,8 +143,8 @@ const PUT_BACK: &str = "put the object back as it was, from a version or a copy 
 const PUT_FORMER_BACK: &str = "nothing here edits an object of the event log: put the former one back, from a version \
                                or a copy of the bucket; or accept this one with `compact --hour HOUR`";
 const MOVE_AWAY: &str = "nothing of ours wrote it and nothing reads it: move it out of the bucket";
-const DROP_PARTITION: &str = "its hour has no live folder: drop the partition, or put the hour's objects back";
-const DROP_JSON_PARTITION: &str = "drop the partition; the next run makes it anew";
+const PUT_MANIFEST_BACK: &str = "the folder may be all that is left of its hour, so nothing drops it: put the hour's manifest \
+                                 or its objects back, from a version or a copy of the bucket";
 const RENAME_TABLE: &str = "drop or rename that table, or use another database";
 const REPLAY: &str = "these records are in neither table: `replay` puts what can be into the event log, and names what it \
                       leaves; move that out of error/";
@@ -150,7 +160,8 @@ impl Remedy {
             Retire => "`verify --repair` retires it; the compactor deletes it a day later",
             ReplaceUnreadable => "`verify --repair` copies it aside and writes the hour anew from its JSON",
             Watermark => "`verify --repair` finds the watermark and makes the view say it",
-            Tables => "`verify --repair` makes the tables and their partitions anew",
+            Define => "`verify --repair` makes it as we define it",
+            DeletePartition => "`verify --repair` deletes it: it gives rows to no hour, or to a wrong one",
             ByHand(advice) => advice,
         }
     }

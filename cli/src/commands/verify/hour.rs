@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 
 use bytes::Bytes;
 use catalog::Pointer;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
 use flate2::read::MultiGzDecoder;
@@ -24,6 +24,10 @@ use crate::inventory::{HourInventory, is_recent, read_manifest};
 /// Why an hour that was never the same twice is inconclusive.
 pub(super) const CHANGING: &str = "it kept changing while it was looked at";
 
+/// On AWS an hour may be without its JSON partition for so long after it has ended: Firehose's longest buffer, and the
+/// partitioner's retries.
+const REGISTRATION_MINUTES: i64 = 30;
+
 /// What the hours of one look have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Checker {
@@ -34,6 +38,8 @@ pub(super) struct Checker {
     pub(super) watermark: Option<Hour>,
     /// True if the rows are compared with the lines too.
     pub(super) deep: bool,
+    /// True if hours are registered some time after their first object, as on AWS.
+    pub(super) registers_later: bool,
 }
 
 /// The result of the checks of one hour.
@@ -102,7 +108,7 @@ impl Checker {
                 check.found(Difference::ManifestUnreadable, format!("{} {why}", layout::manifest_key(hour)));
             }
         }
-        check.check_json_partition();
+        check.check_definitions();
         Ok(check.checked)
     }
 
@@ -147,8 +153,10 @@ impl HourCheck<'_> {
 
     fn check_nothing_live(&mut self) {
         if let Some(pointer) = &self.inventory.pointer {
+            let own = pointer.is_of(self.hour, self.checker.bucket.name());
+            let difference = if own { Difference::PartitionUnknown } else { Difference::PartitionForeign };
             let what = format!("{} names {}, which is not live", self.parquet_name(), pointer.location);
-            self.found(Difference::PartitionUnknown, what);
+            self.found(difference, what);
         }
         if self.inventory.inputs.is_empty() {
             return;
@@ -156,7 +164,8 @@ impl HourCheck<'_> {
         self.checked.pending = self.checker.is_pending(self.hour);
         if !self.checked.pending {
             let behind = self.checker.watermark.is_some_and(|watermark| self.hour <= watermark);
-            let seen = if behind { ", and the view shows none of it" } else { "" };
+            let hidden = behind && self.inventory.pointer.is_none();
+            let seen = if hidden { ", and the view shows none of it" } else { "" };
             let what = format!("{} objects are in no live folder{seen}", self.inventory.inputs.len());
             self.found(Difference::NotCompacted, what);
         }
@@ -199,7 +208,8 @@ impl HourCheck<'_> {
             Some(Pointer { location: found, .. }) if *found != location => {
                 Some((Difference::PartitionElsewhere, format!("{name} names {found}, not {location}")))
             }
-            Some(Pointer { manifest_etag, .. }) if manifest_etag != etag => {
+            // A partition that is not as we define it is told as such.
+            Some(Pointer { manifest_etag, .. }) if manifest_etag != etag && !self.differs(catalog::PARQUET) => {
                 Some((Difference::PartitionStale, format!("{name} follows manifest {manifest_etag}, not {etag}")))
             }
             Some(_) => None,
@@ -209,19 +219,23 @@ impl HourCheck<'_> {
         }
     }
 
-    fn check_json_partition(&mut self) {
-        let expected = self.checker.bucket.uri(&layout::json_prefix(self.hour));
-        let name = format!("{} of {}", self.hour, catalog::JSON);
-        match &self.inventory.json_location {
-            // The compactor makes the partition of each hour it compacts, whatever became of the objects'
-            // notifications.
-            None if self.inventory.inputs.is_empty() || self.checker.is_pending(self.hour) => {}
-            None => self.found(Difference::JsonPartitionMissing, format!("{name}, which is to name {expected}")),
-            Some(found) if found.trim_end_matches('/') != expected.trim_end_matches('/') => {
-                let what = format!("{name} names {found}, not {expected}");
-                self.found(Difference::JsonPartitionElsewhere, what);
-            }
-            Some(_) => {}
+    fn differs(&self, table: &str) -> bool {
+        self.inventory.partition_differences.iter().any(|(name, _)| *name == table)
+    }
+
+    /// Checks that the hour is registered, and both partitions against our definitions.
+    fn check_definitions(&mut self) {
+        let Checker { now, registers_later, .. } = *self.checker;
+        let soon = registers_later && now < self.hour.end() + TimeDelta::minutes(REGISTRATION_MINUTES);
+        if !self.inventory.registered && !self.inventory.inputs.is_empty() && !soon {
+            let location = self.checker.bucket.uri(&layout::json_prefix(self.hour));
+            let what = format!("{} of {}, which is to name {location}", self.hour, catalog::JSON);
+            self.found(Difference::JsonPartitionMissing, what);
+        }
+        for (table, what) in &self.inventory.partition_differences {
+            let json = *table == catalog::JSON;
+            let difference = if json { Difference::JsonPartitionDiffers } else { Difference::PartitionDiffers };
+            self.found(difference, format!("{} of {table}: {what}", self.hour));
         }
     }
 

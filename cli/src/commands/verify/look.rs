@@ -90,8 +90,14 @@ async fn look_once(
     found.check_view(&inventory, catalog.database());
     found.check_tables_and_strays(&inventory);
     inventory.hours.retain(|hour, _| only.is_none_or(|only| only.contains(hour)));
-    let checker =
-        Checker { bucket: bucket.clone(), now: env.now, limits: limits.clone(), watermark, deep: options.deep };
+    let checker = Checker {
+        bucket: bucket.clone(),
+        now: env.now,
+        limits: limits.clone(),
+        watermark,
+        deep: options.deep,
+        registers_later: env.aws.is_some(),
+    };
     let bar = progress::bar(inventory.hours.len() as u64, "hours", env.terminal);
     found.check_hours(checker, inventory, &bar).await;
     bar.finish_and_clear();
@@ -120,6 +126,7 @@ impl Verified {
                 let what = format!("{name} does not read Parquet up to {watermark} as ours does");
                 self.found(Difference::ViewOther, what);
             }
+            ViewState::Differs => self.found(Difference::ViewDiffers, name),
             ViewState::Missing | ViewState::WithoutWatermark | ViewState::FollowsWatermark => {}
         }
     }
@@ -127,6 +134,12 @@ impl Verified {
     fn check_tables_and_strays(&mut self, inventory: &Inventory) {
         for table in &inventory.missing_tables {
             self.found(Difference::TableMissing, *table);
+        }
+        for what in &inventory.table_differences {
+            self.found(Difference::TableDiffers, what.as_str());
+        }
+        for what in &inventory.partitions_of_no_hour {
+            self.found(Difference::PartitionForeign, what.as_str());
         }
         for object in &inventory.stray {
             self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));

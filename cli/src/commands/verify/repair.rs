@@ -10,6 +10,7 @@ use compactor::hour::error::HourError;
 use compactor::hour::plan::{Pass, Rewrite};
 use compactor::hour::repair::{replace_unreadable, retire_unknown};
 use compactor::hour::{Compactor, Outcome, Visit};
+use compactor::tick::DefinitionsSwept;
 use compactor::watermark::WatermarkError;
 use log_format::Hour;
 use serde::Serialize;
@@ -41,23 +42,32 @@ struct Damage {
 pub(super) async fn repair(deployment: &Deployment, findings: &[Finding], env: &Env) -> Vec<Repair> {
     let mut repairs = Vec::new();
     let remedies: Vec<Remedy> = findings.iter().map(|finding| finding.difference.remedy()).collect();
-    if remedies.contains(&Remedy::Tables) {
-        let made = deployment.catalog.ensure_tables(deployment.bucket.name()).await;
-        repairs.push(outcome(None, made.map(|()| "the tables were made anew".to_string())));
+    if remedies.iter().any(|remedy| matches!(remedy, Remedy::Define | Remedy::DeletePartition)) {
+        let repaired = deployment.compactor.repair_catalog(&run(env, "catalog")).await;
+        repairs.push(outcome(None, repaired.map(|swept| catalog_text(&swept))));
     }
     for (number, (hour, damage)) in by_hour(findings).into_iter().enumerate() {
         let run = run(env, &number.to_string());
         let compactor = Arc::clone(&deployment.compactor);
         let repaired = tokio::spawn(async move { repair_hour(&compactor, hour, &damage, run).await }).await;
-        repairs.push(match repaired {
+        let repaired = match repaired {
             Ok(repaired) => outcome(Some(hour), repaired),
-            Err(_) => Repair { hour: Some(hour), done: "mending it panicked".to_string() },
-        });
+            Err(_) => Repair { hour: Some(hour), done: "repairing it panicked".to_string() },
+        };
+        if !repaired.done.is_empty() {
+            repairs.push(repaired);
+        }
     }
     if remedies.iter().any(|remedy| !matches!(remedy, Remedy::ByHand(_))) {
         repairs.push(outcome(None, repair_watermark(&deployment.compactor, env).await));
     }
     repairs
+}
+
+fn catalog_text(swept: &DefinitionsSwept) -> String {
+    let failures = swept.failures.iter().map(|why| format!("; failed: {why}"));
+    let made = format!("the tables are as we define them, {} partitions were made or deleted", swept.repaired);
+    std::iter::once(made).chain(failures).collect()
 }
 
 fn by_hour(findings: &[Finding]) -> BTreeMap<Hour, Damage> {
@@ -98,8 +108,9 @@ async fn repair_hour(compactor: &Compactor, hour: Hour, damage: &Damage, run: Ru
         let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite };
         done.push(outcome_text(&compactor.visit(visit, &run).await?));
     }
-    if done.is_empty() {
-        done.push("nothing here can mend it".to_string());
+    let by_catalog = damage.calls_for(Remedy::Define) || damage.calls_for(Remedy::DeletePartition);
+    if done.is_empty() && !by_catalog {
+        done.push("nothing here can repair it".to_string());
     }
     Ok(done.join("; "))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use auth0_s3_logs::commands::replay::marker::{Marker, object_key};
 use auth0_s3_logs::simulation::stack::Stack;
+use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInput};
 use catalog::{JSON, PARQUET, Pointer, VIEW};
 use fixtures::gzip;
 use log_format::layout;
@@ -12,7 +13,7 @@ use super::{LATE, MIXED, NOW, ODD, bytes, delete, hour, live_file, manifest, put
 use crate::support::BUCKET;
 
 /// What is done to the bucket, which differences that makes, and whether `--repair` repairs them.
-pub(super) const DAMAGES: [(&str, &[&str], bool); 33] = [
+pub(super) const DAMAGES: [(&str, &[&str], bool); 42] = [
     ("file cut short", &["file of another size"], true),
     ("bit flipped", &["file changed"], true),
     ("file missing", &["file missing"], true),
@@ -26,13 +27,22 @@ pub(super) const DAMAGES: [(&str, &[&str], bool); 33] = [
     ("counts changed", &["counts do not add up", "partition stale"], true),
     ("partition dropped", &["partition missing"], true),
     ("partition to another folder", &["partition elsewhere"], true),
-    ("partition read by another SerDe", &["partition stale"], true),
+    ("partition read by another SerDe", &["partition differs"], true),
+    ("partition of an hour of one digit", &["foreign partition"], true),
+    ("JSON partition without SerDe parameters", &["JSON partition differs"], true),
+    ("JSON partition with a column less", &["JSON partition differs"], true),
     ("partition without slash", &["partition without slash"], true),
     ("JSON partition dropped", &["JSON partition missing"], true),
-    ("JSON partition elsewhere", &["JSON partition elsewhere"], false),
+    ("JSON partition elsewhere", &["JSON partition differs"], true),
     ("Parquet table dropped", &["partition missing", "table missing"], true),
     ("JSON table dropped", &["JSON partition missing", "table missing"], true),
+    ("table read by another SerDe", &["table differs"], true),
+    ("table with a column less", &["table differs"], true),
+    ("table over another prefix", &["table differs"], true),
+    ("table with partition projection", &["table differs"], true),
     ("view dropped", &["view missing"], true),
+    ("view with a column of another type", &["view differs"], true),
+    ("view without the mark of Presto", &["view differs"], true),
     ("view of an older watermark", &["view of another watermark"], true),
     ("watermark gone", &["watermark missing"], true),
     ("watermark unreadable", &["watermark unreadable"], true),
@@ -121,26 +131,37 @@ async fn damage_partitions(stack: &Stack, name: &str) -> bool {
         "JSON partition dropped" => drop_partition(stack, JSON).await,
         "partition to another folder" => point(stack, &live_folder(stack, LATE).await).await,
         "partition without slash" => point(stack, live_folder(stack, MIXED).await.trim_end_matches('/')).await,
-        "partition read by another SerDe" => {
-            let call = stack.aws.glue().get_partition().database_name(stack.catalog.database()).table_name(PARQUET);
-            let call = call.set_partition_values(Some(hour(MIXED).partition_values().into()));
-            let found = call.send().await.unwrap().partition.unwrap();
-            let mut storage = found.storage_descriptor.unwrap();
-            storage.serde_info =
-                stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor.unwrap().serde_info;
-            let input = aws_sdk_glue::types::PartitionInput::builder().storage_descriptor(storage);
-            let input = input.set_values(found.values).set_parameters(found.parameters).build();
-            let call = stack.aws.glue().update_partition().database_name(stack.catalog.database()).table_name(PARQUET);
-            let call = call.set_partition_value_list(Some(hour(MIXED).partition_values().into()));
-            call.partition_input(input).send().await.unwrap();
+        "partition of an hour of one digit" => {
+            let storage = partition(stack, PARQUET).await.storage_descriptor;
+            let input = PartitionInput::builder().set_storage_descriptor(storage).values("2025-03-01").values("7");
+            let call = stack.aws.glue().create_partition().database_name(stack.catalog.database()).table_name(PARQUET);
+            call.partition_input(input.build()).send().await.unwrap();
         }
         "JSON partition elsewhere" => {
             drop_partition(stack, JSON).await;
             let storage = stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor;
-            let input = aws_sdk_glue::types::PartitionInput::builder().set_storage_descriptor(storage);
+            let input = PartitionInput::builder().set_storage_descriptor(storage);
             let input = input.set_values(Some(hour(MIXED).partition_values().into())).build();
             let call = stack.aws.glue().create_partition().database_name(stack.catalog.database()).table_name(JSON);
             call.partition_input(input).send().await.unwrap();
+        }
+        _ => return alter_partitions(stack, name).await,
+    }
+    true
+}
+
+/// Damages the definitions of the partitions.
+async fn alter_partitions(stack: &Stack, name: &str) -> bool {
+    match name {
+        "partition read by another SerDe" => {
+            let json = stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor.unwrap();
+            alter_partition(stack, PARQUET, |storage| storage.serde_info = json.serde_info).await;
+        }
+        "JSON partition without SerDe parameters" => {
+            alter_partition(stack, JSON, |storage| storage.serde_info.as_mut().unwrap().parameters = None).await;
+        }
+        "JSON partition with a column less" => {
+            alter_partition(stack, JSON, |storage| drop(storage.columns.as_mut().unwrap().remove(3))).await;
         }
         _ => return false,
     }
@@ -157,10 +178,84 @@ async fn damage_tables(stack: &Stack, name: &str) -> bool {
             stack.catalog.set_view(stored.as_ref(), hour(MIXED)).await.unwrap();
             return true;
         }
-        _ => return false,
+        _ => return alter_tables(stack, name).await,
     };
     stack.aws.glue().delete_table().database_name(stack.catalog.database()).name(table).send().await.unwrap();
     true
+}
+
+/// Damages the definitions of the tables and the view.
+async fn alter_tables(stack: &Stack, name: &str) -> bool {
+    match name {
+        "table read by another SerDe" => {
+            let json = stack.catalog.table(JSON).await.unwrap().unwrap().storage_descriptor.unwrap();
+            alter_table(stack, PARQUET, |it| it.storage_descriptor.as_mut().unwrap().serde_info = json.serde_info)
+                .await;
+        }
+        "table with a column less" => {
+            let remove = |it: &mut TableInput| {
+                drop(it.storage_descriptor.as_mut().unwrap().columns.as_mut().unwrap().remove(3));
+            };
+            alter_table(stack, JSON, remove).await;
+        }
+        "table over another prefix" => {
+            let location = Some(format!("s3://{BUCKET}/other/"));
+            alter_table(stack, JSON, |it| it.storage_descriptor.as_mut().unwrap().location = location).await;
+        }
+        "table with partition projection" => {
+            let enable = |it: &mut TableInput| {
+                drop(it.parameters.as_mut().unwrap().insert("projection.enabled".to_string(), "true".to_string()));
+            };
+            alter_table(stack, PARQUET, enable).await;
+        }
+        "view with a column of another type" => {
+            let retype = |it: &mut TableInput| {
+                it.storage_descriptor.as_mut().unwrap().columns.as_mut().unwrap()[0].r#type =
+                    Some("bigint".to_string());
+            };
+            alter_table(stack, VIEW, retype).await;
+        }
+        "view without the mark of Presto" => {
+            alter_table(stack, VIEW, |it| drop(it.parameters.as_mut().unwrap().remove("presto_view"))).await;
+        }
+        _ => return false,
+    }
+    true
+}
+
+async fn alter_table(stack: &Stack, name: &str, change: impl FnOnce(&mut TableInput)) {
+    let table = stack.catalog.table(name).await.unwrap().unwrap();
+    let mut input = TableInput::builder()
+        .name(name)
+        .set_owner(table.owner)
+        .set_table_type(table.table_type)
+        .set_parameters(table.parameters)
+        .set_partition_keys(table.partition_keys)
+        .set_storage_descriptor(table.storage_descriptor)
+        .set_view_original_text(table.view_original_text)
+        .set_view_expanded_text(table.view_expanded_text)
+        .build()
+        .unwrap();
+    change(&mut input);
+    let call = stack.aws.glue().update_table().database_name(stack.catalog.database()).table_input(input);
+    call.send().await.unwrap();
+}
+
+async fn partition(stack: &Stack, table: &str) -> Partition {
+    let call = stack.aws.glue().get_partition().database_name(stack.catalog.database()).table_name(table);
+    let call = call.set_partition_values(Some(hour(MIXED).partition_values().into()));
+    call.send().await.unwrap().partition.unwrap()
+}
+
+async fn alter_partition(stack: &Stack, table: &str, change: impl FnOnce(&mut StorageDescriptor)) {
+    let found = partition(stack, table).await;
+    let mut storage = found.storage_descriptor.unwrap();
+    change(&mut storage);
+    let input = PartitionInput::builder().storage_descriptor(storage);
+    let input = input.set_values(found.values).set_parameters(found.parameters).build();
+    let call = stack.aws.glue().update_partition().database_name(stack.catalog.database()).table_name(table);
+    let call = call.set_partition_value_list(Some(hour(MIXED).partition_values().into()));
+    call.partition_input(input).send().await.unwrap();
 }
 
 /// Damages the event log and what was never in it.

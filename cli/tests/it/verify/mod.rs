@@ -214,6 +214,9 @@ async fn a_young_hour_is_pending() {
     for young in ["2025-03-01T20", "2025-03-01T19", "2025-03-01T16"] {
         put_lines(&stack, young, "1.gz", "{\"type\":\"s\"}\n").await;
     }
+    for registered in ["2025-03-01T20", "2025-03-01T19"] {
+        stack.catalog.ensure_json_partition(hour(registered)).await.unwrap();
+    }
     let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
     assert_eq!((found.pending, names(&found)), (2, BTreeSet::from(["JSON partition missing", "hour not compacted"])));
     assert!(found.findings.iter().all(|finding| finding.hour == Some(hour("2025-03-01T16"))), "{:?}", found.findings);

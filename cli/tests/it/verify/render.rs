@@ -60,6 +60,7 @@ async fn an_hour_is_a_line() {
     let data = filled().await;
     let stack = stack(data.path());
     put_lines(&stack, "2025-03-01T19", "1.gz", "{\"type\":\"s\"}\n").await;
+    stack.catalog.ensure_json_partition(hour("2025-03-01T19")).await.unwrap();
     for name in ["partition to another folder", "watermark gone", "unknown rejected lines", "file missing"] {
         damage(&stack, name).await;
     }

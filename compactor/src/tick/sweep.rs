@@ -1,0 +1,140 @@
+//! The sweep over the catalog: what a listing of it shows to be wrong is repaired before any hour is visited.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use log_format::Hour;
+use telemetry::error_chain;
+
+use crate::clock::Run;
+use crate::hour::error::HourError;
+use crate::hour::plan::Idle;
+use crate::hour::{Compactor, Outcome};
+use crate::tick::definitions::Definitions;
+use crate::tick::discovery::{Discovery, DiscoveryError};
+
+/// The share of a run, in hundredths, that the sweep leaves to the hours.
+const SWEEP_PERCENT_LEFT: u32 = 50;
+
+/// What became of the places where the catalog was not as we define it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct DefinitionsSwept {
+    /// Partitions that were made as we define them, and partitions that were deleted because they gave rows to no hour or to
+    /// a wrong one.
+    pub repaired: u64,
+    /// What differs between the tables and our definitions, a sentence each. A tick does not change a table.
+    pub tables: Vec<String>,
+    /// What could not be repaired, and why.
+    pub failures: Vec<String>,
+}
+
+impl Compactor {
+    /// Registers the hours that Glue does not know, makes stale partitions follow their manifests, and makes the others as we
+    /// define them, whoever lost or changed them.
+    pub(super) async fn sweep(
+        self: &Arc<Self>,
+        discovery: &mut Discovery,
+        run: &Arc<Run>,
+    ) -> (BTreeMap<Hour, Outcome>, DefinitionsSwept) {
+        let kept_back = run.clock.left() * SWEEP_PERCENT_LEFT / 100;
+        let mut outcomes = BTreeMap::new();
+        let mut swept =
+            DefinitionsSwept { tables: discovery.definitions.tables.clone(), ..DefinitionsSwept::default() };
+        for &hour in &discovery.unregistered {
+            if run.clock.left() < kept_back {
+                return (outcomes, swept);
+            }
+            let outcome = self.isolated(run, move |it, run| async move { it.register(hour, &run).await }).await;
+            if outcome == Outcome::Repaired {
+                discovery.registered.insert(hour);
+            }
+            outcomes.insert(hour, outcome);
+        }
+        for &hour in &discovery.stale {
+            if run.clock.left() < kept_back {
+                return (outcomes, swept);
+            }
+            let outcome = self.isolated(run, move |it, run| async move { it.repair_partition(hour, &run).await }).await;
+            let differed = discovery.definitions.parquet.contains(&hour);
+            swept.repaired += u64::from(differed && outcome == Outcome::Repaired);
+            outcomes.insert(hour, outcome);
+        }
+        for &hour in &discovery.definitions.json {
+            if run.clock.left() < kept_back {
+                return (outcomes, swept);
+            }
+            let outcome = self.isolated(run, move |it, run| async move { it.repair_json_partition(hour, &run).await });
+            let outcome = outcome.await;
+            swept.repaired += u64::from(outcome == Outcome::Repaired);
+            outcomes.insert(hour, outcome);
+        }
+        self.delete_foreign(&discovery.definitions, run, &mut swept).await;
+        (outcomes, swept)
+    }
+
+    /// Makes the tables and the JSON partitions as we define them, registers every hour with objects, and deletes the
+    /// partitions that give rows to no hour or to a wrong one. Parquet partitions follow when their hours are visited.
+    ///
+    /// # Errors
+    ///
+    /// The bucket or the catalog could not be listed, or a table not be made. What fails at one partition is among the
+    /// failures.
+    pub async fn repair_catalog(self: &Arc<Self>, run: &Run) -> Result<DefinitionsSwept, DiscoveryError> {
+        run.clock.may_write()?;
+        self.catalog.repair_tables().await?;
+        let (objects, definitions, registered) = self.discoverer(&run.clock).discover_definitions().await?;
+        let mut swept = DefinitionsSwept::default();
+        for hour in objects.into_iter().filter(|hour| !registered.contains(hour)) {
+            swept.count(hour, self.register(hour, run).await);
+        }
+        for &hour in &definitions.json {
+            swept.count(hour, self.repair_json_partition(hour, run).await);
+        }
+        self.delete_foreign(&definitions, run, &mut swept).await;
+        Ok(swept)
+    }
+
+    /// Deletes the partitions that give rows to no hour or to a wrong one.
+    async fn delete_foreign(&self, found: &Definitions, run: &Run, swept: &mut DefinitionsSwept) {
+        for (table, values) in &found.foreign {
+            if run.clock.may_write().is_err() {
+                return;
+            }
+            match self.catalog.delete_partition(table, values).await {
+                Ok(()) => swept.repaired += 1,
+                Err(error) => swept.failures.push(error_chain(&error)),
+            }
+        }
+    }
+
+    /// Registers an hour whose notification was lost, or that was adopted, so that the view shows its JSON at once.
+    async fn register(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        run.clock.may_write()?;
+        self.catalog.ensure_json_partition(hour).await?;
+        Ok(Outcome::Repaired)
+    }
+
+    /// Makes the JSON partition of an hour as we define it.
+    async fn repair_json_partition(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        run.clock.may_write()?;
+        self.catalog.repair_json_partition(hour).await?;
+        Ok(Outcome::Repaired)
+    }
+
+    /// Makes a stale partition follow its manifest.
+    async fn repair_partition(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
+        let stored = self.store.read(hour, &run.clock).await?;
+        let (_, pointer) = self.publisher(&run.clock).publish(stored).await?;
+        // An hour that is only claimed has no live folder.
+        Ok(if pointer.is_some() { Outcome::Repaired } else { Outcome::Nothing(Idle::NoObjects) })
+    }
+}
+
+impl DefinitionsSwept {
+    fn count(&mut self, hour: Hour, repaired: Result<Outcome, HourError>) {
+        match repaired {
+            Ok(_) => self.repaired += 1,
+            Err(error) => self.failures.push(format!("{hour}: {}", error_chain(&error))),
+        }
+    }
+}
