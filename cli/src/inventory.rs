@@ -11,6 +11,7 @@ use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
 use log_format::{Hour, layout};
 use projection::manifest::{Manifest, ObjectMeta};
+use projection::sealed;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::args::HourRange;
@@ -25,8 +26,10 @@ pub(crate) struct Inventory {
     pub(crate) hours: BTreeMap<Hour, HourInventory>,
     /// Objects under our prefixes that belong to no attempt.
     pub(crate) stray: Vec<ObjectMeta>,
-    /// Objects under `logs/` that no reader takes for an hour's.
-    pub(crate) unread: Vec<ObjectMeta>,
+    /// The number of objects under `logs/` that no reader takes for an hour's.
+    pub(crate) unread: u64,
+    /// Those of them whose names do not hide them: the object, and why nobody reads it.
+    pub(crate) of_no_hour: Vec<(ObjectMeta, &'static str)>,
     /// What differs between the tables and our definitions of them.
     pub(crate) table_differences: Vec<String>,
     /// Partitions whose values are no hour: the table and the values.
@@ -100,11 +103,8 @@ pub(crate) async fn read_manifest(bucket: &Bucket, hour: Hour) -> Result<Manifes
     let Some((bytes, etag)) = bucket.read(&layout::manifest_key(hour)).await? else {
         return Ok(Ok((Manifest::new(hour), String::new())));
     };
-    Ok(match serde_json::from_slice::<Manifest>(&bytes) {
-        Ok(manifest) if manifest.hour == hour => Ok((manifest, etag)),
-        Ok(other) => Err(format!("is that of {}", other.hour)),
-        Err(error) => Err(format!("is not one of ours: {error}")),
-    })
+    let manifest = Manifest::from_json(&bytes, hour).map_err(|error| format!("is not this hour's: {error}"));
+    Ok(manifest.map(|manifest| (manifest, etag)))
 }
 
 /// True if an hour is open, or closed so recently that it need not be in Parquet.
@@ -133,21 +133,23 @@ impl Inventory {
         self.hours.retain(|hour, _| first.is_some_and(|first| *hour >= first));
     }
 
+    /// The stretches of hours without any object between hours that have some: the first hour of each, and the last.
+    pub(crate) fn gaps(&self) -> Vec<(Hour, Hour)> {
+        let hours: Vec<Hour> =
+            self.hours.iter().filter(|(_, it)| !it.inputs.is_empty()).map(|(hour, _)| *hour).collect();
+        let gap = |pair: &[Hour]| (pair[0].next() < pair[1]).then(|| (pair[0].next(), pair[1].back(1)));
+        hours.windows(2).filter_map(gap).collect()
+    }
+
     /// The hour up to which the view may read Parquet. `None` if there is no watermark, or its file is not ours.
     pub(crate) fn watermark(&self) -> Option<Hour> {
-        let stored = serde_json::from_slice::<StoredWatermark>(self.watermark.as_deref()?);
+        let stored = sealed::from_json::<StoredWatermark>(self.watermark.as_deref()?);
         stored.ok().map(|stored| stored.watermark)
     }
 
     /// True if any hour has a manifest.
     pub(crate) fn has_manifests(&self) -> bool {
         self.hours.values().any(|hour| hour.has_manifest)
-    }
-
-    /// True if there is this object under `logs/`.
-    pub(crate) fn has_log(&self, key: &str) -> bool {
-        let hour = layout::hour_of_input(key).and_then(|hour| self.hours.get(&hour));
-        hour.is_some_and(|hour| hour.inputs.iter().any(|input| input.key == key))
     }
 
     async fn list(&mut self, bucket: &Bucket) -> anyhow::Result<()> {
@@ -171,7 +173,12 @@ impl Inventory {
         for object in bucket.list(layout::LOGS).await? {
             match layout::hour_of_input(&object.key) {
                 Some(hour) => self.hour(hour).inputs.push(object),
-                None => self.unread.push(object),
+                None => {
+                    self.unread += 1;
+                    if let Some(why) = layout::why_unread(&object.key, object.size) {
+                        self.of_no_hour.push((object, why));
+                    }
+                }
             }
         }
         self.watermark = bucket.read(layout::WATERMARK).await?.map(|(bytes, _)| bytes.to_vec());

@@ -3,16 +3,20 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Keys and values of a JSON object as JSON text, in order, with repeated keys.
 pub(crate) struct RawPairs<'a>(pub(crate) Vec<(&'a str, &'a str)>);
 
 impl<'a> RawPairs<'a> {
-    /// Reads the object that `text` begins with, whatever follows it.
-    pub(crate) fn first_of(text: &'a str) -> Result<RawPairs<'a>, serde_json::Error> {
-        RawPairs::deserialize(&mut serde_json::Deserializer::from_str(text))
+    /// Reads the object that `text` begins with, and returns whatever follows it.
+    pub(crate) fn first_of(text: &'a str) -> Result<(RawPairs<'a>, &'a str), serde_json::Error> {
+        let mut objects = serde_json::Deserializer::from_str(text).into_iter();
+        match objects.next() {
+            Some(object) => Ok((object?, &text[objects.byte_offset()..])),
+            None => Err(serde_json::Error::custom("there is no object")),
+        }
     }
 }
 

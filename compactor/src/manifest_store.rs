@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
 use projection::manifest::Manifest;
+use projection::sealed;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, BucketError, Condition, Put};
@@ -193,14 +194,14 @@ impl ManifestStore {
     /// The watermark and its file's ETag. `None` if there is no file.
     pub(crate) async fn read_watermark(&self) -> Result<Option<(StoredWatermark, String)>, StoreError> {
         let Some((bytes, etag)) = self.bucket.read(layout::WATERMARK).await? else { return Ok(None) };
-        let stored = serde_json::from_slice(&bytes).map_err(StoreError::UnreadableWatermark)?;
+        let stored = sealed::from_json(&bytes).map_err(StoreError::UnreadableWatermark)?;
         Ok(Some((stored, etag)))
     }
 
     /// The bytes and the ETag of a watermark that cannot be read. `None` if it can, or if there is none.
     pub(crate) async fn read_unreadable_watermark(&self) -> Result<Option<(Bytes, String)>, StoreError> {
         let found = self.bucket.read(layout::WATERMARK).await?;
-        Ok(found.filter(|(bytes, _)| serde_json::from_slice::<StoredWatermark>(bytes).is_err()))
+        Ok(found.filter(|(bytes, _)| sealed::from_json::<StoredWatermark>(bytes).is_err()))
     }
 
     /// Writes the watermark if its file still has `etag`, or is still absent if that is `None`. Another run may have moved
@@ -212,8 +213,7 @@ impl ManifestStore {
         clock: &Clock,
     ) -> Result<Hour, StoreError> {
         let key = layout::WATERMARK;
-        let body =
-            serde_json::to_vec(&next).map_err(|source| StoreError::Serialise { key: key.to_string(), source })?;
+        let body = sealed::to_json(&next).map_err(|source| StoreError::Serialise { key: key.to_string(), source })?;
         clock.may_write()?;
         let condition = etag.map_or(Condition::Absent, Condition::Matches);
         let written = self.bucket.write_if(key, body.into(), &condition).await;

@@ -4,6 +4,7 @@ use log_format::{Hour, layout};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use projection::manifest::Manifest;
+use projection::sealed;
 
 /// If a text is read as an hour, or as a key of one, the hour is written as the same text.
 pub fn key(bytes: &[u8]) {
@@ -42,7 +43,7 @@ pub fn notification(bytes: &[u8]) {
 
 /// If a manifest is read, it is written as one that is read as the same.
 pub fn manifest(bytes: &[u8]) {
-    let Ok(manifest) = serde_json::from_slice::<Manifest>(bytes) else { return };
+    let Ok(manifest) = sealed::from_json::<Manifest>(bytes) else { return };
     let json = manifest.to_json().expect("a manifest is JSON");
-    assert_eq!(serde_json::from_slice::<Manifest>(&json).expect("it was one"), manifest);
+    assert_eq!(sealed::from_json::<Manifest>(&json).expect("it was one"), manifest);
 }

@@ -121,6 +121,17 @@ pub fn hour_of_input(key: &str) -> Option<Hour> {
     read.then_some(hour)
 }
 
+/// Why nobody reads an object under `logs/` that holds `size` bytes, although its name does not hide it. `None` if it is an
+/// input, if its name begins with `_` or `.`, or if it stands for a folder.
+pub fn why_unread(key: &str, size: u64) -> Option<&'static str> {
+    if hour_of_input(key).is_some() || (size == 0 && key.ends_with('/')) {
+        return None;
+    }
+    let Some(hour) = hour_of_log(key) else { return Some("there is no hour of that name") };
+    let hidden = key[json_prefix(hour).len()..].starts_with(['_', '.']);
+    (!hidden).then_some("it lies in a folder below its hour")
+}
+
 /// Decodes an object's key as S3 writes it in a notification: like a form field, `+` for a blank and `%2B` for a plus.
 ///
 /// # Errors
@@ -150,6 +161,26 @@ mod tests {
             assert_eq!(decode_key(encoded).unwrap(), key, "{encoded}");
         }
         assert!(decode_key("logs/%FF").is_err());
+    }
+
+    #[test]
+    fn an_object_that_nobody_reads_is_hidden_or_told() {
+        let (none, below) = (Some("there is no hour of that name"), Some("it lies in a folder below its hour"));
+        let cases = [
+            ("logs/2026/11/20/13/a.gz", None),
+            ("logs/2026/11/20/13/_SUCCESS", None),
+            ("logs/2026/11/20/13/.part/a.gz", None),
+            ("logs/2026/11/20/13/b/a.gz", below),
+            ("logs/2026/11/20/7/a.gz", none),
+            ("logs/2026/11/20/24/a.gz", none),
+            ("logs/1969/12/31/23/a.gz", none),
+            ("logs/year=2026/a.gz", none),
+            ("logs/a.gz", none),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(why_unread(key, 1), expected, "{key}");
+        }
+        assert_eq!((why_unread("logs/2026/11/", 0), why_unread("logs/2026/11/", 1)), (None, none));
     }
 
     #[test]

@@ -27,4 +27,4 @@ pub use column::{COLUMNS, Column, Kind, columns_markdown};
 pub use event::{EmptyEvent, event_of, write_line};
 pub use hour::{Hour, ParseHourError};
 pub use json::object::{Field, Object};
-pub use line::{LINE_BYTES_MAX, LineError, Row, read_line};
+pub use line::{LINE_BYTES_MAX, LineError, Row, read_first, read_line};

@@ -46,21 +46,30 @@ impl LineError {
 ///
 /// F2: a row holds what the JSON table's reader shows.
 ///
-/// - Of duplicate keys it holds the last, and nothing of what follows the object.
+/// - Of duplicate keys it holds the last, and nothing of what follows the object: [`read_first`] says where that begins.
 /// - A lone surrogate becomes `?`, bytes that are not UTF-8 become U+FFFD.
 /// - A value that is not a string stays its JSON text. Here that reader differs: it formats the value again, `1e400` as
 ///   `1E+400`. No line of ours has such a value.
 /// - Fields at the top level without a column go into `extra`. The predecessor wrote such lines.
 pub fn read_line(line: &[u8]) -> Result<Row<'_>, LineError> {
+    read_first(line).map(|(row, _)| row)
+}
+
+/// Reads the object that one line begins with, and returns what follows it. That is empty if it is but white space.
+///
+/// The JSON table's reader does not look at what follows the object. So a record that somebody put after another one without
+/// a line feed between them is in no row.
+pub fn read_first(line: &[u8]) -> Result<(Row<'_>, &[u8]), LineError> {
     if line.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong { bytes: line.len() });
     }
     let line = trim(line);
-    match Object::parse_first(line) {
-        Ok(object) => row_of(&object),
-        Err(error) if std::str::from_utf8(line).is_ok() => Err(LineError::NotJson(error)),
-        Err(_) => lossy(line),
-    }
+    let (row, end) = match Object::parse_first(line) {
+        Ok((object, end)) => (row_of(&object)?, end),
+        Err(error) if std::str::from_utf8(line).is_ok() => return Err(LineError::NotJson(error)),
+        Err(_) => lossy(line)?,
+    };
+    Ok((row, trim(&line[end..])))
 }
 
 /// Removes leading white space as Trino does, by Java's rule: every byte up to the blank is white space.
@@ -69,12 +78,26 @@ fn trim(line: &[u8]) -> &[u8] {
     &line[begin..]
 }
 
-/// Reads a line that is not UTF-8. Bad bytes inside of strings become U+FFFD, bad bytes between tokens break the line.
-fn lossy(line: &[u8]) -> Result<Row<'_>, LineError> {
+/// Reads a line that is not UTF-8. Bad bytes inside of strings become U+FFFD, bad bytes between tokens break the line. Also
+/// returns where in `line` its object ends.
+fn lossy(line: &[u8]) -> Result<(Row<'_>, usize), LineError> {
     let text = String::from_utf8_lossy(line);
-    let object = Object::parse_first(text.as_bytes()).map_err(LineError::NotJson)?;
+    let (object, end) = Object::parse_first(text.as_bytes()).map_err(LineError::NotJson)?;
     let row = row_of(&object)?;
-    Ok(row.map(|value| value.map(|text| Cow::Owned(text.into_owned()))))
+    Ok((row.map(|value| value.map(|text| Cow::Owned(text.into_owned()))), end_before_loss(line, end)))
+}
+
+/// Where in `line` what ends at `end` of its lossy text ends. An object ends with a character that was not lost.
+fn end_before_loss(line: &[u8], end: usize) -> usize {
+    let (mut passed, mut passed_lossy) = (0, 0);
+    for chunk in line.utf8_chunks() {
+        if end <= passed_lossy + chunk.valid().len() {
+            return passed + (end - passed_lossy);
+        }
+        passed += chunk.valid().len() + chunk.invalid().len();
+        passed_lossy += chunk.valid().len() + char::REPLACEMENT_CHARACTER.len_utf8();
+    }
+    line.len()
 }
 
 fn row_of<'a>(object: &Object<'a>) -> Result<Row<'a>, LineError> {
@@ -167,6 +190,16 @@ mod tests {
         check(r#"{"type":"a","type":null,"ip":""}"#, "ip=");
         check(r#"{"client_id":["a"],"user_id":1.50,"ip":true}"#, r#"client_id=["a"] ip=true user_id=1.50"#);
         check(r#"{"type":"s"} trailing"#, "type=s");
+        let after: [(&[u8], &[u8]); 5] = [
+            (b"{\"type\":\"s\"} \0", b""),
+            (b" {\"type\":\"s\"} x ", b"x "),
+            (b"{\"type\":\"s\"}{\"type\":\"f\"}", b"{\"type\":\"f\"}"),
+            (b"{\"type\":\"a\xff\xc3b\"}\xff", b"\xff"),
+            (b"{\"type\":\"s\"}\xff", b"\xff"),
+        ];
+        for (line, expected) in after {
+            assert_eq!(read_first(line).unwrap().1, expected, "{line:?}");
+        }
         check(r#"{"type":"\ud800"}"#, "type=?");
         check(" \t{\"type\":\"s\"}\r", "type=s");
         check("\u{1e}\0{\"type\":\"s\"}\0", "type=s");

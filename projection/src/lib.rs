@@ -18,16 +18,18 @@
 //!         file              row groups → a Parquet file
 //! ```
 //!
-//! [`manifest`] holds the state machine of an hour: its transitions are pure functions.
+//! [`manifest`] holds the state machine of an hour: its transitions are pure functions. [`sealed`] is how a manifest, and
+//! whatever else we keep as JSON, is stored.
 //!
 //! Invariants, defined in `docs/architecture.md`: C2 (rows = lines − duplicates − rejected; no value changes), C5 and C6
 //! (the transitions of a manifest), C7 (the same inputs give the same bytes), C9 (what is no row is kept to the byte).
 
 pub mod manifest;
 pub mod read;
+pub mod sealed;
 pub mod sort;
 #[cfg(feature = "write")]
 pub mod write;
 
 /// The version of what this writer writes. It is raised whenever the same rows would be written differently.
-pub const WRITER_VERSION: u32 = 3;
+pub const WRITER_VERSION: u32 = 4;

@@ -11,6 +11,8 @@ use log_format::{Hour, layout};
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
+use crate::sealed;
+
 /// The name of one run's folder of an hour: a nonce, never reused.
 pub type Attempt = String;
 
@@ -52,6 +54,9 @@ pub struct Live {
     pub committed_at: DateTime<Utc>,
     /// Every object that the rows come from.
     pub inputs: Vec<ObjectMeta>,
+    /// How many lines each of them gave. Empty if a writer before version 4 wrote it.
+    #[serde(default)]
+    pub input_lines: Vec<u64>,
     /// Every file of the folder.
     pub files: Vec<File>,
     /// The file of rejected lines. `None` if there are none, or if a writer before version 3 wrote it.
@@ -147,6 +152,12 @@ impl Live {
         listed.iter().filter(|object| !known.contains(&(object.key.as_str(), object.etag.as_str()))).count()
     }
 
+    /// How many lines the input with this key gave. `None` if it is no input, or that is not known.
+    pub fn lines_of(&self, key: &str) -> Option<u64> {
+        let number = self.inputs.iter().position(|input| input.key == key)?;
+        self.input_lines.get(number).copied()
+    }
+
     /// The folder's prefix.
     pub fn folder(&self, hour: Hour) -> String {
         layout::parquet_folder(hour, &self.attempt)
@@ -163,9 +174,9 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// The bytes are no manifest, or the manifest of another hour.
+    /// The bytes are no manifest, not as they were written, or the manifest of another hour.
     pub fn from_json(bytes: &[u8], hour: Hour) -> Result<Manifest, serde_json::Error> {
-        let manifest: Manifest = serde_json::from_slice(bytes)?;
+        let manifest: Manifest = sealed::from_json(bytes)?;
         if manifest.hour == hour {
             Ok(manifest)
         } else {
@@ -277,7 +288,7 @@ impl Manifest {
 
     /// The bytes to store.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec_pretty(self)
+        sealed::to_json(self)
     }
 
     fn next(&self) -> Manifest {
@@ -298,6 +309,7 @@ mod tests {
             attempt: attempt.into(),
             committed_at: moment(time),
             inputs: vec![ObjectMeta { key: "logs/2026/11/20/13/a.gz".into(), etag: "\"e\"".into(), size: 5 }],
+            input_lines: vec![0],
             files: Vec::new(),
             rejected_file: None,
             counts: Counts::default(),

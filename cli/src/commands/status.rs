@@ -40,6 +40,10 @@ pub struct Overview {
     pub watermark: Option<Hour>,
     /// Whether the view reads Parquet up to the watermark.
     pub view: ViewState,
+    /// The stretches of hours without any object between the hours above: the first hour of each, and the last.
+    pub gaps: Vec<(Hour, Hour)>,
+    /// The keys of the objects under `logs/` that no table reads although their names do not hide them.
+    pub of_no_hour: Vec<String>,
 }
 
 /// One line of the table.
@@ -97,6 +101,8 @@ pub enum Need {
     ObjectsGone(usize),
     /// The hour's manifest is lost, and its JSON has fewer rows than its Parquet: how many fewer.
     RowsFewer(u64),
+    /// An object of its JSON has fewer lines than when its rows became live: how many fewer.
+    LinesFewer(u64),
     /// Runs were abandoned over it: how many.
     RunsAbandoned(u32),
     /// It does not fit into the compactor's memory.
@@ -133,11 +139,12 @@ pub async fn look(deployment: &Deployment, options: &Status, env: &Env) -> anyho
         Some(range) => inventory.keep(range),
         None => inventory.keep_last(HOURS_SHOWN),
     }
-    let watermark = inventory.watermark();
+    let (watermark, gaps) = (inventory.watermark(), inventory.gaps());
+    let of_no_hour = inventory.of_no_hour.iter().map(|(object, _)| object.key.clone()).collect();
     let view = inventory.view.state(catalog.database(), watermark);
     let hours = inventory.hours.into_iter().map(|(hour, known)| hour_status(bucket, hour, known, env.now, limits));
     let hours = futures::stream::iter(hours).buffered(READS_AT_ONCE).try_collect().await?;
-    Ok(Overview { hours, watermark, view })
+    Ok(Overview { hours, watermark, view, gaps, of_no_hour })
 }
 
 async fn hour_status(
@@ -196,6 +203,7 @@ impl CompactionState {
         match *reason {
             SkipReason::Claimed => CompactionState::Claimed,
             SkipReason::InputGone { objects } => CompactionState::NeedsOperator(Need::ObjectsGone(objects)),
+            SkipReason::FewerLines { lines, had, .. } => CompactionState::NeedsOperator(Need::LinesFewer(had - lines)),
             SkipReason::WouldShrink { rows, had } => CompactionState::NeedsOperator(Need::RowsFewer(had - rows)),
             SkipReason::CrashLooping { abandoned } => CompactionState::NeedsOperator(Need::RunsAbandoned(abandoned)),
             SkipReason::TooLarge { .. } => CompactionState::NeedsOperator(Need::TooLarge),
@@ -228,6 +236,7 @@ impl fmt::Display for Need {
         match self {
             Need::ObjectsGone(objects) => write!(f, "{objects} gone"),
             Need::RowsFewer(rows) => write!(f, "{rows} rows fewer"),
+            Need::LinesFewer(lines) => write!(f, "{lines} lines fewer"),
             Need::RunsAbandoned(runs) => write!(f, "{runs} abandoned"),
             Need::TooLarge => f.write_str("too large"),
         }
@@ -248,6 +257,11 @@ impl Overview {
             None => "there is no watermark".to_string(),
         };
         let view = format!("{watermark}; the view {} {}\n", catalog::VIEW, self.view_text());
+        let gaps = match self.gaps.as_slice() {
+            [] => String::new(),
+            gaps => format!("hours without objects: {}\n", report::stretches(gaps)),
+        };
+        let view = [view, gaps, report::of_no_hour(&self.of_no_hour)].concat();
         if self.hours.is_empty() {
             return format!("There are no hours.\n{view}");
         }
@@ -345,7 +359,13 @@ mod tests {
     }
 
     fn overview(hours: Vec<HourStatus>) -> Overview {
-        Overview { hours, watermark: Some("2026-11-20T13".parse().unwrap()), view: ViewState::FollowsWatermark }
+        Overview {
+            hours,
+            watermark: Some("2026-11-20T13".parse().unwrap()),
+            view: ViewState::FollowsWatermark,
+            gaps: Vec::new(),
+            of_no_hour: Vec::new(),
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write, stdout};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table, TableComponent};
+use log_format::Hour;
 use serde::Serialize;
 
 /// An empty table with a heading. The first column is words, the others are numbers.
@@ -52,6 +53,28 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// If standard output cannot be written to.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&serde_json::to_string_pretty(value)?)
+}
+
+/// How many stretches of hours, or keys, are named. `--json` has all of them.
+const NAMED_MAX: usize = 3;
+
+/// Stretches of hours, each by its first and its last hour: `2026-11-20T11 to 2026-11-20T14, 2026-11-21T03`.
+pub fn stretches(stretches: &[(Hour, Hour)]) -> String {
+    let named = stretches.iter().take(NAMED_MAX).map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    });
+    named.collect::<Vec<String>>().join(", ") + if stretches.len() > NAMED_MAX { ", …" } else { "" }
+}
+
+/// A line about objects under `logs/` that no table reads. Empty if there are none.
+pub fn of_no_hour(keys: &[String]) -> String {
+    if keys.is_empty() {
+        return String::new();
+    }
+    let named = keys.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<&str>>().join(", ");
+    let more = if keys.len() > NAMED_MAX { ", …" } else { "" };
+    format!("! {} objects under logs/ are in no hour, so no table reads them: {named}{more}\n", keys.len())
 }
 
 /// The troubles as text for people, one a line. Empty if there are none.

@@ -11,6 +11,8 @@ pub enum Verdict {
     Trouble,
     /// Something could not be checked, and was printed: exit code 2.
     Unknown,
+    /// There was nothing to check: exit code 2.
+    Nothing,
 }
 
 impl Verdict {
@@ -19,7 +21,7 @@ impl Verdict {
         ExitCode::from(match self {
             Verdict::Well => 0,
             Verdict::Trouble => 1,
-            Verdict::Unknown => 2,
+            Verdict::Unknown | Verdict::Nothing => 2,
         })
     }
 

@@ -94,7 +94,7 @@ impl Decoder {
     ) -> Result<(), serde_json::Error> {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_matches(|letter| letter <= ' ');
-        let fields = match RawPairs::first_of(text) {
+        let fields = match RawPairs::first_of(text).map(|(fields, _)| fields) {
             Ok(fields) => fields.0,
             // A line that begins like neither an object nor an array is a row of nulls, whatever the table says.
             Err(error) if !self.options.ignore_malformed && text.starts_with(['{', '[']) => return Err(error),

@@ -37,7 +37,7 @@ async fn a_small_demo_writes_the_same_bytes() {
     }
     expect![[r#"
         logs: 62 files, a6e007442b05ada5f5e5f553243318d584f288e9be449282b08c0eb5e9d7141c
-        parquet: 4 files, 274d72e3350de1718e362b107591518b1d0edf3e6169c348085e3a504d19628d
+        parquet: 4 files, 6f41df2594cb8c16b26d4564197b0d2c624b7705a3b1ee5e8bef88ce12e78d37
         75 rows, cb278f1eb93e727e50b2bb46daaf18cac6c2453941e8e55cbd914c8da4c095e6
         33 rows, e7a44c03782d9fcfba53047e10150906a24b4471bda395411d41d3efb1bc4c50
         64 rows, 7300b88d90b1d6f186a8398c551ba77681d990f09572e7354c98d3a441e1ffaa

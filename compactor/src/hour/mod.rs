@@ -15,7 +15,7 @@ mod rewrite;
 
 use catalog::Catalog;
 use log_format::{Hour, layout};
-use projection::manifest::{Counts, Manifest, ObjectMeta};
+use projection::manifest::{Counts, Live, Manifest, ObjectMeta};
 
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, Run};
@@ -23,7 +23,7 @@ use crate::config::Limits;
 use crate::hour::collect::collect;
 use crate::hour::commit::{claim, commit, withdraw};
 use crate::hour::error::HourError;
-use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan};
+use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan, shrinks};
 use crate::hour::publish::Publisher;
 use crate::hour::rewrite::Rewriter;
 use crate::manifest_store::{ManifestStore, VersionedManifest};
@@ -238,17 +238,31 @@ impl Compactor {
             }
             Err(error) => return Err(error),
         };
-        if from.is_none() && visit.rewrite != Rewrite::Shrinking {
-            let (rows, had) = (live.counts.rows, self.publisher(clock).published_rows(visit.hour).await?);
-            if rows < had {
-                return Ok(AttemptResult::Stopped(Outcome::Deferred(SkipReason::WouldShrink { rows, had })));
-            }
+        if visit.rewrite != Rewrite::Shrinking
+            && let Some(reason) = self.shrinks(visit.hour, claimed.manifest.live.as_ref(), &live, clock).await?
+        {
+            return Ok(AttemptResult::Stopped(Outcome::Deferred(reason)));
         }
         let bytes = live.files.iter().map(|file| file.size).sum();
         let outcome = Outcome::Compacted { counts: live.counts, bytes };
         let committed = commit(&self.store, claimed, live, from, clock).await?;
         let again = AttemptResult::Again(SkipReason::Contended);
         Ok(committed.map_or(again, |stored| AttemptResult::Committed(Box::new(stored), outcome)))
+    }
+
+    /// Why `next` must not become live (C8). If nothing is live, the rows that readers see are the only witness.
+    async fn shrinks(
+        &self,
+        hour: Hour,
+        former: Option<&Live>,
+        next: &Live,
+        clock: &Clock,
+    ) -> Result<Option<SkipReason>, HourError> {
+        if let Some(former) = former {
+            return Ok(shrinks(former, next));
+        }
+        let (rows, had) = (next.counts.rows, self.publisher(clock).published_rows(hour).await?);
+        Ok((rows < had).then_some(SkipReason::WouldShrink { rows, had }))
     }
 }
 

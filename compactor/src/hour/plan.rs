@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use log_format::Hour;
 use projection::WRITER_VERSION;
-use projection::manifest::{Manifest, ObjectMeta};
+use projection::manifest::{Live, Manifest, ObjectMeta};
 
 use crate::config::Limits;
 
@@ -77,8 +77,7 @@ pub enum Rewrite {
     No,
     /// Hours that an older writer wrote.
     Older,
-    /// Hours that an older writer wrote, and an hour whose inputs are gone. Only this makes Parquet shrink (C8), and only for
-    /// an hour named alone.
+    /// The hour, whatever it holds, because a person named it alone. Only this makes Parquet shrink (C8).
     Shrinking,
     /// An hour whose live folder is not what its manifest says. A listing does not show that, so the hour is named.
     Damaged,
@@ -96,7 +95,7 @@ pub enum Due {
     },
     /// A live file is missing.
     FileMissing,
-    /// A rewrite was asked for, and an older writer wrote it or inputs are gone on purpose.
+    /// A rewrite was asked for, and an older writer wrote it or a person named it alone.
     Rewrite,
     /// A rewrite was asked for because a live file is damaged.
     Damaged,
@@ -126,6 +125,15 @@ pub enum SkipReason {
         /// Rows that the JSON gives.
         rows: u64,
         /// Rows of the folder that Glue names.
+        had: u64,
+    },
+    /// An object gives fewer lines than when its rows became live (C8).
+    FewerLines {
+        /// Its key. `None` if a former version of the writer did not keep the lines of each object.
+        object: Option<String>,
+        /// Lines now.
+        lines: u64,
+        /// Lines then.
         had: u64,
     },
     /// Another run claimed the hour less than [`CLAIM_MINUTES_MIN`] minutes ago.
@@ -163,7 +171,7 @@ pub fn plan(state: &HourState, now: DateTime<Utc>, limits: &Limits, rewrite: Rew
     if gone > 0 && rewrite != Rewrite::Shrinking {
         return Plan::Skip { hour, reason: SkipReason::InputGone { objects: gone } };
     }
-    match due(state, rewrite, gone) {
+    match due(state, rewrite) {
         Ok(due) => match skip_reason(state, now, limits, pass) {
             Some(reason) => Plan::Skip { hour, reason },
             None => Plan::Compact { hour, inputs: in_order(state), due },
@@ -172,7 +180,7 @@ pub fn plan(state: &HourState, now: DateTime<Utc>, limits: &Limits, rewrite: Rew
     }
 }
 
-fn due(state: &HourState, rewrite: Rewrite, gone: usize) -> Result<Due, Idle> {
+fn due(state: &HourState, rewrite: Rewrite) -> Result<Due, Idle> {
     let Some(live) = &state.manifest.live else {
         return if state.listed.is_empty() { Err(Idle::NoObjects) } else { Ok(Due::First) };
     };
@@ -186,8 +194,29 @@ fn due(state: &HourState, rewrite: Rewrite, gone: usize) -> Result<Due, Idle> {
     if rewrite == Rewrite::Damaged {
         return Ok(Due::Damaged);
     }
-    let better = live.writer_version < WRITER_VERSION || gone > 0;
-    if rewrite != Rewrite::No && better { Ok(Due::Rewrite) } else { Err(Idle::UpToDate) }
+    let older = live.writer_version < WRITER_VERSION;
+    match rewrite {
+        Rewrite::Shrinking => Ok(Due::Rewrite),
+        Rewrite::Older if older => Ok(Due::Rewrite),
+        Rewrite::No | Rewrite::Older | Rewrite::Damaged => Err(Idle::UpToDate),
+    }
+}
+
+/// Why `next` must not take the place of `former` (C8): an input is missing, or gives fewer lines than before. Every commit
+/// is asked this, whatever led to it, unless a person named the hour and asked for a rewrite.
+pub fn shrinks(former: &Live, next: &Live) -> Option<SkipReason> {
+    let objects = former.gone(&next.inputs);
+    if objects > 0 {
+        return Some(SkipReason::InputGone { objects });
+    }
+    let (lines, had) = (next.counts.lines, former.counts.lines);
+    if former.input_lines.is_empty() && lines < had {
+        return Some(SkipReason::FewerLines { object: None, lines, had });
+    }
+    former.inputs.iter().find_map(|input| {
+        let (lines, had) = (next.lines_of(&input.key)?, former.lines_of(&input.key)?);
+        (lines < had).then(|| SkipReason::FewerLines { object: Some(input.key.clone()), lines, had })
+    })
 }
 
 fn skip_reason(state: &HourState, now: DateTime<Utc>, limits: &Limits, pass: Pass) -> Option<SkipReason> {
@@ -224,6 +253,7 @@ impl SkipReason {
             self,
             SkipReason::InputGone { .. }
                 | SkipReason::WouldShrink { .. }
+                | SkipReason::FewerLines { .. }
                 | SkipReason::TooLarge { .. }
                 | SkipReason::CrashLooping { .. }
         )
@@ -268,6 +298,12 @@ impl fmt::Display for SkipReason {
                 "its manifest is lost, its JSON gives {rows} rows, and the Parquet that readers see has {had}; put the \
                  missing objects back, or do without them with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
             ),
+            SkipReason::FewerLines { object, lines, had } => write!(
+                f,
+                "{} gave {had} lines when its rows became live and gives {lines} now; put the former object back, from a \
+                 version or a copy, or accept this one with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}",
+                object.as_deref().unwrap_or("its JSON")
+            ),
             SkipReason::Claimed => f.write_str("another run is at work on it"),
             SkipReason::Unfinished { .. } => {
                 f.write_str("a run began it and has not come back; it is tried after all others")
@@ -294,7 +330,7 @@ impl fmt::Display for SkipReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use projection::manifest::{Counts, File, Live};
+    use projection::manifest::{Counts, File};
 
     const HOUR: &str = "2026-11-20T13";
     const CLOSED: &str = "2026-11-20T14:20:00Z";
@@ -322,6 +358,7 @@ mod tests {
             attempt: "a".into(),
             committed_at: CLOSED.parse().unwrap(),
             inputs: objects(inputs),
+            input_lines: vec![1; inputs.len()],
             files: vec![file],
             rejected_file: None,
             counts: Counts::default(),

@@ -49,7 +49,8 @@ pub(super) struct Rewriter<'a> {
 /// Everything that the objects of an hour held.
 #[derive(Debug)]
 struct HourLines {
-    lines: u64,
+    /// How many lines each object gave.
+    input_lines: Vec<u64>,
     rejected: u64,
     rejected_file: SpooledTempFile,
     runs: Vec<SortedRun>,
@@ -76,7 +77,7 @@ impl Rewriter<'_> {
         let folder = layout::parquet_folder(hour, attempt);
         let (files, summary) = self.write_rows(&folder, read.runs).await?;
         let counts = Counts {
-            lines: read.lines,
+            lines: read.input_lines.iter().sum(),
             rows: summary.rows,
             duplicates: read.duplicates + summary.duplicates,
             collisions: summary.collisions,
@@ -86,7 +87,17 @@ impl Rewriter<'_> {
         let (attempt, committed_at) = (attempt.to_string(), self.clock.now());
         let timestamps = summary.timestamps;
         let writer_version = WRITER_VERSION;
-        Ok(Some(Live { attempt, committed_at, inputs, files, rejected_file, counts, timestamps, writer_version }))
+        Ok(Some(Live {
+            attempt,
+            committed_at,
+            inputs,
+            input_lines: read.input_lines,
+            files,
+            rejected_file,
+            counts,
+            timestamps,
+            writer_version,
+        }))
     }
 
     /// Reads all inputs, several at once. `None` if one is not what was listed any more.
@@ -106,7 +117,8 @@ impl Rewriter<'_> {
         let working = Arc::clone(&decoders);
         let decode = move |object| decode_object(Arc::clone(&working), object);
         let mut decoded = pin!(objects.map(decode).buffered(threads));
-        let mut read = HourLines { lines: 0, rejected: 0, rejected_file: spool(), runs: Vec::new(), duplicates: 0 };
+        let mut read =
+            HourLines { input_lines: Vec::new(), rejected: 0, rejected_file: spool(), runs: Vec::new(), duplicates: 0 };
         while let Some(decoded) = decoded.next().await {
             let Some(decoded) = decoded? else { return Ok(None) };
             read.add(decoded).map_err(DecodeError::Rejected)?;
@@ -302,7 +314,7 @@ async fn decode_object(
 impl HourLines {
     /// Adds an object. Objects come in order, so that the same inputs give the same file of rejected lines (C7).
     fn add(&mut self, object: Decoded) -> io::Result<()> {
-        self.lines += object.lines;
+        self.input_lines.push(object.lines);
         self.rejected += object.rejected;
         if let Some(mut file) = object.rejected_file {
             io::copy(&mut file, &mut self.rejected_file)?;

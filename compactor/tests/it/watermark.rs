@@ -105,7 +105,7 @@ async fn neither_cut_nor_view_follows_a_listing_of_long_ago() {
         assert!(matches!(tick.watermark, Some(Err(WatermarkError::Stale))), "{call}: {:?}", tick.watermark);
         assert_eq!(world.view_watermark().await.to_string(), "2026-11-20T11", "{call}");
         let stored = String::from_utf8(world.bytes("manifests/watermark.json").await).unwrap();
-        assert!(stored.starts_with(&format!(r#"{{"watermark":"{watermark}""#)), "{call}: {stored}");
+        assert!(stored.contains(&format!(r#""watermark": "{watermark}""#)), "{call}: {stored}");
     }
     world.aws.inject(Faults::none());
     check(&world, "2026-11-20T20:25:00Z", "2026-11-20T16").await;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The fields of a JSON object, each key and value exactly as it stands in the text.
@@ -24,13 +24,17 @@ impl<'a> Object<'a> {
         serde_json::from_slice(text)
     }
 
-    /// Reads the JSON object that `text` begins with, and ignores what comes after it.
+    /// Reads the JSON object that `text` begins with. Also returns where in `text` it ends.
     ///
     /// # Errors
     ///
     /// If `text` does not begin with a JSON object.
-    pub fn parse_first(text: &'a [u8]) -> Result<Object<'a>, serde_json::Error> {
-        Object::deserialize(&mut serde_json::Deserializer::from_slice(text))
+    pub fn parse_first(text: &'a [u8]) -> Result<(Object<'a>, usize), serde_json::Error> {
+        let mut objects = serde_json::Deserializer::from_slice(text).into_iter();
+        match objects.next() {
+            Some(object) => Ok((object?, objects.byte_offset())),
+            None => Err(serde_json::Error::custom("there is no object")),
+        }
     }
 
     /// True if the object has no field.
@@ -161,7 +165,9 @@ mod tests {
 
     #[test]
     fn reads_the_first_object_only() {
-        assert_eq!(Object::parse_first(br#"{"a":1} {"a":2}"#).unwrap().get("a"), Some("1"));
+        let (object, end) = Object::parse_first(br#"{"a":1} {"a":2}"#).unwrap();
+        assert_eq!((object.get("a"), end), (Some("1"), 7));
+        assert!(Object::parse_first(b" ").is_err());
     }
 
     #[test]

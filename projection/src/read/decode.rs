@@ -59,6 +59,8 @@ impl DecodeError {
 const TOO_LONG: &str = "TooLong";
 /// Reason of the last bytes before a gzip member breaks. Nothing after them can be read.
 const BROKEN_GZIP: &str = "BrokenGzip";
+/// Reason of what follows an object in its line. Athena's reader shows nothing of it.
+const TEXT_AFTER: &str = "TextAfter";
 /// Reason of an object that decompresses to far more than a log of its size would.
 const ZIP_BOMB: &str = "ZipBomb";
 
@@ -149,7 +151,12 @@ impl<'a> ObjectDecoder<'a> {
             return Ok(());
         }
         match self.rows.push_line(line).map_err(DecodeError::Spill)? {
-            Ok(()) => self.lines += 1,
+            Ok(b"") => self.lines += 1,
+            Ok(rest) => {
+                self.lines += 1;
+                // `rest` is the end of the line.
+                self.reject(number, offset + (line.len() - rest.len()) as u64, TEXT_AFTER, rest)?;
+            }
             Err(error) => self.reject(number, offset, error.reason(), line)?,
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use log_format::{LineError, Row, read_line};
+use log_format::{LineError, Row, read_first};
 
 use crate::sort::row::{self, EncodedRow, KEY_COLUMNS, key_columns};
 
@@ -64,19 +64,21 @@ impl Sorter {
         Sorter { rows, used: 0, begins: Vec::new(), spill: None, spilled: Vec::new(), duplicates: 0 }
     }
 
-    /// Adds the row of a line. The inner error says why the line has none.
+    /// Adds the row of a line, and returns what follows the object that it was read from. The inner error says why the line
+    /// has none.
     ///
     /// # Errors
     ///
     /// The temporary file could not be written.
-    pub fn push_line(&mut self, line: &[u8]) -> io::Result<Result<(), LineError>> {
+    pub fn push_line<'a>(&mut self, line: &'a [u8]) -> io::Result<Result<&'a [u8], LineError>> {
         self.reserve(row::capacity_bytes(line))?;
         if let Some(bytes) = row::encode_line(line, &mut self.rows[self.used..]) {
             self.add(bytes);
-            return Ok(Ok(()));
+            // A canonical line ends with its object.
+            return Ok(Ok(b""));
         }
-        match read_line(line) {
-            Ok(row) => self.push(&row).map(Ok),
+        match read_first(line) {
+            Ok((row, rest)) => self.push(&row).map(|()| Ok(rest)),
             Err(error) => Ok(Err(error)),
         }
     }

@@ -14,6 +14,8 @@ pub(super) struct Line {
 enum Expected {
     /// It gives these rows.
     Rows(Vec<String>),
+    /// It gives this row, and the rest of it is rejected.
+    RowAnd(String, &'static [u8]),
     /// It is rejected for this reason.
     Rejected(&'static str),
     /// It does not count.
@@ -29,6 +31,11 @@ fn read(fields: impl AsRef<[u8]>, row: &str) -> Line {
 
 fn shaped(bytes: &[u8], row: &str) -> Line {
     Line { bytes: bytes.to_vec(), expected: Expected::Rows(vec![format!("log_id=odd {row}")]) }
+}
+
+/// A row of type `s`, and text after it.
+fn followed(object: &[u8], rest: &'static [u8]) -> Line {
+    Line { bytes: [object, rest].concat(), expected: Expected::RowAnd("log_id=odd type=s".to_owned(), rest) }
 }
 
 fn rejected(bytes: impl AsRef<[u8]>, reason: &'static str) -> Line {
@@ -91,8 +98,9 @@ pub(super) const LINES: &[(&str, MakeLine)] = &[
     ("key-of-partition", || read(r#""date":"1999-01-01","hour":"99""#, r#"extra={"date":"1999-01-01","hour":"99"}"#)),
     ("key-twice", || read(r#""type":"s","type":"f""#, "type=f")),
     ("key-twice-then-null", || read(r#""ip":"::1","type":"s","type":null"#, "ip=::1")),
-    ("text-after", || shaped(br#"{"log_id":"odd","type":"s"} and more"#, "type=s")),
-    ("object-after", || shaped(br#"{"log_id":"odd","type":"s"}{"type":"f"}"#, "type=s")),
+    ("text-after", || followed(br#"{"log_id":"odd","type":"s"} "#, b"and more")),
+    ("object-after", || followed(br#"{"log_id":"odd","type":"s"}"#, br#"{"type":"f"}"#)),
+    ("bytes-after", || followed(br#"{"log_id":"odd","type":"s"}"#, b"\xff\xfe")),
     ("blanks-around", || shaped(b" \t\0{\"log_id\":\"odd\",\"type\":\"s\"}\0 \t", "type=s")),
     ("carriage-return-at-end", || shaped(b"{\"log_id\":\"odd\",\"type\":\"s\"}\r", "type=s")),
     ("carriage-return-between", carriage_return_between),
@@ -121,6 +129,12 @@ pub(super) fn among(line: &Line, good: &[String], place: &'static str, at: usize
         Expected::Rows(rows) => {
             odd.rows.extend(rows.iter().cloned());
             odd.is_read = true;
+        }
+        Expected::RowAnd(row, rest) => {
+            odd.rows.push(row.clone());
+            odd.is_read = true;
+            let begin = offset + (line.bytes.len() - rest.len()) as u64;
+            odd.rejected.push(kept(at as u64 + 1, begin, "TextAfter", rest));
         }
         Expected::Rejected(reason) => odd.rejected.push(kept(at as u64 + 1, offset, reason, &line.bytes)),
         Expected::NoLine => {}

@@ -13,7 +13,7 @@ use compactor::hour::plan::SkipReason;
 use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
 use compactor::watermark::WatermarkStatus;
-use log_format::Hour;
+use log_format::{Hour, layout};
 use serde_json::json;
 use telemetry::error_chain;
 use tokio::time::Duration;
@@ -37,7 +37,7 @@ const INVOCATIONS_AT_ONCE: usize = 8;
 pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::Result<Verdict> {
     let env = &Env { limits: limits(options, &env.limits), ..env.clone() };
     let deployment = Deployment::open_or_make(target, "compactor", env).await?;
-    let range = range(&deployment, options, env).await?;
+    let (range, of_no_hour) = range(&deployment, options, env).await?;
     if let Some(function) = &options.invoke {
         ensure!(target.aws, "--invoke {function} has a function on AWS do the work; give --aws too");
         return invoke(&deployment, function, (options, range), target, env).await;
@@ -45,9 +45,9 @@ pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::R
     let request = Request { scope: Scope::Range(range.0, range.1), rewrite: options.rewrite };
     let tick = run_to_end(&deployment, request, env).await?;
     if target.json {
-        report::print_json(&to_json(&tick))?;
+        report::print_json(&to_json(&tick, &of_no_hour))?;
     } else {
-        report::print(&to_text(&tick))?;
+        report::print(&(to_text(&tick) + &report::of_no_hour(&of_no_hour)))?;
     }
     Ok(Verdict::of(tick.failures().is_empty() && tick.needs_operator().is_empty()))
 }
@@ -78,9 +78,9 @@ async fn invoke(
     Ok(Verdict::of(done.is_done()))
 }
 
-/// The hours from the first up to, not including, the second. Empty if nothing was asked for and the bucket holds
-/// nothing.
-async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow::Result<(Hour, Hour)> {
+/// The hours from the first up to, not including, the second, which are empty if nothing was asked for and the bucket holds
+/// nothing; and if nothing was asked for, the keys of the objects under `logs/` that no table reads.
+async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow::Result<((Hour, Hour), Vec<String>)> {
     if let Some(asked) = options.hour.map(HourRange::of).or(options.range) {
         ensure!(
             deployment.limits.is_closed(asked.from(), env.now),
@@ -88,13 +88,15 @@ async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow:
             asked.from(),
             deployment.limits.settle_minutes
         );
-        return Ok((asked.from(), asked.to()));
+        return Ok(((asked.from(), asked.to()), Vec::new()));
     }
     let end = Hour::of(env.now).next();
-    let objects = deployment.bucket.inputs_by_hour(Hour::EPOCH, end).await?;
+    let objects = deployment.bucket.list(layout::LOGS).await?;
     let manifests = deployment.bucket.hours_with_manifest(Hour::EPOCH, end).await?;
-    let first = objects.keys().chain(&manifests).min().copied();
-    Ok((first.unwrap_or(end), end))
+    let hours = objects.iter().filter_map(|object| layout::hour_of_input(&object.key));
+    let first = hours.chain(manifests).filter(|hour| *hour < end).min();
+    let of_no_hour = objects.into_iter().filter(|object| layout::why_unread(&object.key, object.size).is_some());
+    Ok(((first.unwrap_or(end), end), of_no_hour.map(|object| object.key).collect()))
 }
 
 /// A run writes for a quarter of an hour at most. So this makes run after run, each of which goes on where the last one
@@ -164,13 +166,14 @@ fn watermark_text(tick: &Tick) -> String {
     }
 }
 
-fn to_json(tick: &Tick) -> serde_json::Value {
+fn to_json(tick: &Tick, of_no_hour: &[String]) -> serde_json::Value {
     let hours: Vec<serde_json::Value> = tick.outcomes.iter().map(|(hour, outcome)| hour_json(*hour, outcome)).collect();
     let totals = tick.totals();
     let watermark = tick.watermark.as_ref().map(Result::as_ref);
     let (status, error) = (watermark.and_then(Result::ok), watermark.and_then(Result::err));
     json!({
         "hours": hours,
+        "of_no_hour": of_no_hour,
         "compacted": totals.compacted,
         "nothing": totals.nothing,
         "deferred": totals.deferred + totals.needs_operator,

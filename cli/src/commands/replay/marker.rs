@@ -4,14 +4,17 @@
 //! that it names exists, the records of its source are done.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 
 use anyhow::Context;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use compactor::bucket::{Bucket, BucketError};
+use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt};
 use log_format::{Hour, layout};
 use projection::manifest::ObjectMeta;
+use projection::sealed;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +40,9 @@ pub struct Marker {
     pub records: u64,
     /// Lines made of them.
     pub lines: u64,
+    /// The SHA-256 of these lines, not compressed, in hexadecimal digits. `None` if a former version wrote this.
+    #[serde(default)]
+    pub lines_sha256: Option<String>,
     /// Records that the transform refused again, by reason.
     pub failed: BTreeMap<String, u64>,
     /// Lines of the source that hold no record.
@@ -57,6 +63,7 @@ impl Marker {
             object: (!records.lines.is_empty()).then(|| object_key(source, etag, hour)),
             records: records.report.records,
             lines: records.report.ok,
+            lines_sha256: Some(hex::encode(Sha256::digest(&records.lines))),
             failed: failed.collect(),
             unreadable: records.unreadable.len() as u64,
             replayed_at: now,
@@ -64,14 +71,54 @@ impl Marker {
     }
 
     pub(super) fn to_json(&self) -> anyhow::Result<Bytes> {
-        Ok(serde_json::to_vec_pretty(self).context("failed to write a marker as JSON")?.into())
+        Ok(sealed::to_json(self).context("failed to write a marker as JSON")?.into())
     }
 
     /// The marker at `key`. `None` if there is no object, or the object is not a marker of ours.
     pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Marker>, BucketError> {
         let found = bucket.read(key).await?;
-        let marker = found.and_then(|(bytes, _)| serde_json::from_slice::<Marker>(&bytes).ok());
+        let marker = found.and_then(|(bytes, _)| sealed::from_json::<Marker>(&bytes).ok());
         Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key && marker.names_its_object()))
+    }
+
+    /// What is where the marker says that its lines are. A marker without an object is whole.
+    pub(crate) async fn found(&self, bucket: &Bucket) -> Result<Found, BucketError> {
+        let Some(key) = &self.object else { return Ok(Found::Whole) };
+        let Some((object, etag)) = bucket.read(key).await? else { return Ok(Found::Gone) };
+        Ok(match self.difference(&object) {
+            None => Found::Whole,
+            Some(why) => Found::Differs { etag, why },
+        })
+    }
+
+    /// True if it tells of these lines.
+    pub(super) fn tells_of(&self, lines: &[u8]) -> bool {
+        self.lines_sha256.as_ref().is_none_or(|expected| *expected == hex::encode(Sha256::digest(lines)))
+    }
+
+    /// Why an object is not the one that this marker tells of. `None` if it is.
+    fn difference(&self, object: &[u8]) -> Option<String> {
+        let (mut digest, mut lines) = (Sha256::new(), 0);
+        let mut text = BufReader::new(MultiGzDecoder::new(object));
+        loop {
+            let window = match text.fill_buf() {
+                Ok(window) => window,
+                Err(_) => return Some("it is no gzip".to_string()),
+            };
+            let bytes = window.len();
+            if bytes == 0 {
+                break;
+            }
+            lines += window.iter().filter(|byte| **byte == b'\n').count() as u64;
+            digest.update(window);
+            text.consume(bytes);
+        }
+        let found = hex::encode(digest.finalize());
+        if lines != self.lines {
+            return Some(format!("it has {lines} lines, {} by its marker", self.lines));
+        }
+        let same = self.lines_sha256.as_ref().is_none_or(|expected| *expected == found);
+        (!same).then(|| "its lines are not those written, by their SHA-256".to_string())
     }
 
     /// True if the marker names the object that we would write, so that a forged marker cannot make us write elsewhere.
@@ -79,6 +126,22 @@ impl Marker {
         let ours = object_key(&self.source, &self.etag, self.hour);
         self.object.as_ref().is_none_or(|object| *object == ours)
     }
+}
+
+/// What is where a marker says that its lines are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The lines, as they were written.
+    Whole,
+    /// No object.
+    Gone,
+    /// Another object.
+    Differs {
+        /// Its ETag.
+        etag: String,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// The key of the lines in `hour`, for the version of `source` that has this ETag.
@@ -127,7 +190,7 @@ mod tests {
         assert_eq!(one.object.as_deref(), Some(key));
         assert_ne!(marker("error/a", "\"f\"").object, one.object);
         assert_ne!(marker("error/a\n", "e\"").object, one.object);
-        assert_eq!(serde_json::from_slice::<Marker>(&one.to_json().unwrap()).unwrap(), one);
+        assert_eq!(sealed::from_json::<Marker>(&one.to_json().unwrap()).unwrap(), one);
         assert_eq!(Marker::new("error/a", "", &ErrorRecords::default(), now).object, None);
     }
 }

@@ -1,13 +1,13 @@
 //! The state of one run, and the steps that objects and messages share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use compactor::bucket::Bucket;
 use compactor::clock::WallClock;
 use log_format::{Hour, layout};
 
 use super::error_records::ErrorRecords;
-use super::marker::Marker;
+use super::marker::{Found, Marker};
 use super::summary::Replayed;
 use super::write::{Written, write};
 use crate::args::Replay;
@@ -27,8 +27,6 @@ pub(super) struct Replayer<'a> {
     pub(super) unregistered: BTreeSet<Hour>,
     /// Hours that have a partition.
     registered: BTreeSet<Hour>,
-    /// The keys of replayed lines by hour, of the hours that were listed.
-    listed: BTreeMap<Hour, BTreeSet<String>>,
 }
 
 impl<'a> Replayer<'a> {
@@ -41,7 +39,6 @@ impl<'a> Replayer<'a> {
             found: Replayed { dry_run: options.dry_run, queues, ..Replayed::default() },
             unregistered: BTreeSet::new(),
             registered: BTreeSet::new(),
-            listed: BTreeMap::new(),
         }
     }
 
@@ -68,14 +65,9 @@ impl<'a> Replayer<'a> {
         Ok(Written::There { marker: first.unwrap_or(marker), new })
     }
 
-    /// True if the lines are where the marker says, or there are none.
-    pub(super) async fn is_done(&mut self, marker: &Marker) -> anyhow::Result<bool> {
-        let Some(key) = &marker.object else { return Ok(true) };
-        if !self.listed.contains_key(&marker.hour) {
-            let listed = self.bucket().list(&layout::replay_prefix(marker.hour)).await?;
-            self.listed.insert(marker.hour, listed.into_iter().map(|object| object.key).collect());
-        }
-        Ok(self.listed.get(&marker.hour).is_some_and(|keys| keys.contains(key)))
+    /// True if the lines are where the marker says, as they were written, or there are none.
+    pub(super) async fn is_done(&self, marker: &Marker) -> anyhow::Result<bool> {
+        Ok(marker.found(self.bucket()).await? == Found::Whole)
     }
 
     pub(super) fn count(&mut self, marker: &Marker, new: bool, records: &ErrorRecords) {

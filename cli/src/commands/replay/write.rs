@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use log_format::layout;
 
-use super::marker::Marker;
+use super::marker::{Found, Marker};
 
 /// What came of writing marker and lines.
 #[derive(Debug)]
@@ -37,15 +37,29 @@ pub(super) async fn write(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyh
             None => return Ok(Written::Not(format!("{key} is not a marker of ours; move it out of the bucket"))),
         },
     };
-    let new = write_lines(bucket, &marker, lines).await?;
-    Ok(Written::There { marker, new })
+    write_lines(bucket, marker, lines).await
 }
 
-/// Writes the lines where `marker` says, unless the object exists. True if it was written.
-async fn write_lines(bucket: &Bucket, marker: &Marker, lines: &[u8]) -> anyhow::Result<bool> {
-    let Some(key) = &marker.object else { return Ok(false) };
-    let written = bucket.write_if(key, gzip(lines).context("failed to compress lines")?, &Condition::Absent).await?;
-    Ok(matches!(written, Put::Written(_)))
+/// Writes the lines where `marker` says, unless they are there. Another object in their place is written over: only what
+/// was not written by a replay can be there.
+async fn write_lines(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyhow::Result<Written> {
+    let Some(key) = marker.object.clone() else { return Ok(Written::There { marker, new: false }) };
+    let body = gzip(lines).context("failed to compress lines")?;
+    if let Put::Written(_) = bucket.write_if(&key, body.clone(), &Condition::Absent).await? {
+        return Ok(Written::There { marker, new: true });
+    }
+    let Found::Differs { etag, why } = marker.found(bucket).await? else {
+        return Ok(Written::There { marker, new: false });
+    };
+    if !marker.tells_of(lines) {
+        return Ok(Written::Not(format!(
+            "{key}: {why}; this version makes other lines, put the object back from a copy"
+        )));
+    }
+    match bucket.write_if(&key, body, &Condition::Matches(etag)).await? {
+        Put::Written(_) => Ok(Written::There { marker, new: true }),
+        Put::Refused => Ok(Written::Not(format!("{key} was changed meanwhile; run it again"))),
+    }
 }
 
 fn gzip(lines: &[u8]) -> std::io::Result<Bytes> {

@@ -1,6 +1,6 @@
 //! Compares every row with every line: the rows that the lines mean must be the rows that Parquet holds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use compactor::bucket::{Bucket, BucketError, Got};
@@ -20,9 +20,14 @@ const NAMED_MAX: usize = 3;
 /// The first half of a SHA-256 over the values of a row.
 type RowHash = [u8; 16];
 
-/// Rows, each with its `log_id` and how often it occurs.
+/// Distinct rows.
 #[derive(Debug, Default)]
-struct Multiset(HashMap<RowHash, (Option<String>, u64)>);
+struct Multiset {
+    /// Each row's `log_id`, and how often it occurs.
+    rows: HashMap<RowHash, (Option<String>, u64)>,
+    /// The least and the greatest `timestamp`. `None` if no row has one.
+    timestamps: Option<[String; 2]>,
+}
 
 /// The rows that the lines of all inputs mean.
 #[derive(Debug, Default)]
@@ -40,11 +45,14 @@ struct Expected {
 /// S3 failed.
 pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(Difference, String)>>, BucketError> {
     let mut expected = Expected::default();
+    let mut input_lines = Vec::new();
     for input in &live.inputs {
+        let before = expected.lines;
         match bucket.read_if(input).await? {
             Got::Bytes(object) => lines::read(&input.key, &object, |values| expected.take(values)),
             Got::Changed => return Ok(None),
         }
+        input_lines.push(expected.lines - before);
     }
     let mut found = Multiset::default();
     for file in &live.files {
@@ -53,12 +61,17 @@ pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(
             return Ok(Some(vec![(Difference::FileRows, format!("{}: {error}", file.key))]));
         }
     }
-    Ok(Some(differences(&expected, &found, live)))
+    let mut differences = differences(&expected, &found, live);
+    if !live.input_lines.is_empty() && live.input_lines != input_lines {
+        let what = "its objects have other numbers of lines than its manifest says".to_string();
+        differences.push((Difference::CountsWrong, what));
+    }
+    Ok(Some(differences))
 }
 
 fn differences(expected: &Expected, found: &Multiset, live: &Live) -> Vec<(Difference, String)> {
     let counts = live.counts;
-    let distinct = expected.rows.0.len() as u64;
+    let distinct = expected.rows.rows.len() as u64;
     let read = (expected.lines, distinct, expected.lines - expected.rejected - distinct, expected.rejected);
     let mut differences = Vec::new();
     if read != (counts.lines, counts.rows, counts.duplicates, counts.rejected) {
@@ -68,9 +81,18 @@ fn differences(expected: &Expected, found: &Multiset, live: &Live) -> Vec<(Diffe
         );
         differences.push((Difference::CountsWrong, what));
     }
-    let missing = expected.rows.0.iter().filter(|(hash, _)| !found.0.contains_key(*hash));
-    let foreign = found.0.iter().filter(|(hash, _)| !expected.rows.0.contains_key(*hash));
-    let doubled = found.0.iter().filter(|(_, (_, times))| *times > 1);
+    let summary = (found.timestamps.clone(), found.collisions());
+    if summary != (live.timestamps.clone(), counts.collisions) {
+        let what = format!(
+            "its files have {} rows with the log_id of another row; its manifest says {}, or the least or greatest timestamp \
+             differs",
+            summary.1, counts.collisions
+        );
+        differences.push((Difference::ManifestWrong, what));
+    }
+    let missing = expected.rows.rows.iter().filter(|(hash, _)| !found.rows.contains_key(*hash));
+    let foreign = found.rows.iter().filter(|(hash, _)| !expected.rows.rows.contains_key(*hash));
+    let doubled = found.rows.iter().filter(|(_, (_, times))| *times > 1);
     let ids = |rows: Vec<(&RowHash, &(Option<String>, u64))>| rows.into_iter().map(|(_, (id, _))| id.clone()).collect();
     for (difference, ids) in [
         (Difference::RowMissing, ids(missing.collect())),
@@ -106,9 +128,25 @@ impl Expected {
 
 impl Multiset {
     fn take(&mut self, values: &[Option<&str>; COLUMNS.len()]) {
-        // `log_id` is the first column.
-        let row = self.0.entry(hash(values)).or_insert_with(|| (values[0].map(str::to_string), 0));
+        // `log_id` is the first column, `timestamp` the second.
+        let row = self.rows.entry(hash(values)).or_insert_with(|| (values[0].map(str::to_string), 0));
         row.1 += 1;
+        if let Some(time) = values[1] {
+            let [least, greatest] = self.timestamps.get_or_insert_with(|| [time.to_string(), time.to_string()]);
+            if *time < **least {
+                *least = time.to_string();
+            }
+            if *time > **greatest {
+                *greatest = time.to_string();
+            }
+        }
+    }
+
+    /// How many distinct rows share their `log_id` with another one: of n with the same one, n − 1.
+    fn collisions(&self) -> u64 {
+        let ids: Vec<&String> = self.rows.values().filter_map(|(id, _)| id.as_ref()).collect();
+        let distinct: HashSet<&String> = ids.iter().copied().collect();
+        (ids.len() - distinct.len()) as u64
     }
 
     /// Adds the rows of a Parquet file, whose columns must be those of the log format in any order.
@@ -169,11 +207,12 @@ mod tests {
 
     fn check(lines: &[&'static str], parquet: &[&'static str], expected: &[&str]) {
         let expected_rows = Expected { rows: rows(lines), lines: lines.len() as u64, rejected: 0 };
-        let count = expected_rows.rows.0.len() as u64;
+        let count = expected_rows.rows.rows.len() as u64;
         let live = Live {
             attempt: "a".into(),
             committed_at: "2026-11-20T14:20:00Z".parse().unwrap(),
             inputs: Vec::new(),
+            input_lines: Vec::new(),
             files: Vec::new(),
             rejected_file: None,
             counts: Counts {

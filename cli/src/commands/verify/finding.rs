@@ -26,6 +26,7 @@ pub enum Difference {
     InputNew,
     NotCompacted,
     ManifestUnreadable,
+    ManifestWrong,
     FileMissing,
     FileCutShort,
     FileChanged,
@@ -39,6 +40,7 @@ pub enum Difference {
     RowDoubled,
     FolderUnknown,
     ObjectStray,
+    ObjectOfNoHour,
     PartitionMissing,
     PartitionElsewhere,
     PartitionWithoutSlash,
@@ -56,8 +58,9 @@ pub enum Difference {
     ViewNotOurs,
     ViewOther,
     ViewDiffers,
-    NotReplayed,
+    ErrorChanged,
     ReplayGone,
+    ReplayDiffers,
 }
 
 /// Who can repair a difference, and how.
@@ -92,6 +95,7 @@ impl Difference {
             Difference::InputNew => ("JSON object not in Parquet", Visit),
             Difference::NotCompacted => ("hour not compacted", Visit),
             Difference::ManifestUnreadable => ("manifest unreadable", ReplaceUnreadable),
+            Difference::ManifestWrong => ("manifest wrong", Rewrite),
             Difference::FileMissing => ("file missing", Rewrite),
             Difference::FileCutShort => ("file of another size", Rewrite),
             Difference::FileChanged => ("file changed", Rewrite),
@@ -101,10 +105,11 @@ impl Difference {
             Difference::RejectedMissing => ("rejected lines missing", Rewrite),
             Difference::RejectedWrong => ("rejected lines wrong", Rewrite),
             Difference::RowMissing => ("row missing", Rewrite),
-            Difference::RowForeign => ("row of no line", Rewrite),
+            Difference::RowForeign => ("row of no line", ByHand(KEEP_ROW)),
             Difference::RowDoubled => ("row doubled", Rewrite),
             Difference::FolderUnknown => ("unknown folder", Retire),
             Difference::ObjectStray => ("stray object", ByHand(MOVE_AWAY)),
+            Difference::ObjectOfNoHour => ("object of no hour", ByHand(MOVE_INTO_HOUR)),
             Difference::PartitionMissing => ("partition missing", Visit),
             Difference::PartitionElsewhere => ("partition elsewhere", Visit),
             Difference::PartitionWithoutSlash => ("partition without slash", Visit),
@@ -122,8 +127,9 @@ impl Difference {
             Difference::ViewNotOurs => ("view not ours", ByHand(RENAME_TABLE)),
             Difference::ViewOther => ("view of another watermark", Watermark),
             Difference::ViewDiffers => ("view differs", Watermark),
-            Difference::NotReplayed => ("records not delivered", ByHand(REPLAY)),
+            Difference::ErrorChanged => ("error object changed", ByHand(PUT_ERROR_BACK)),
             Difference::ReplayGone => ("replayed object gone", ByHand(REPLAY_AGAIN)),
+            Difference::ReplayDiffers => ("replayed object differs", ByHand(REPLAY_AGAIN)),
         }
     }
 
@@ -142,12 +148,15 @@ const PUT_BACK: &str = "put the object back as it was, from a version or a copy 
                         through with `compact --hour HOUR --rewrite`";
 const PUT_FORMER_BACK: &str = "nothing here edits an object of the event log: put the former one back, from a version \
                                or a copy of the bucket; or accept this one with `compact --hour HOUR`";
+const KEEP_ROW: &str = "its Parquet is as it was written, so its JSON lost these lines since: put the object back, from a \
+                        version or a copy of the bucket; or let the rows go with `compact --hour HOUR --rewrite`";
 const MOVE_AWAY: &str = "nothing of ours wrote it and nothing reads it: move it out of the bucket";
+const MOVE_INTO_HOUR: &str = "no table reads it: move it to logs/YYYY/MM/DD/HH/ if it holds events, or out of logs/";
 const PUT_MANIFEST_BACK: &str = "the folder may be all that is left of its hour, so nothing drops it: put the hour's manifest \
                                  or its objects back, from a version or a copy of the bucket";
 const RENAME_TABLE: &str = "drop or rename that table, or use another database";
-const REPLAY: &str = "these records are in neither table: `replay` puts what can be into the event log, and names what it \
-                      leaves; move that out of error/";
+const PUT_ERROR_BACK: &str = "it is not what was replayed: put the former one back, from a version or a copy of the \
+                              bucket, and this one under another name";
 const REPLAY_AGAIN: &str = "`replay` writes it again where its marker says, as long as the object under error/ or the \
                             message in its queue is there; else put it back from a version or a copy of the bucket";
 

@@ -12,6 +12,7 @@ use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
 use flate2::read::MultiGzDecoder;
 use log_format::{Hour, layout};
+use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use projection::manifest::{File, Live, Manifest, ObjectMeta};
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub(super) const CHANGING: &str = "it kept changing while it was looked at";
 /// On AWS an hour may be without its JSON partition for so long after it has ended: Firehose's longest buffer, and the
 /// partitioner's retries.
 const REGISTRATION_MINUTES: i64 = 30;
+
+/// The key of the writer's version among a Parquet file's metadata, from docs/parquet.md.
+const WRITER_KEY: &str = "auth0-s3-logs.writer";
 
 /// What the hours of one look have in common.
 #[derive(Debug, Clone)]
@@ -108,6 +112,11 @@ impl Checker {
                 check.found(Difference::ManifestUnreadable, format!("{} {why}", layout::manifest_key(hour)));
             }
         }
+        if hour.start() > self.now + TimeDelta::hours(1) {
+            check.not_begun();
+        } else {
+            check.check_registered();
+        }
         check.check_definitions();
         Ok(check.checked)
     }
@@ -182,6 +191,10 @@ impl HourCheck<'_> {
                     let what = format!("{}: ETag {} was {} when it was read", input.key, now.etag, input.etag);
                     self.found(Difference::InputReplaced, what);
                 }
+                Some(now) if now.size != input.size => {
+                    let what = format!("{}: {} bytes, {} by its manifest", input.key, now.size, input.size);
+                    self.found(Difference::ManifestWrong, what);
+                }
                 Some(_) => {}
             }
         }
@@ -223,8 +236,7 @@ impl HourCheck<'_> {
         self.inventory.partition_differences.iter().any(|(name, _)| *name == table)
     }
 
-    /// Checks that the hour is registered, and both partitions against our definitions.
-    fn check_definitions(&mut self) {
+    fn check_registered(&mut self) {
         let Checker { now, registers_later, .. } = *self.checker;
         let soon = registers_later && now < self.hour.end() + TimeDelta::minutes(REGISTRATION_MINUTES);
         if !self.inventory.registered && !self.inventory.inputs.is_empty() && !soon {
@@ -232,10 +244,20 @@ impl HourCheck<'_> {
             let what = format!("{} of {}, which is to name {location}", self.hour, catalog::JSON);
             self.found(Difference::JsonPartitionMissing, what);
         }
+    }
+
+    /// Checks both partitions against our definitions.
+    fn check_definitions(&mut self) {
         for (table, what) in &self.inventory.partition_differences {
             let json = *table == catalog::JSON;
             let difference = if json { Difference::JsonPartitionDiffers } else { Difference::PartitionDiffers };
             self.found(difference, format!("{} of {table}: {what}", self.hour));
+        }
+    }
+
+    fn not_begun(&mut self) {
+        for input in &self.inventory.inputs {
+            self.found(Difference::ObjectOfNoHour, format!("{}: its hour has not begun", input.key));
         }
     }
 
@@ -264,6 +286,10 @@ impl HourCheck<'_> {
             parquet_bytes: live.files.iter().map(|file| file.size).sum(),
         });
         let in_files: u64 = live.files.iter().map(|file| file.rows).sum();
+        let of_inputs: u64 = live.input_lines.iter().sum();
+        if !live.input_lines.is_empty() && of_inputs != counts.lines {
+            self.found(Difference::CountsWrong, format!("{} lines, {of_inputs} of its objects", counts.lines));
+        }
         if in_files != counts.rows || counts.lines != counts.rows + counts.duplicates + counts.rejected {
             let what = format!(
                 "{} lines, {} rows, {in_files} in files, {} duplicates, {} rejected",
@@ -276,6 +302,10 @@ impl HourCheck<'_> {
     /// Checks the live folder against the manifest, to the byte. False if it differs.
     async fn check_files(&mut self, live: &Live) -> Result<bool, BucketError> {
         let before = self.checked.findings.len();
+        let folder = live.folder(self.hour);
+        for file in live.files.iter().filter(|file| !file.key.starts_with(&folder)) {
+            self.found(Difference::ManifestWrong, format!("{} is not in the live folder {folder}", file.key));
+        }
         let listed = self.inventory.folders.get(&live.attempt).map(Vec::as_slice).unwrap_or_default();
         let sizes: HashMap<&str, u64> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
         for file in &live.files {
@@ -285,7 +315,7 @@ impl HourCheck<'_> {
                     let what = format!("{}: {size} bytes, {} by its manifest", file.key, file.size);
                     self.found(Difference::FileCutShort, what);
                 }
-                Some(_) => self.check_bytes(file).await?,
+                Some(_) => self.check_bytes(file, live).await?,
             }
         }
         let known: HashSet<&str> = live.files.iter().map(|file| file.key.as_str()).collect();
@@ -295,7 +325,7 @@ impl HourCheck<'_> {
         Ok(self.checked.findings.len() == before)
     }
 
-    async fn check_bytes(&mut self, file: &File) -> Result<(), BucketError> {
+    async fn check_bytes(&mut self, file: &File, live: &Live) -> Result<(), BucketError> {
         let Some((bytes, _)) = self.checker.bucket.read(&file.key).await? else {
             self.found(Difference::FileMissing, file.key.as_str());
             return Ok(());
@@ -305,15 +335,27 @@ impl HourCheck<'_> {
             self.found(Difference::FileChanged, what);
             return Ok(());
         }
-        match rows_by_footer(bytes) {
-            Some(rows) if rows == file.rows => {}
-            Some(rows) => {
-                let what = format!("{}: {rows} rows, {} by its manifest", file.key, file.rows);
-                self.found(Difference::FileRows, what);
-            }
+        match footer_of(bytes) {
+            Some(footer) => self.check_footer(file, live, &footer),
             None => self.found(Difference::FileRows, format!("{}: no footer of Parquet", file.key)),
         }
         Ok(())
+    }
+
+    fn check_footer(&mut self, file: &File, live: &Live, footer: &FileMetaData) {
+        let rows = footer.num_rows().unsigned_abs();
+        if rows != file.rows {
+            let what = format!("{}: {rows} rows, {} by its manifest", file.key, file.rows);
+            self.found(Difference::FileRows, what);
+        }
+        // Files of the first writers do not say which it was.
+        let writer = footer.key_value_metadata().into_iter().flatten().find(|pair| pair.key == WRITER_KEY);
+        let writer = writer.and_then(|pair| pair.value.as_deref());
+        if writer.is_some_and(|writer| writer != live.writer_version.to_string()) {
+            let what =
+                format!("{}: writer {}, {} by its manifest", file.key, writer.unwrap_or_default(), live.writer_version);
+            self.found(Difference::ManifestWrong, what);
+        }
     }
 
     /// Checks that as many rejected lines are kept as were counted. False if they differ.
@@ -337,13 +379,18 @@ impl HourCheck<'_> {
             self.found(Difference::RejectedWrong, format!("{key}: {found}, {expected} lines by its manifest"));
             return Ok(false);
         }
-        let written = live.rejected_file.as_ref().zip(kept.as_deref());
-        let as_written = written.is_none_or(|(file, bytes)| sha256(bytes) == file.sha256);
-        if !as_written {
+        let Some((file, bytes)) = live.rejected_file.as_ref().zip(kept.as_deref()) else { return Ok(true) };
+        if sha256(bytes) != file.sha256 {
             let what = format!("{key}: its bytes are not those written, by their SHA-256");
             self.found(Difference::RejectedWrong, what);
+            return Ok(false);
         }
-        Ok(as_written)
+        let by_manifest = (file.key.as_str(), file.size, file.rows);
+        if by_manifest != (key.as_str(), bytes.len() as u64, expected) {
+            let what = format!("its manifest says {}, {} bytes, {} lines of {key}", file.key, file.size, file.rows);
+            self.found(Difference::ManifestWrong, what);
+        }
+        Ok(true)
     }
 
     /// Compares the rows with the lines of the inputs, if these are unchanged.
@@ -367,9 +414,8 @@ impl HourCheck<'_> {
     }
 }
 
-fn rows_by_footer(bytes: Bytes) -> Option<u64> {
-    let reader = SerializedFileReader::new(bytes).ok()?;
-    Some(reader.metadata().file_metadata().num_rows().unsigned_abs())
+fn footer_of(bytes: Bytes) -> Option<FileMetaData> {
+    Some(SerializedFileReader::new(bytes).ok()?.metadata().file_metadata().clone())
 }
 
 /// In hexadecimal digits, as in a manifest.

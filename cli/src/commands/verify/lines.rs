@@ -27,18 +27,35 @@ pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>
     }
     text::read(object, is_gzip, |segment| match segment {
         Segment::Line(line) if line.trim_ascii().is_empty() => {}
-        Segment::Line(line) => take(values(line)),
+        Segment::Line(line) => {
+            let (values, more) = values(line);
+            take(values);
+            if more {
+                take(None);
+            }
+        }
         Segment::TooLong | Segment::Unread => take(None),
     });
 }
 
-/// The row of a line. `None` if the line is no row.
-fn values(line: &[u8]) -> Option<Values> {
+/// The row of a line, `None` if the line is no row; and whether the row is followed by more than white space, which is a
+/// rejected line of its own.
+fn values(line: &[u8]) -> (Option<Values>, bool) {
     if line.len() > LINE_BYTES_MAX {
-        return None;
+        return (None, false);
     }
     let text = String::from_utf8_lossy(line);
-    let fields = RawPairs::first_of(text.trim_start_matches(|letter| letter <= ' ')).ok()?;
+    let Ok((fields, rest)) = RawPairs::first_of(text.trim_start_matches(is_blank)) else { return (None, false) };
+    let values = values_of(fields);
+    let more = values.is_some() && !rest.trim_matches(is_blank).is_empty();
+    (values, more)
+}
+
+fn is_blank(letter: char) -> bool {
+    letter <= ' '
+}
+
+fn values_of(fields: RawPairs<'_>) -> Option<Values> {
     let mut values = Values::default();
     let mut others = Vec::new();
     for (key, json) in fields.0 {
@@ -145,8 +162,6 @@ mod tests {
             (r#"{"type":"a","type":"b"}"#, "type=b"),
             (r#"{"type":"a","type":null,"ip":""}"#, "ip="),
             (r#"{"client_id":["a", 1],"user_id":1.50,"ip":true}"#, r#"client_id=["a", 1] ip=true user_id=1.50"#),
-            (r#"{"type":"s"} trailing"#, "type=s"),
-            (r#"{"type":"s"}]"#, "type=s"),
             (r#"{"type":"\ud800\ud83d\ude00\udc00\\ud800"}"#, "type=?😀?\\ud800"),
             (r#"{"\u0074ype":"\u0073"}"#, "type=s"),
             (r#"{"type":"s","n":1.0,"n":[ 2]}"#, r#"type=s extra={"n":1.0,"n":[ 2]}"#),
@@ -165,6 +180,10 @@ mod tests {
         ];
         for (line, expected) in cases {
             assert_eq!(lines("a", line.as_bytes()), [expected], "{line}");
+        }
+        // What follows an object is a rejected line.
+        for line in [r#"{"type":"s"} trailing"#, r#"{"type":"s"}]"#, r#"{"type":"s"}{"type":"f"}"#] {
+            assert_eq!(lines("a", line.as_bytes()), ["type=s", "-"], "{line}");
         }
         assert_eq!(lines("a", b"{\"type\":\"a\xff\"}"), ["type=a\u{fffd}"]);
         assert_eq!(lines("a", &vec![b'x'; LINE_BYTES_MAX + 1]), ["-"]);
@@ -272,7 +291,7 @@ mod tests {
             let line = text[at + 7..].trim_start().as_bytes();
             let expected = log_format::read_line(line).ok();
             let expected = expected.map(|row| row.map(|value| value.map(|text| text.into_owned())));
-            assert_eq!(values(line), expected, "{}", shape.envelope);
+            assert_eq!(values(line).0, expected, "{}", shape.envelope);
             rows += u32::from(expected.is_some());
         }
         assert!(rows > 80, "{rows} rows");

@@ -81,7 +81,7 @@ async fn look_once(
     let replays = Replays::gather(bucket).await?;
     let mut inventory = Inventory::gather(bucket, catalog).await?;
     let mut found = Verified::default();
-    found.check_replays(&replays, &inventory);
+    found.check_replays(&replays);
     if let Some(range) = options.range {
         inventory.keep(range);
     }
@@ -144,7 +144,11 @@ impl Verified {
         for object in &inventory.stray {
             self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));
         }
-        self.unread_objects = inventory.unread.len() as u64;
+        for (object, why) in &inventory.of_no_hour {
+            self.found(Difference::ObjectOfNoHour, format!("{}, {} bytes: {why}", object.key, object.size));
+        }
+        self.unread_objects = inventory.unread;
+        self.gaps = inventory.gaps();
     }
 
     /// Checks each hour in a task of its own, so that a file which makes a reader panic costs the result of its hour

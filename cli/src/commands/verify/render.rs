@@ -55,6 +55,7 @@ impl Verified {
     pub(super) fn to_json(&self) -> anyhow::Result<serde_json::Value> {
         let mut value = serde_json::to_value(self)?;
         value["proven"] = json!(self.verdict() == Verdict::Well);
+        value["verdict"] = json!(self.verdict_name());
         value["by_hour"] = serde_json::to_value(self.lines())?;
         let kind = |(kind, count): (Difference, u64)| {
             let advice = kind.remedy().advice();
@@ -82,7 +83,7 @@ impl Verified {
         if !text.is_empty() {
             text.push('\n');
         }
-        format!("{text}{}\n{}\n", self.summary(), self.sentence())
+        format!("{text}{}\n{}{}\n", self.summary(), self.awaiting(), self.sentence())
     }
 
     /// Every hour that was checked or has a finding.
@@ -111,6 +112,7 @@ impl Verified {
         let percent = report::percent(parquet.parquet_bytes, totals.json_bytes);
         let rows = [
             ("hours", self.hours, format!("{} pending, {} compared row by row", self.pending, self.compared)),
+            ("hours without objects", self.hours_without_objects(), report::stretches(&self.gaps)),
             ("JSON objects", totals.objects, report::bytes(totals.json_bytes)),
             ("lines", parquet.lines, "of the hours in Parquet".to_string()),
             ("rows", parquet.rows, format!("{}, {percent} % of the JSON", report::bytes(parquet.parquet_bytes))),
@@ -131,7 +133,22 @@ impl Verified {
     fn replays(&self) -> String {
         let refused = self.records_refused;
         let refused = if refused > 0 { format!(", {refused} records refused again") } else { String::new() };
-        format!("{} replayed{refused}", self.error_objects_replayed)
+        format!("{} replayed{refused}, {} wait for replay", self.error_objects_replayed, self.awaiting_replay)
+    }
+
+    /// A line about what is in neither table and not lost. Empty if there is no such object.
+    fn awaiting(&self) -> String {
+        let Some(first) = &self.awaiting_replay_first else { return String::new() };
+        format!("{} objects under error/ wait for `replay`, the first {first}\n", self.awaiting_replay)
+    }
+
+    fn verdict_name(&self) -> &'static str {
+        match self.verdict() {
+            Verdict::Well => "proven",
+            Verdict::Trouble => "differs",
+            Verdict::Unknown => "cannot tell",
+            Verdict::Nothing => "nothing to prove",
+        }
     }
 
     fn kinds(&self) -> String {
@@ -141,9 +158,8 @@ impl Verified {
 
     fn sentence(&self) -> String {
         match self.verdict() {
-            Verdict::Well if self.hours == 0 => {
-                "There is nothing to prove: no hour under logs/ of this bucket, or of this range, holds anything."
-                    .to_string()
+            Verdict::Nothing => {
+                "NOTHING TO PROVE: no hour under logs/ of this bucket, or of this range, holds anything.".to_string()
             }
             Verdict::Well => "Proven: every delivered event is in exactly one place, and nothing else is.".to_string(),
             Verdict::Trouble => format!("NOT PROVEN: {} differences.", self.findings.len()),

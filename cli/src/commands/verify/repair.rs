@@ -102,6 +102,11 @@ async fn repair_hour(compactor: &Compactor, hour: Hour, damage: &Damage, run: Ru
         done.push("left as it is: an object of its JSON was edited".to_string());
         return Ok(done.join("; "));
     }
+    if damage.kinds.contains(&Difference::RowForeign) {
+        // Only Parquet still has these rows.
+        done.push("left as it is: its JSON does not have all of its rows any more".to_string());
+        return Ok(done.join("; "));
+    }
     let rewrite = if damage.calls_for(Remedy::Rewrite) { Rewrite::Damaged } else { Rewrite::No };
     let remedies = [Remedy::Rewrite, Remedy::Visit, Remedy::ReplaceUnreadable, Remedy::Retire];
     if remedies.iter().any(|remedy| damage.calls_for(*remedy)) {

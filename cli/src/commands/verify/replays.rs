@@ -1,31 +1,50 @@
 //! The objects that Firehose kept under `error/`, and whether they were replayed.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use compactor::bucket::{Bucket, BucketError};
+use futures::{StreamExt, TryStreamExt, stream};
 use log_format::layout;
 use projection::manifest::ObjectMeta;
 
 use super::finding::{Difference, Finding};
 use super::verified::Verified;
-use crate::commands::replay::marker::{Marker, Markers};
-use crate::inventory::Inventory;
+use crate::commands::replay::marker::{Found, Marker, Markers};
+
+/// How many replayed objects are read at the same time.
+const READS_AT_ONCE: usize = 16;
 
 /// Objects under `error/`, and the markers of what was replayed.
 #[derive(Debug, Default)]
 pub(super) struct Replays {
     errors: Vec<ObjectMeta>,
     markers: Markers,
+    /// What is wrong with the lines of markers, by their sources.
+    wrong: BTreeMap<String, Found>,
 }
 
 impl Replays {
-    /// Lists them. Must come before `logs/` is listed, so that what is replayed meanwhile is seen there.
+    /// Lists them, and reads what was replayed.
     pub(super) async fn gather(bucket: &Bucket) -> anyhow::Result<Replays> {
         Replays::read(bucket).await.context("could not tell: the bucket cannot be read")
     }
 
     async fn read(bucket: &Bucket) -> Result<Replays, BucketError> {
         let errors = bucket.list(layout::ERRORS).await?;
-        Ok(Replays { errors, markers: Markers::read(bucket, layout::REPLAYED).await? })
+        let markers = Markers::read(bucket, layout::REPLAYED).await?;
+        let reads = markers.by_source.values().cloned().map(|marker| async move {
+            let found = marker.found(bucket).await?;
+            Ok::<_, BucketError>((marker.source, found))
+        });
+        let found: BTreeMap<String, Found> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+        let wrong = found.into_iter().filter(|(_, found)| *found != Found::Whole).collect();
+        Ok(Replays { errors, markers, wrong })
+    }
+
+    /// True if an object was replayed and is not the same any more.
+    fn is_changed(&self, error: &ObjectMeta) -> bool {
+        self.markers.by_source.get(&error.key).is_some_and(|marker| marker.etag != error.etag)
     }
 
     /// The marker of this version of an object. Its lines may be gone.
@@ -35,27 +54,29 @@ impl Replays {
 }
 
 impl Verified {
-    /// An object under `error/` is done if it has a marker, and the object that the marker names exists.
-    pub(super) fn check_replays(&mut self, replays: &Replays, inventory: &Inventory) {
+    /// An object under `error/` is done if it has a marker, and the object that the marker names is as it was written.
+    pub(super) fn check_replays(&mut self, replays: &Replays) {
         for object in &replays.markers.foreign {
             self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));
         }
-        let gone = |marker: &&Marker| marker.object.as_ref().is_some_and(|key| !inventory.has_log(key));
-        for marker in replays.markers.by_source.values().filter(gone) {
+        for (source, found) in &replays.wrong {
+            let Some(marker) = replays.markers.by_source.get(source) else { continue };
+            let (difference, why) = match found {
+                Found::Differs { why, .. } => (Difference::ReplayDiffers, format!(": {why}")),
+                Found::Whole | Found::Gone => (Difference::ReplayGone, String::new()),
+            };
             let object = marker.object.as_deref().unwrap_or_default();
-            let what = format!("{object}, by {}", layout::replayed_key(&marker.source));
-            let (hour, difference) = (Some(marker.hour), Difference::ReplayGone);
-            self.findings.push(Finding { hour, difference, what, attempt: None });
+            let what = format!("{object}, by {}{why}", layout::replayed_key(source));
+            self.findings.push(Finding { hour: Some(marker.hour), difference, what, attempt: None });
+        }
+        let changed = replays.errors.iter().filter(|error| replays.is_changed(error));
+        for error in changed {
+            self.found(Difference::ErrorChanged, format!("{}, {} bytes", error.key, error.size));
         }
         let waiting: Vec<&ObjectMeta> = replays.errors.iter().filter(|error| replays.marker(error).is_none()).collect();
         let (all, left) = (replays.errors.len(), waiting.len());
-        if let Some(first) = waiting.first() {
-            let bytes: u64 = waiting.iter().map(|object| object.size).sum();
-            self.found(
-                Difference::NotReplayed,
-                format!("{left} of {all} objects, {bytes} bytes, the first {}", first.key),
-            );
-        }
+        self.awaiting_replay = left as u64;
+        self.awaiting_replay_first = waiting.first().map(|error| error.key.clone());
         let replayed = replays.errors.iter().filter_map(|error| replays.marker(error));
         self.records_refused = replayed.flat_map(|marker| marker.failed.values()).sum();
         self.error_objects = all as u64;

@@ -26,10 +26,16 @@ pub struct Verified {
     pub error_objects: u64,
     /// Objects under `error/` whose records were replayed into the event log, or refused again.
     pub error_objects_replayed: u64,
+    /// Objects under `error/` that wait for `replay`: their records are in neither table, and not lost.
+    pub awaiting_replay: u64,
+    /// The first of them.
+    pub awaiting_replay_first: Option<String>,
     /// Replayed records that were refused again: they are under `error/` alone.
     pub records_refused: u64,
     /// Objects under `logs/` that no reader takes for an hour's.
     pub unread_objects: u64,
+    /// The stretches of hours without any object between hours that have some: the first hour of each, and the last.
+    pub gaps: Vec<(Hour, Hour)>,
     /// Everything that is wrong, sorted by hour.
     pub findings: Vec<Finding>,
     /// What could not be checked, and why.
@@ -57,12 +63,19 @@ pub struct Totals {
 }
 
 impl Verified {
-    /// Well if everything could be checked and nothing differs.
+    /// Well if there is an hour, everything could be checked and nothing differs.
     pub fn verdict(&self) -> Verdict {
         match (self.inconclusive.is_empty(), self.findings.is_empty()) {
             (false, _) => Verdict::Unknown,
+            (true, true) if self.hours == 0 => Verdict::Nothing,
             (true, proven) => Verdict::of(proven),
         }
+    }
+
+    /// The number of hours in the gaps.
+    pub(super) fn hours_without_objects(&self) -> u64 {
+        let hours = self.gaps.iter().map(|(first, last)| (last.end() - first.start()).num_hours().unsigned_abs());
+        hours.sum()
     }
 
     /// Adds a finding that is in no hour.

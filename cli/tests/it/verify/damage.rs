@@ -8,12 +8,17 @@ use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInp
 use catalog::{JSON, PARQUET, Pointer, VIEW};
 use fixtures::gzip;
 use log_format::layout;
+use projection::sealed;
+use sha2::{Digest, Sha256};
 
 use super::{LATE, MIXED, NOW, ODD, bytes, delete, hour, live_file, manifest, put, put_lines};
 use crate::support::BUCKET;
 
+/// The marker of a queue's message.
+const MARKER: &str = "replayed/queue/1.json";
+
 /// What is done to the bucket, which differences that makes, and whether `--repair` repairs them.
-pub(super) const DAMAGES: [(&str, &[&str], bool); 42] = [
+pub(super) const DAMAGES: [(&str, &[&str], bool); 49] = [
     ("file cut short", &["file of another size"], true),
     ("bit flipped", &["file changed"], true),
     ("file missing", &["file missing"], true),
@@ -24,7 +29,8 @@ pub(super) const DAMAGES: [(&str, &[&str], bool); 42] = [
     ("manifest gone", &["hour not compacted", "partition of nothing", "unknown folder"], true),
     ("manifest unreadable", &["manifest unreadable"], true),
     ("manifest of another hour", &["manifest unreadable"], true),
-    ("counts changed", &["counts do not add up", "partition stale"], true),
+    ("counts changed", &["manifest unreadable"], true),
+    ("counts changed and sealed", &["counts do not add up", "partition stale"], true),
     ("partition dropped", &["partition missing"], true),
     ("partition to another folder", &["partition elsewhere"], true),
     ("partition read by another SerDe", &["partition differs"], true),
@@ -53,8 +59,14 @@ pub(super) const DAMAGES: [(&str, &[&str], bool); 42] = [
     ("rejected file emptied", &["rejected lines wrong"], true),
     ("rejected file edited", &["rejected lines wrong"], true),
     ("object in no folder", &["stray object"], false),
-    ("error objects present", &["records not delivered"], false),
+    ("object of no hour", &["object of no hour"], false),
+    ("object in a folder below its hour", &["object of no hour"], false),
+    ("object of an hour to come", &["object of no hour"], false),
+    ("error object changed", &["error object changed"], false),
     ("replayed lines gone", &["replayed object gone"], false),
+    ("replayed lines replaced", &["replayed object differs"], false),
+    ("replayed lines emptied", &["replayed object differs"], false),
+    ("marker changed", &["stray object"], false),
     ("marker unreadable", &["stray object"], false),
 ];
 
@@ -112,14 +124,26 @@ async fn damage_own_objects(stack: &Stack, name: &str) -> bool {
             put(stack, &key, other).await;
         }
         "counts changed" => {
+            let changed = String::from_utf8(bytes(stack, &key).await).unwrap();
+            let changed = changed.replace("\"duplicates\": 2", "\"duplicates\": 1");
+            put(stack, &key, changed.into_bytes()).await;
+        }
+        "counts changed and sealed" => {
             live.counts.duplicates -= 1;
             put(stack, &key, manifest.to_json().unwrap()).await;
         }
         "watermark gone" => delete(stack, layout::WATERMARK).await,
         "watermark unreadable" => put(stack, layout::WATERMARK, b"13".to_vec()).await,
-        "rejected file missing" => delete(stack, &rejected).await,
-        "rejected file emptied" => put(stack, &rejected, gzip("")).await,
-        "rejected file edited" => put(stack, &rejected, gzip("{}\n".repeat(live.counts.rejected as usize))).await,
+        _ => return damage_rejected(stack, name, &rejected, live.counts.rejected).await,
+    }
+    true
+}
+
+async fn damage_rejected(stack: &Stack, name: &str, rejected: &str, lines: u64) -> bool {
+    match name {
+        "rejected file missing" => delete(stack, rejected).await,
+        "rejected file emptied" => put(stack, rejected, gzip("")).await,
+        "rejected file edited" => put(stack, rejected, gzip("{}\n".repeat(lines as usize))).await,
         _ => return false,
     }
     true
@@ -266,20 +290,68 @@ async fn damage_record(stack: &Stack, name: &str) -> bool {
         "JSON input gone" => delete(stack, &key).await,
         "JSON input edited" => put(stack, &key, gzip(line)).await,
         "JSON object added" => put_lines(stack, MIXED, "9.gz", line).await,
-        "error objects present" => put(stack, "error/processing-failed/2025/03/01/07/1", b"{}".to_vec()).await,
-        "replayed lines gone" => {
-            let (now, failed) = (NOW.parse().unwrap(), BTreeMap::new());
-            let (hour, records, lines, unreadable) = (hour(MIXED), 1, 1, 0);
-            let (source, etag) = ("queue/1".to_string(), "0".to_string());
-            let object = Some(object_key(&source, &etag, hour));
-            let marker = Marker { source, etag, hour, object, records, lines, failed, unreadable, replayed_at: now };
-            put(stack, "replayed/queue/1.json", serde_json::to_vec(&marker).unwrap()).await;
-        }
-        "marker unreadable" => put(stack, "replayed/queue/1.json", b"{}".to_vec()).await,
+        "object of no hour" => put(stack, "logs/2025/03/01/7/1.gz", gzip(line)).await,
+        "object in a folder below its hour" => put(stack, &key.replace("1.gz", "sub/1.gz"), gzip(line)).await,
+        "object of an hour to come" => put_lines(stack, "2025-03-02T07", "1.gz", line).await,
         "object in no folder" => put(stack, "parquet/2025/03/01/07/stray.parquet", b"PAR1".to_vec()).await,
+        _ => return damage_replays(stack, name, line).await,
+    }
+    true
+}
+
+/// Damages what was replayed, and what is told of it.
+async fn damage_replays(stack: &Stack, name: &str, line: &str) -> bool {
+    match name {
+        "error object changed" => {
+            let mut marker = marker(line);
+            marker.source = "error/processing-failed/2025/03/01/07/1".to_string();
+            marker.object = None;
+            put(stack, &marker.source, b"{}".to_vec()).await;
+            put(stack, &layout::replayed_key(&marker.source), sealed::to_json(&marker).unwrap()).await;
+        }
+        "replayed lines gone" => drop(put_marker(stack, line).await),
+        "replayed lines replaced" => {
+            let object = put_marker(stack, line).await;
+            put(stack, &object, gzip(line.replace("\"a\"", "\"b\""))).await;
+        }
+        "replayed lines emptied" => {
+            let object = put_marker(stack, line).await;
+            put(stack, &object, Vec::new()).await;
+        }
+        "marker changed" => {
+            put_marker(stack, line).await;
+            let marker = String::from_utf8(bytes(stack, MARKER).await).unwrap();
+            put(stack, MARKER, marker.replace("\"records\": 1", "\"records\": 2").into_bytes()).await;
+        }
+        "marker unreadable" => put(stack, MARKER, b"{}".to_vec()).await,
         _ => return false,
     }
     true
+}
+
+/// A marker that tells of `lines` in an open hour.
+fn marker(lines: &str) -> Marker {
+    let (source, etag, open) = ("queue/1".to_string(), "0".to_string(), hour("2025-03-01T20"));
+    Marker {
+        object: Some(object_key(&source, &etag, open)),
+        source,
+        etag,
+        hour: open,
+        records: 1,
+        lines: 1,
+        lines_sha256: Some(hex::encode(Sha256::digest(lines))),
+        failed: BTreeMap::new(),
+        unreadable: 0,
+        replayed_at: NOW.parse().unwrap(),
+    }
+}
+
+/// Puts a marker that tells of `lines`. Returns the key of the object that it names, which is not written.
+async fn put_marker(stack: &Stack, lines: &str) -> String {
+    let marker = marker(lines);
+    put(stack, MARKER, sealed::to_json(&marker).unwrap()).await;
+    stack.catalog.ensure_json_partition(marker.hour).await.unwrap();
+    marker.object.unwrap()
 }
 
 async fn drop_partition(stack: &Stack, table: &str) {

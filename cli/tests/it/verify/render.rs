@@ -18,7 +18,7 @@ const HOURS: &str = r#" hour           state    objects  lines  rows  duplicates
  2025-03-01T08  unknown        1      -     -
      could not tell: failed to read s3://auth0-logs/manifests/2025/03/01/08.json: unhandled error (InternalError): Error { code: "InternalError", message: "this call was made to fail" }
  2025-03-01T09  sound          2      4     3           1
- 2025-03-01T10  differs        2      8     6                     2
+ 2025-03-01T10  differs        2      9     6                     3
      unknown folder: rejected/2025/03/01/10/stranger.ndjson.gz
      → `verify --repair` retires it; the compactor deletes it a day later
  2025-03-01T11  sound          1      2     0                     2
@@ -28,7 +28,7 @@ const HOURS: &str = r#" hour           state    objects  lines  rows  duplicates
      → `verify --repair` finds the watermark and makes the view say it
 "#;
 const LAST: [&str; 2] = [
-    " differences               4  1 × file missing, 1 × unknown folder, 1 × partition elsewhere, 1 × watermark missing",
+    " differences                4  1 × file missing, 1 × unknown folder, 1 × partition elsewhere, 1 × watermark missing",
     "COULD NOT TELL: 1 × unknown, with the reason above; run it again.",
 ];
 
@@ -101,7 +101,7 @@ async fn the_hours_are_in_the_json_too() {
         "2025-03-01T07 sound 2 8 4 2 2 compared[]",
         "2025-03-01T08 sound 1 3 3 0 0 compared[]",
         "2025-03-01T09 sound 2 4 3 1 0 compared[]",
-        "2025-03-01T10 differs 2 8 6 0 2 compared[\"unknown folder\"]",
+        "2025-03-01T10 differs 2 9 6 0 3 compared[\"unknown folder\"]",
         "2025-03-01T11 sound 1 2 0 0 2 compared[]",
         "2025-03-01T19 differs 1 null null null null [\"hour not compacted\", \"JSON partition missing\"]",
     ];
