@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_glue::types::{Column, Partition, SerDeInfo, StorageDescriptor, Table, TableInput};
+use aws_sdk_glue::types::{Column, Partition, SerDeInfo, SkewedInfo, StorageDescriptor, Table, TableInput};
 
-/// Parameters that no engine acts on when it reads: statistics, and traces of the tools that wrote them.
+/// Parameters that no engine acts on when it reads: statistics, and traces of the tools that wrote them. One that our
+/// definition has is compared all the same.
 const FREE_PARAMETERS: [&str; 24] = [
     "COLUMN_STATS_ACCURATE",
     "CrawlerSchemaDeserializerVersion",
@@ -118,7 +119,7 @@ fn compare_storage(
 
 /// Ours have neither compression, buckets, sorted nor skewed columns, nor folders of their own.
 fn compare_layout(differences: &mut Vec<String>, found: &StorageDescriptor) {
-    let skewed = found.skewed_info().is_some_and(|it| !it.skewed_column_names().is_empty());
+    let skewed = found.skewed_info().is_some_and(|it| *it != SkewedInfo::builder().build());
     let wrong = [
         ("it is compressed", found.compressed()),
         ("it has buckets", found.number_of_buckets() > 0 || !found.bucket_columns().is_empty()),
@@ -126,6 +127,7 @@ fn compare_layout(differences: &mut Vec<String>, found: &StorageDescriptor) {
         ("it has skewed columns", skewed),
         ("it is stored as subfolders", found.stored_as_sub_directories()),
         ("it refers to a schema", found.schema_reference().is_some()),
+        ("it has more locations", !found.additional_locations().is_empty()),
     ];
     differences.extend(wrong.iter().filter(|(_, wrong)| *wrong).map(|(what, _)| what.to_string()));
 }
@@ -133,7 +135,10 @@ fn compare_layout(differences: &mut Vec<String>, found: &StorageDescriptor) {
 /// Names the first column that is another, by its number from one. Descriptions may differ.
 fn compare_columns(differences: &mut Vec<String>, what: &str, found: &[Column], ours: &[Column]) {
     let name = |column: Option<&Column>| {
-        column.map_or("none".to_string(), |it| format!("{} {}", it.name(), it.r#type().unwrap_or_default()))
+        let Some(column) = column else { return "none".to_string() };
+        let parameters = column.parameters().is_some_and(|parameters| !parameters.is_empty());
+        let parameters = if parameters { " with parameters" } else { "" };
+        format!("{} {}{parameters}", column.name(), column.r#type().unwrap_or_default())
     };
     for number in 0..found.len().max(ours.len()) {
         let (found, ours) = (name(found.get(number)), name(ours.get(number)));
@@ -163,7 +168,8 @@ fn compare_parameters(
     let mut names: Vec<&String> = found.keys().chain(ours.keys()).collect();
     names.sort();
     names.dedup();
-    for name in names.into_iter().filter(|name| !free.contains(&name.as_str())) {
+    let is_free = |name: &String| free.contains(&name.as_str()) && !ours.contains_key(name);
+    for name in names.into_iter().filter(|name| !is_free(name)) {
         match (found.get(name), ours.get(name)) {
             (Some(found), Some(ours)) if found == ours => {}
             (Some(found), Some(ours)) => differences.push(format!("its parameter {name} is {found:?}, not {ours:?}")),

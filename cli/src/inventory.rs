@@ -166,23 +166,31 @@ impl Inventory {
             }
         }
         for object in bucket.list(layout::MANIFESTS).await? {
-            if let Some(hour) = layout::hour_of_manifest(&object.key) {
-                self.hour(hour).has_manifest = true;
-            }
+            self.add_manifest(object);
         }
         for object in bucket.list(layout::LOGS).await? {
-            match layout::hour_of_input(&object.key) {
-                Some(hour) => self.hour(hour).inputs.push(object),
-                None => {
-                    self.unread += 1;
-                    if let Some(why) = layout::why_unread(&object.key, object.size) {
-                        self.of_no_hour.push((object, why));
-                    }
-                }
-            }
+            self.add_log(object);
         }
         self.watermark = bucket.read(layout::WATERMARK).await?.map(|(bytes, _)| bytes.to_vec());
         Ok(())
+    }
+
+    fn add_manifest(&mut self, object: ObjectMeta) {
+        match layout::hour_of_manifest(&object.key) {
+            Some(hour) => self.hour(hour).has_manifest = true,
+            None if object.key == layout::WATERMARK || layout::is_kept_unreadable(&object.key) => {}
+            None => self.stray.push(object),
+        }
+    }
+
+    fn add_log(&mut self, object: ObjectMeta) {
+        if let Some(hour) = layout::hour_of_input(&object.key) {
+            return self.hour(hour).inputs.push(object);
+        }
+        self.unread += 1;
+        if let Some(why) = layout::why_unread(&object.key, object.size) {
+            self.of_no_hour.push((object, why));
+        }
     }
 
     async fn ask_catalog(&mut self, catalog: &Catalog) -> Result<(), CatalogError> {

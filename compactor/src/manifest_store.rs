@@ -235,7 +235,7 @@ impl ManifestStore {
         nonce: &str,
         clock: &Clock,
     ) -> Result<String, StoreError> {
-        let kept = format!("{key}.broken-{nonce}");
+        let kept = layout::unreadable_key(key, nonce);
         clock.may_write()?;
         match self.bucket.write_if(&kept, bytes, &Condition::Absent).await? {
             // Refused by a write of this same run whose reply was lost: the key has its nonce.

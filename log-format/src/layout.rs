@@ -100,6 +100,16 @@ pub fn hour_of_manifest(key: &str) -> Option<Hour> {
     Hour::from_path(key.strip_prefix(MANIFESTS)?.strip_suffix(".json")?)
 }
 
+/// Where an unreadable object of `key` is kept before another takes its place.
+pub fn unreadable_key(key: &str, nonce: &str) -> String {
+    format!("{key}.broken-{nonce}")
+}
+
+/// True for a key that [`unreadable_key`] makes.
+pub fn is_kept_unreadable(key: &str) -> bool {
+    key.contains(".json.broken-")
+}
+
 /// The hour that an object of the event log belongs to, by its key. `None` if `key` is not below the prefix of an hour.
 pub fn hour_of_log(key: &str) -> Option<Hour> {
     let below = key.strip_prefix(LOGS)?;

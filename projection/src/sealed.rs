@@ -4,8 +4,8 @@
 //! without the field is read too, because former versions wrote none.
 
 use memchr::memmem;
-use serde::Serialize;
-use serde::de::{DeserializeOwned, Error};
+use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What comes before the digest. No other text of an object that serde_json prints has it: within a string the line feed is
@@ -36,14 +36,32 @@ pub fn to_json<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
 ///
 /// The bytes are not such an object, or not as they were written.
 pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    if let Some(at) = memmem::rfind(json, FIELD) {
-        let (fields, found) = (&json[..at], &json[at + FIELD.len()..]);
-        let expected = digest(&[fields, END].concat());
-        if found.strip_suffix(b"\"\n}") != Some(expected.as_bytes()) {
-            return Err(serde_json::Error::custom("it is not as it was written, by its sha256"));
-        }
+    if !is_as_written(json) {
+        return Err(serde_json::Error::custom("it is not as it was written, by its sha256"));
     }
     serde_json::from_slice(json)
+}
+
+fn is_as_written(json: &[u8]) -> bool {
+    match memmem::rfind(json, FIELD) {
+        Some(at) => {
+            let expected = digest(&[&json[..at], END].concat());
+            json[at + FIELD.len()..].strip_suffix(b"\"\n}") == Some(expected.as_bytes())
+        }
+        // An object that was written again by another program has the field elsewhere, or in other words.
+        None => serde_json::from_slice::<Field>(json).is_ok_and(|it| it.sha256.is_none()),
+    }
+}
+
+/// The digest of an object, wherever it is and whatever it looks like. Null is a digest too, and no right one.
+#[derive(Deserialize)]
+struct Field {
+    #[serde(default, deserialize_with = "any")]
+    sha256: Option<()>,
+}
+
+fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| Some(()))
 }
 
 /// In hexadecimal digits.

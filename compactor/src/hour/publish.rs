@@ -45,13 +45,18 @@ impl Publisher<'_> {
             let location = self.bucket.uri(&live.folder(hour));
             let manifest_etag = stored.etag.clone().unwrap_or_default();
             let same = found.filter(|pointer| pointer.location == location);
-            if same.as_ref().is_some_and(|pointer| pointer.manifest_etag == manifest_etag && pointer.since.is_some()) {
+            // No partition named the folder before it was live.
+            let since = same.as_ref().and_then(|pointer| pointer.since).filter(|since| *since >= live.committed_at);
+            let unfinished = stored.manifest.is_unfinished();
+            if same.as_ref().is_some_and(|it| it.manifest_etag == manifest_etag && it.unfinished == unfinished)
+                && since.is_some()
+            {
                 return Ok((stored, same));
             }
             self.check_files(hour, live).await?;
             // If somebody made the partition again by hand, it does not know since when it names the folder.
-            let since = same.and_then(|pointer| pointer.since).or(Some(self.clock.now()));
-            let pointer = Pointer { location, manifest_etag, since, unfinished: stored.manifest.is_unfinished() };
+            let since = since.or(Some(self.clock.now().max(live.committed_at)));
+            let pointer = Pointer { location, manifest_etag, since, unfinished };
             let pointed = self.point(hour, &pointer, &stored).await;
             let again = self.store.read(hour, self.clock).await?;
             self.clock.may_write()?;

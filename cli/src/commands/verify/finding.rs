@@ -61,6 +61,7 @@ pub enum Difference {
     ErrorChanged,
     ReplayGone,
     ReplayDiffers,
+    MarkerMissing,
 }
 
 /// Who can repair a difference, and how.
@@ -129,6 +130,7 @@ impl Difference {
             Difference::ViewDiffers => ("view differs", Watermark),
             Difference::ErrorChanged => ("error object changed", ByHand(PUT_ERROR_BACK)),
             Difference::ReplayGone => ("replayed object gone", ByHand(REPLAY_AGAIN)),
+            Difference::MarkerMissing => ("marker missing", ByHand(PUT_MARKER_BACK)),
             Difference::ReplayDiffers => ("replayed object differs", ByHand(REPLAY_AGAIN)),
         }
     }
@@ -157,6 +159,8 @@ const PUT_MANIFEST_BACK: &str = "the folder may be all that is left of its hour,
 const RENAME_TABLE: &str = "drop or rename that table, or use another database";
 const PUT_ERROR_BACK: &str = "it is not what was replayed: put the former one back, from a version or a copy of the \
                               bucket, and this one under another name";
+const PUT_MARKER_BACK: &str = "a replay wrote this object, and what it was made of would be replayed again: put its marker \
+                               under replayed/ back, from a version or a copy of the bucket";
 const REPLAY_AGAIN: &str = "`replay` writes it again where its marker says, as long as the object under error/ or the \
                             message in its queue is there; else put it back from a version or a copy of the bucket";
 

@@ -149,7 +149,7 @@ impl HourCheck<'_> {
             None => self.check_nothing_live(),
             Some(live) => {
                 self.check_inputs(live);
-                self.check_partition(live, etag);
+                self.check_partition(manifest, live, etag);
                 self.check_counts(live);
                 let whole = self.check_files(live).await? && self.check_rejected(live).await?;
                 if self.checker.deep && whole {
@@ -210,7 +210,7 @@ impl HourCheck<'_> {
         }
     }
 
-    fn check_partition(&mut self, live: &Live, etag: &str) {
+    fn check_partition(&mut self, manifest: &Manifest, live: &Live, etag: &str) {
         let location = self.checker.bucket.uri(&live.folder(self.hour));
         let name = self.parquet_name();
         let wrong = match &self.inventory.pointer {
@@ -224,6 +224,14 @@ impl HourCheck<'_> {
             // A partition that is not as we define it is told as such.
             Some(Pointer { manifest_etag, .. }) if manifest_etag != etag && !self.differs(catalog::PARQUET) => {
                 Some((Difference::PartitionStale, format!("{name} follows manifest {manifest_etag}, not {etag}")))
+            }
+            Some(Pointer { since, .. }) if since.is_none_or(|since| since < live.committed_at) => {
+                let what = format!("{name} does not say since when it names its folder");
+                Some((Difference::PartitionStale, what))
+            }
+            Some(Pointer { unfinished, .. }) if *unfinished != manifest.is_unfinished() => {
+                let what = format!("{name} does not say rightly whether runs have not come back");
+                Some((Difference::PartitionStale, what))
             }
             Some(_) => None,
         };

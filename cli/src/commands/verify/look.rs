@@ -81,7 +81,7 @@ async fn look_once(
     let replays = Replays::gather(bucket).await?;
     let mut inventory = Inventory::gather(bucket, catalog).await?;
     let mut found = Verified::default();
-    found.check_replays(&replays);
+    found.check_replays(&replays, &inventory);
     if let Some(range) = options.range {
         inventory.keep(range);
     }

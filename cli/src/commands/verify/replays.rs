@@ -1,6 +1,6 @@
 //! The objects that Firehose kept under `error/`, and whether they were replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use compactor::bucket::{Bucket, BucketError};
@@ -11,6 +11,7 @@ use projection::manifest::ObjectMeta;
 use super::finding::{Difference, Finding};
 use super::verified::Verified;
 use crate::commands::replay::marker::{Found, Marker, Markers};
+use crate::inventory::Inventory;
 
 /// How many replayed objects are read at the same time.
 const READS_AT_ONCE: usize = 16;
@@ -55,7 +56,7 @@ impl Replays {
 
 impl Verified {
     /// An object under `error/` is done if it has a marker, and the object that the marker names is as it was written.
-    pub(super) fn check_replays(&mut self, replays: &Replays) {
+    pub(super) fn check_replays(&mut self, replays: &Replays, inventory: &Inventory) {
         for object in &replays.markers.foreign {
             self.found(Difference::ObjectStray, format!("{}, {} bytes", object.key, object.size));
         }
@@ -68,6 +69,16 @@ impl Verified {
             let object = marker.object.as_deref().unwrap_or_default();
             let what = format!("{object}, by {}{why}", layout::replayed_key(source));
             self.findings.push(Finding { hour: Some(marker.hour), difference, what, attempt: None });
+        }
+        let told: BTreeSet<&str> = replays.markers.by_source.values().filter_map(|it| it.object.as_deref()).collect();
+        let of_replays =
+            inventory.hours.iter().flat_map(|(hour, it)| it.inputs.iter().map(move |input| (*hour, input)));
+        for (hour, input) in of_replays.filter(|(hour, input)| input.key.starts_with(&layout::replay_prefix(*hour))) {
+            if !told.contains(input.key.as_str()) {
+                let what = format!("of {}, {} bytes", input.key, input.size);
+                let difference = Difference::MarkerMissing;
+                self.findings.push(Finding { hour: Some(hour), difference, what, attempt: None });
+            }
         }
         let changed = replays.errors.iter().filter(|error| replays.is_changed(error));
         for error in changed {

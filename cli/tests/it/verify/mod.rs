@@ -4,6 +4,7 @@
 mod damage;
 mod input;
 mod meanwhile;
+mod proof;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
