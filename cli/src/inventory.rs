@@ -100,7 +100,7 @@ pub(crate) type ManifestRead = Result<(Manifest, String), String>;
 ///
 /// S3 failed.
 pub(crate) async fn read_manifest(bucket: &Bucket, hour: Hour) -> Result<ManifestRead, BucketError> {
-    let Some((bytes, etag)) = bucket.read(&layout::manifest_key(hour)).await? else {
+    let Some((bytes, etag)) = bucket.read_as_is(&layout::manifest_key(hour)).await? else {
         return Ok(Ok((Manifest::new(hour), String::new())));
     };
     let manifest = Manifest::from_json(&bytes, hour).map_err(|error| format!("is not this hour's: {error}"));
@@ -171,7 +171,7 @@ impl Inventory {
         for object in bucket.list(layout::LOGS).await? {
             self.add_log(object);
         }
-        self.watermark = bucket.read(layout::WATERMARK).await?.map(|(bytes, _)| bytes.to_vec());
+        self.watermark = bucket.read_as_is(layout::WATERMARK).await?.map(|(bytes, _)| bytes.to_vec());
         Ok(())
     }
 

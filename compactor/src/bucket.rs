@@ -1,6 +1,7 @@
 //! S3 in our verbs.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::ResponseChecksumValidation;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
@@ -129,6 +130,23 @@ impl Bucket {
             Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => Ok(None),
             Err(error) => Err(self.failed("read", key, error)),
         }
+    }
+
+    /// The bytes and the ETag of an object as they are, for whoever compares them with what was written. `None` if there is
+    /// none. Bytes that do not have the checksum that S3 keeps of them are read twice, and then given all the same.
+    pub async fn read_as_is(&self, key: &str) -> Result<Option<(Bytes, String)>, BucketError> {
+        let mut found = self.read(key).await;
+        if found.is_err() {
+            found = self.read(key).await;
+        }
+        let Err(error) = found else { return found };
+        let unchecked =
+            aws_sdk_s3::config::Builder::new().response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        let call = self.s3.get_object().bucket(&self.name).key(key).customize().config_override(unchecked);
+        let Ok(found) = call.send().await else { return Err(error) };
+        let etag = found.e_tag.unwrap_or_default();
+        let Ok(body) = found.body.collect().await else { return Err(error) };
+        Ok(Some((body.into_bytes(), etag)))
     }
 
     /// The bytes of an object, if it still is what was listed.

@@ -187,7 +187,7 @@ impl ManifestStore {
 
     /// The bytes and the ETag of a manifest that cannot be read. `None` if it can, or if there is none.
     pub(crate) async fn read_unreadable(&self, hour: Hour) -> Result<Option<(Bytes, String)>, StoreError> {
-        let found = self.bucket.read(&layout::manifest_key(hour)).await?;
+        let found = self.bucket.read_as_is(&layout::manifest_key(hour)).await?;
         Ok(found.filter(|(bytes, _)| Manifest::from_json(bytes, hour).is_err()))
     }
 
@@ -200,7 +200,7 @@ impl ManifestStore {
 
     /// The bytes and the ETag of a watermark that cannot be read. `None` if it can, or if there is none.
     pub(crate) async fn read_unreadable_watermark(&self) -> Result<Option<(Bytes, String)>, StoreError> {
-        let found = self.bucket.read(layout::WATERMARK).await?;
+        let found = self.bucket.read_as_is(layout::WATERMARK).await?;
         Ok(found.filter(|(bytes, _)| sealed::from_json::<StoredWatermark>(bytes).is_err()))
     }
 

@@ -141,7 +141,7 @@ pub struct Compact {
     /// A range of hours.
     #[command(flatten)]
     pub range: Option<HourRange>,
-    /// Also rewrite hours that an older version wrote. With --hour, also drop the rows of objects that were deleted
+    /// Also rewrite hours that an older version wrote. With --hour, rewrite it in any case, also if rows go away
     #[arg(long)]
     pub rewrite: bool,
     /// How many hours are compacted at once, each in memory; with --invoke, how many invocations run at once [default:
@@ -157,9 +157,9 @@ pub struct Compact {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = "\
 Hour by hour, the JSON objects are checked against the manifest, the manifest against the Parquet files to the byte, and
-the rejected lines, the partitions of both tables, the view and its watermark against all of them. Without --repair
-nothing is changed, and nothing under logs/ is ever changed. Differences are checked again, at most twice, before they
-are reported, so a compactor run in progress raises no false alarm.
+the rejected lines, what was replayed, the tables, partitions and the view against all of them. Without --repair nothing
+is changed, and nothing under logs/ is ever changed. Differences are checked again, at most twice, before they are
+reported, so a compactor run in progress raises no false alarm.
 
 Each hour is printed as one line: sound, pending (open, or closed less than two hours ago), differs or unknown; the
 number of its objects; the lines and rows of its Parquet. Its differences follow, each with what to do about it. The
@@ -168,7 +168,8 @@ summary comes last. A dash means that the number is unknown, because the hour ha
 Exit codes:
   0  proven: every delivered event is in exactly one place
   1  there are differences; each was printed, with what to do about it
-  2  could not tell: S3 or Glue could not be read, or something kept changing; run it again
+  2  could not tell: S3 or Glue could not be read, or something kept changing; run it again. Or nothing to prove: no
+     hour of the range holds anything
 
 Examples:
   auth0-s3-logs verify
@@ -222,7 +223,8 @@ pub struct Status {
 #[command(after_help = "\
 Each record goes through the transform of this version again. The lines of one object under error/ become one object
 under logs/, in the current hour. A marker under replayed/ says what became of each object, so that nothing is replayed
-twice, however often this runs and wherever it stops. Nothing under error/ or logs/ is changed or deleted. A message is
+twice, however often this runs and wherever it stops. Nothing under error/ or logs/ is changed or deleted, but for an
+object of a former replay that is not as it was written: it is written again. A message is
 deleted from its queue once its line is under logs/; a message that the transform refuses stays in its queue.
 
 The lines show in auth0_logs_json and in the view at once, and in Parquet after the hour has closed.

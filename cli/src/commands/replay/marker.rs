@@ -76,7 +76,7 @@ impl Marker {
 
     /// The marker at `key`. `None` if there is no object, or the object is not a marker of ours.
     pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Marker>, BucketError> {
-        let found = bucket.read(key).await?;
+        let found = bucket.read_as_is(key).await?;
         let marker = found.and_then(|(bytes, _)| sealed::from_json::<Marker>(&bytes).ok());
         Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key && marker.names_its_object()))
     }
@@ -84,7 +84,7 @@ impl Marker {
     /// What is where the marker says that its lines are. A marker without an object is whole.
     pub(crate) async fn found(&self, bucket: &Bucket) -> Result<Found, BucketError> {
         let Some(key) = &self.object else { return Ok(Found::Whole) };
-        let Some((object, etag)) = bucket.read(key).await? else { return Ok(Found::Gone) };
+        let Some((object, etag)) = bucket.read_as_is(key).await? else { return Ok(Found::Gone) };
         Ok(match self.difference(&object) {
             None => Found::Whole,
             Some(why) => Found::Differs { etag, why },

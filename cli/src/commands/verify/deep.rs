@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use compactor::bucket::{Bucket, BucketError, Got};
+use compactor::bucket::{Bucket, BucketError};
 use log_format::COLUMNS;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -48,15 +48,14 @@ pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(
     let mut input_lines = Vec::new();
     for input in &live.inputs {
         let before = expected.lines;
-        match bucket.read_if(input).await? {
-            Got::Bytes(object) => lines::read(&input.key, &object, |values| expected.take(values)),
-            Got::Changed => return Ok(None),
-        }
+        let found = bucket.read_as_is(&input.key).await?;
+        let Some((object, _)) = found.filter(|(_, etag)| *etag == input.etag) else { return Ok(None) };
+        lines::read(&input.key, &object, |values| expected.take(values));
         input_lines.push(expected.lines - before);
     }
     let mut found = Multiset::default();
     for file in &live.files {
-        let Some((bytes, _)) = bucket.read(&file.key).await? else { return Ok(None) };
+        let Some((bytes, _)) = bucket.read_as_is(&file.key).await? else { return Ok(None) };
         if let Err(error) = found.take_file(bytes) {
             return Ok(Some(vec![(Difference::FileRows, format!("{}: {error}", file.key))]));
         }

@@ -334,7 +334,7 @@ impl HourCheck<'_> {
     }
 
     async fn check_bytes(&mut self, file: &File, live: &Live) -> Result<(), BucketError> {
-        let Some((bytes, _)) = self.checker.bucket.read(&file.key).await? else {
+        let Some((bytes, _)) = self.checker.bucket.read_as_is(&file.key).await? else {
             self.found(Difference::FileMissing, file.key.as_str());
             return Ok(());
         };
@@ -371,7 +371,7 @@ impl HourCheck<'_> {
         let key = layout::rejected_key(self.hour, &live.attempt);
         let expected = live.counts.rejected;
         let kept = match self.inventory.rejected.contains(&live.attempt) {
-            true => self.checker.bucket.read(&key).await?.map(|(bytes, _)| bytes),
+            true => self.checker.bucket.read_as_is(&key).await?.map(|(bytes, _)| bytes),
             false => None,
         };
         let found = match (&kept, expected) {

@@ -55,6 +55,8 @@ enum Action {
     Put(String, Vec<u8>),
     /// An object is deleted.
     Delete(String),
+    /// The bytes of an object rot where they lie: nothing that S3 says of it changes.
+    Rot(String, Vec<u8>),
 }
 
 impl Damage {
@@ -63,7 +65,7 @@ impl Damage {
     }
 
     /// False if Glue does not accept it, or takes it for what it has, so that nobody can do such a damage.
-    async fn inflict(&self, stack: &Stack, catalog: &Catalog) -> bool {
+    async fn inflict(&self, stack: &Stack, folder: &Path, catalog: &Catalog) -> bool {
         match &self.action {
             Action::Glue(call, input) => {
                 let accepted = glue::call(&stack.aws, call, input).await.is_ok();
@@ -71,6 +73,12 @@ impl Damage {
             }
             Action::Put(key, bytes) => put(stack, key, bytes.clone()).await,
             Action::Delete(key) => delete(stack, key).await,
+            Action::Rot(key, bytes) => {
+                let file = folder.join(BUCKET).join(key);
+                let modified = std::fs::metadata(&file).unwrap().modified().unwrap();
+                std::fs::write(&file, bytes).unwrap();
+                std::fs::File::options().append(true).open(&file).unwrap().set_modified(modified).unwrap();
+            }
         }
         true
     }
@@ -181,7 +189,7 @@ fn drawn(mut damages: Vec<Damage>, count: usize, seed: u64) -> Vec<Damage> {
 async fn judge(data: &TempDir, damage: &Damage, catalog: &Catalog, whole: &Shown) -> Result<bool, String> {
     let folder = copied(data);
     let stack = stack(folder.path());
-    if !damage.inflict(&stack, catalog).await {
+    if !damage.inflict(&stack, folder.path(), catalog).await {
         return Ok(false);
     }
     let found = run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap();

@@ -24,12 +24,13 @@ pub(super) fn damages(objects: &Objects, live: &BTreeSet<String>) -> Vec<Damage>
         damages.extend(of_kind("deleted".to_string(), Action::Delete(key.clone())));
         let of_fields = key.ends_with(".json");
         let edits = if of_fields { fields(bytes) } else { edits(bytes) };
-        damages.extend(
-            edits
-                .into_iter()
-                .filter(|(_, changed)| changed != bytes)
-                .filter_map(|(change, changed)| of_kind(change, Action::Put(key.clone(), changed))),
-        );
+        for (change, changed) in edits.into_iter().filter(|(_, changed)| changed != bytes) {
+            // Nothing but a reading of every line shows that an object of the event log rots.
+            if changed.len() == bytes.len() && (!key.starts_with("logs/") || key.contains("/replay-")) {
+                damages.extend(of_kind(format!("rot, {change}"), Action::Rot(key.clone(), changed.clone())));
+            }
+            damages.extend(of_kind(change, Action::Put(key.clone(), changed)));
+        }
     }
     damages.extend(swaps(objects, live));
     damages.extend(too_many(objects));
