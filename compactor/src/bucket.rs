@@ -4,9 +4,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::ResponseChecksumValidation;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, EncodingType, Object};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
+use log_format::layout;
 pub use projection::manifest::ObjectMeta;
 use tokio::time::{Duration, sleep};
 
@@ -73,9 +74,10 @@ impl Bucket {
 
     /// The first key under `prefix` that is greater than `after`. `None` if there is none.
     pub async fn first_key(&self, prefix: &str, after: &str) -> Result<Option<String>, BucketError> {
-        let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix).start_after(after).max_keys(1);
+        let call = self.s3.list_objects_v2().bucket(&self.name).encoding_type(EncodingType::Url);
+        let call = call.prefix(prefix).start_after(after).max_keys(1);
         let listed = call.send().await.map_err(|error| self.failed("list", prefix, error))?;
-        Ok(listed.contents.unwrap_or_default().into_iter().next().and_then(|object| object.key))
+        Ok(listed.contents.unwrap_or_default().into_iter().next().map(|object| key_of(&object)))
     }
 
     /// Deletes an object. Success if there is none.
@@ -101,14 +103,15 @@ impl Bucket {
         after: &str,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> Result<Vec<ObjectMeta>, BucketError> {
-        let call = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix);
+        // XML cannot hold every key as it is.
+        let call = self.s3.list_objects_v2().bucket(&self.name).encoding_type(EncodingType::Url).prefix(prefix);
         let call = if after.is_empty() { call } else { call.start_after(after) };
         let mut pages = call.into_paginator().send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.failed("list", prefix, error))?;
             for object in page.contents.unwrap_or_default() {
-                let key = object.key.unwrap_or_default();
+                let key = key_of(&object);
                 if !wanted(&key) {
                     return Ok(objects);
                 }
@@ -290,6 +293,12 @@ impl Upload<'_> {
         begun.parts.push(part.build());
         Ok(())
     }
+}
+
+/// The key of a listed object, which the listing has encoded.
+fn key_of(object: &Object) -> String {
+    let encoded = object.key().unwrap_or_default();
+    layout::decode_key(encoded).unwrap_or_else(|_| encoded.to_string())
 }
 
 /// The HTTP status of S3's answer. `None` if there was no answer.

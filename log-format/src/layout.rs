@@ -142,7 +142,8 @@ pub fn why_unread(key: &str, size: u64) -> Option<&'static str> {
     (!hidden).then_some("it lies in a folder below its hour")
 }
 
-/// Decodes an object's key as S3 writes it in a notification: like a form field, `+` for a blank and `%2B` for a plus.
+/// Decodes an object's key as S3 writes it in a notification, and in a listing with `encoding-type=url`: like a form field, `+`
+/// for a blank and `%2B` for a plus.
 ///
 /// # Errors
 ///

@@ -38,6 +38,8 @@ pub(super) const OBJECTS: &[(&str, MakeObject)] = &[
     ("codec-xz", |_| unread("NAME.xz", b"\xfd7zXZ\0 and more".to_vec(), "UnsupportedCodec")),
     ("plain-under-xz", |good| odd("NAME.xz", text(good), good.iter().map(|line| row_of_good(line)).collect())),
     ("codec-zst", |_| other_codec("NAME.zst")),
+    ("name-with-control-character", |good| named("NAME\u{1b}.gz", good)),
+    ("name-with-signs", |good| named("NAME +%2B&<é>.gz", good)),
     ("name-with-underscore", |good| no_input("_NAME.gz", gzip(text(good)))),
     ("name-with-dot", |good| no_input(".NAME.gz", gzip(text(good)))),
     ("subfolder", |good| no_input("sub/NAME.gz", gzip(text(good)))),
@@ -50,6 +52,11 @@ fn text(good: &[String]) -> Vec<u8> {
 
 fn whole(body: Vec<u8>, good: &[String]) -> Odd {
     odd("NAME.gz", body, good.iter().map(|line| row_of_good(line)).collect())
+}
+
+/// An object whose name is what is odd.
+fn named(name: &str, good: &[String]) -> Odd {
+    Odd { name: name.to_owned(), ..whole(gzip(text(good)), good) }
 }
 
 fn nothing(name: &str, body: Vec<u8>) -> Odd {
