@@ -58,7 +58,7 @@ impl Deployment {
     pub fn open(target: &Target, caller: &str, env: &Env) -> anyhow::Result<Deployment> {
         match &env.aws {
             Some(clients) => Deployment::on_aws(target, clients, env),
-            None => Ok(Deployment::of_stack(&Stack::open_existing(target, env.clock())?, caller, env.limits.clone())),
+            None => Ok(Deployment::of_folder(&Stack::open_existing(target, env.clock())?, caller, env)),
         }
     }
 
@@ -73,9 +73,14 @@ impl Deployment {
             Some(clients) => Deployment::on_aws(target, clients, env),
             None => {
                 let stack = Stack::open(target, env.clock()).await?;
-                Ok(Deployment::of_stack(&stack, caller, env.limits.clone()))
+                Ok(Deployment::of_folder(&stack, caller, env))
             }
         }
+    }
+
+    /// A folder is locked while it is open.
+    fn of_folder(stack: &Stack, caller: &str, env: &Env) -> Deployment {
+        Deployment::of_stack(stack, caller, Limits { alone: true, ..env.limits.clone() })
     }
 
     fn on_aws(target: &Target, clients: &SdkConfig, env: &Env) -> anyhow::Result<Deployment> {

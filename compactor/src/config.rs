@@ -36,6 +36,9 @@ pub struct Limits {
     pub threads: usize,
     /// Objects of an hour that are read at once, if memory allows.
     pub reads_at_once: usize,
+    /// True if no other run can be at work on the bucket, because it is a folder that this process has locked. Then a young
+    /// claim is one of a run that ended.
+    pub alone: bool,
 }
 
 impl Default for Limits {
@@ -48,6 +51,7 @@ impl Default for Limits {
             memory_bytes_max: 128 << 20,
             threads: 1,
             reads_at_once: 1,
+            alone: false,
         }
     }
 }

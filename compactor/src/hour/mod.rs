@@ -131,7 +131,13 @@ impl Compactor {
                     return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
                 }
                 Plan::Skip { reason, .. } => {
-                    return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Deferred(reason));
+                    return match self.publish_and_collect(stored, &run.clock).await {
+                        // The later pass writes the live folder anew.
+                        Err(HourError::Folder { .. }) if matches!(reason, SkipReason::Unfinished { .. }) => {
+                            Ok(Outcome::Deferred(reason))
+                        }
+                        done => done.map(|()| Outcome::Deferred(reason)),
+                    };
                 }
             };
             let attempt = attempt_name(&run.nonce, visit.pass, beginning);

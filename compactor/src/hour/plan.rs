@@ -223,7 +223,7 @@ fn skip_reason(state: &HourState, now: DateTime<Utc>, limits: &Limits, pass: Pas
     let Manifest { claims, abandoned, .. } = &state.manifest;
     // A claim from the future, by somebody's fast clock, is no younger than one from as far in the past.
     let younger = |age: TimeDelta| claims.iter().any(|claim| (now - claim.claimed_at).abs() < age);
-    if younger(TimeDelta::minutes(CLAIM_MINUTES_MIN)) {
+    if younger(TimeDelta::minutes(CLAIM_MINUTES_MIN)) && !limits.alone {
         return Some(SkipReason::Claimed);
     }
     match pass {
@@ -304,7 +304,10 @@ impl fmt::Display for SkipReason {
                  version or a copy, or accept this one with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}",
                 object.as_deref().unwrap_or("its JSON")
             ),
-            SkipReason::Claimed => f.write_str("another run is at work on it"),
+            SkipReason::Claimed => write!(
+                f,
+                "another run began it less than {CLAIM_MINUTES_MIN} minutes ago and may be at work on it; try again then"
+            ),
             SkipReason::Unfinished { .. } => {
                 f.write_str("a run began it and has not come back; it is tried after all others")
             }
@@ -455,7 +458,12 @@ mod tests {
     fn leaves_an_hour_to_the_run_that_claimed_it() {
         let mut state = state(&[("a", "1", 10)]);
         state.manifest = state.manifest.claimed("x", "2026-11-20T14:20:00Z".parse().unwrap());
-        check(&state, "2026-11-20T14:34:59Z", false, "skip 2026-11-20T13: another run is at work on it");
+        check(
+            &state,
+            "2026-11-20T14:34:59Z",
+            false,
+            "skip 2026-11-20T13: another run began it less than 15 minutes ago and may be at work on it; try again then",
+        );
         check(&state, "2026-11-20T14:35:00Z", false, "compact 2026-11-20T13: 1 objects, 10 bytes, first time");
         state.manifest.claims[0].claimed_at = "2026-11-21T14:20:00Z".parse().unwrap();
         check(&state, CLOSED, false, "compact 2026-11-20T13: 1 objects, 10 bytes, first time");

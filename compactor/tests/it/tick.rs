@@ -64,6 +64,22 @@ async fn an_old_hour_that_a_run_has_not_come_back_from_is_backlog() {
     assert!(!pointer.unfinished, "but another run has come back since");
 }
 
+/// A run that never came back must not keep others from an hour whose Parquet is gone.
+#[tokio::test]
+async fn a_lost_file_of_an_hour_with_an_old_claim_is_written_anew_by_the_tick() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    let manifest = world.manifest(OLD).await;
+    world.delete(&manifest.live.as_ref().unwrap().files[0].key).await;
+    let claimed = manifest.claimed("dead", "2026-11-20T15:30:00Z".parse().unwrap());
+    world.put("manifests/2026/06/01/05.json", claimed.to_json().unwrap()).await;
+    let scope = Scope::Range(hour(OLD), hour(OLD).next());
+    let tick = world.ask(&at("2026-11-20T16"), Request { scope, rewrite: false }).await;
+    assert_eq!((tick.failures(), tick.totals().compacted), (Vec::new(), 1));
+    assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
+}
+
 #[tokio::test]
 async fn an_object_in_an_old_hour_that_never_had_one_is_found_by_the_rota() {
     let world = world().await;

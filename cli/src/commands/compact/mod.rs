@@ -142,7 +142,7 @@ fn to_text(tick: &Tick) -> String {
         }
     }
     let totals = tick.totals();
-    let troubles = report::troubles(&[tick.failures(), tick.needs_operator()].concat());
+    let troubles = report::troubles(&[tick.failures(), tick.needs_operator(), deferred(tick)].concat());
     let table = if totals.compacted > 0 { format!("{table}\n") } else { String::new() };
     format!(
         "{table}{} hours compacted, {} as they should be, {} deferred, {} failed; {}\n{troubles}",
@@ -152,6 +152,22 @@ fn to_text(tick: &Tick) -> String {
         totals.failed,
         watermark_text(tick),
     )
+}
+
+/// Why hours are left to a later run: each reason with the number of hours and the first of them.
+fn deferred(tick: &Tick) -> Vec<String> {
+    let mut reasons: BTreeMap<String, Vec<Hour>> = BTreeMap::new();
+    for (hour, outcome) in &tick.outcomes {
+        if let Outcome::Deferred(reason) = outcome
+            && !reason.needs_operator()
+        {
+            reasons.entry(reason.to_string()).or_default().push(*hour);
+        }
+    }
+    let line = |(reason, hours): (String, Vec<Hour>)| {
+        format!("{} hours deferred, the first {}: {reason}", hours.len(), hours[0])
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 fn watermark_text(tick: &Tick) -> String {
