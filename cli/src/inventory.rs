@@ -13,6 +13,7 @@ use log_format::{Hour, layout};
 use projection::manifest::{Manifest, ObjectMeta};
 use projection::sealed;
 use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 use crate::args::HourRange;
 
@@ -91,8 +92,17 @@ struct StoredWatermark {
     watermark: Hour,
 }
 
-/// A manifest with its ETag, or why it cannot be read. An hour without manifest has an empty one, and no ETag.
-pub(crate) type ManifestRead = Result<(Manifest, String), String>;
+/// A manifest as it is stored. An hour without manifest has an empty one, and neither ETag nor digest.
+#[derive(Debug)]
+pub(crate) struct StoredManifest {
+    pub(crate) manifest: Manifest,
+    pub(crate) etag: String,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub(crate) sha256: Option<String>,
+}
+
+/// A manifest, or why it cannot be read.
+pub(crate) type ManifestRead = Result<StoredManifest, String>;
 
 /// Reads the manifest of an hour.
 ///
@@ -101,10 +111,11 @@ pub(crate) type ManifestRead = Result<(Manifest, String), String>;
 /// S3 failed.
 pub(crate) async fn read_manifest(bucket: &Bucket, hour: Hour) -> Result<ManifestRead, BucketError> {
     let Some((bytes, etag)) = bucket.read_as_is(&layout::manifest_key(hour)).await? else {
-        return Ok(Ok((Manifest::new(hour), String::new())));
+        return Ok(Ok(StoredManifest { manifest: Manifest::new(hour), etag: String::new(), sha256: None }));
     };
     let manifest = Manifest::from_json(&bytes, hour).map_err(|error| format!("is not this hour's: {error}"));
-    Ok(manifest.map(|manifest| (manifest, etag)))
+    let sha256 = Some(hex::encode(Sha256::digest(&bytes)));
+    Ok(manifest.map(|manifest| StoredManifest { manifest, etag, sha256 }))
 }
 
 /// True if an hour is open, or closed so recently that it need not be in Parquet.

@@ -174,6 +174,7 @@ Exit codes:
 Examples:
   auth0-s3-logs verify
   auth0-s3-logs verify --deep --from 2026-11-20T00 --to 2026-11-21T00
+  auth0-s3-logs verify --deep --report statement.json
   auth0-s3-logs verify --repair --json")]
 pub struct Verify {
     /// The hours to verify. `None` verifies all.
@@ -185,6 +186,9 @@ pub struct Verify {
     /// Repair what can be repaired, then verify again; the exit code is that of the second check
     #[arg(long)]
     pub repair: bool,
+    /// Also write a statement for an auditor: what was checked and found, the digests of all manifests, what is not covered
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// Options of `status`.

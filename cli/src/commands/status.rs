@@ -59,6 +59,8 @@ pub struct HourStatus {
     pub rows: Option<u64>,
     /// Bytes of its Parquet.
     pub parquet_bytes: u64,
+    /// The prefix of its live folder, the only one to read. `None` if it has none.
+    pub live_folder: Option<String>,
     /// How often it was compacted again.
     pub rewrites: u64,
     /// Lines left out because their row was there already.
@@ -155,7 +157,7 @@ async fn hour_status(
     limits: &Limits,
 ) -> Result<HourStatus, BucketError> {
     let manifest = match known.has_manifest {
-        true => read_manifest(bucket, hour).await?.map(|(manifest, _)| manifest),
+        true => read_manifest(bucket, hour).await?.map(|stored| stored.manifest),
         false => Ok(Manifest::new(hour)),
     };
     let readable = manifest.is_ok();
@@ -168,6 +170,7 @@ async fn hour_status(
         json_bytes: known.json_bytes(),
         rows: live.map(|live| live.counts.rows),
         parquet_bytes: live.map_or(0, |live: &Live| live.files.iter().map(|file| file.size).sum()),
+        live_folder: live.map(|live| live.folder(hour)),
         rewrites: manifest.commits.saturating_sub(1),
         duplicates: counts.duplicates,
         rejected: counts.rejected,
@@ -351,6 +354,7 @@ mod tests {
             json_bytes: 999 << 20,
             rows,
             parquet_bytes: 999 << 20,
+            live_folder: None,
             rewrites: 12,
             duplicates: 12_345,
             rejected: 12_345,

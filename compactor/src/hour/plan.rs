@@ -462,7 +462,7 @@ mod tests {
             &state,
             "2026-11-20T14:34:59Z",
             false,
-            "skip 2026-11-20T13: another run began it less than 15 minutes ago and may be at work on it; try again then",
+            "skip 2026-11-20T13: another run began it less than 15 minutes ago and may be at work on it",
         );
         check(&state, "2026-11-20T14:35:00Z", false, "compact 2026-11-20T13: 1 objects, 10 bytes, first time");
         state.manifest.claims[0].claimed_at = "2026-11-21T14:20:00Z".parse().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use log_format::{COLUMNS, Object, read_line, write_line};
+use log_format::{COLUMNS, Object, read_first, write_line};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use projection::read::decode::{Decoder, MemoryBudget};
@@ -75,9 +75,15 @@ fn expected(objects: &[Vec<Vec<u8>>]) -> (BTreeSet<Texts>, u64, u64) {
     // Damage may make a carriage return, which ends a line too.
     let pieces = objects.iter().flatten().flat_map(|line| line.split(|byte| *byte == b'\r'));
     let lines: Vec<&[u8]> = pieces.filter(|line| !line.trim_ascii().is_empty()).collect();
-    let rows: Vec<Texts> = lines.iter().filter_map(|line| Some(texts(&read_line(line).ok()?))).collect();
-    let read = rows.len() as u64;
-    (rows.into_iter().collect(), lines.len() as u64, read)
+    let read: Vec<(Texts, bool)> = lines.iter().filter_map(|line| read_first(line).ok()).map(followed).collect();
+    // What follows an object is a line of its own, which is rejected.
+    let more = read.iter().filter(|(_, more)| *more).count();
+    let (lines, rows) = ((lines.len() + more) as u64, read.len() as u64);
+    (read.into_iter().map(|(row, _)| row).collect(), lines, rows)
+}
+
+fn followed((row, rest): (log_format::Row<'_>, &[u8])) -> (Texts, bool) {
+    (texts(&row), !rest.is_empty())
 }
 
 fn texts(row: &log_format::Row<'_>) -> Texts {

@@ -55,6 +55,8 @@ pub struct Checked {
     pub json_bytes: u64,
     /// What its manifest says of its live folder. `None` if there is no readable manifest with a live folder.
     pub parquet: Option<ParquetCounts>,
+    /// The SHA-256 of its manifest, in hexadecimal digits. `None` if there is no readable manifest.
+    pub manifest_sha256: Option<String>,
     /// True if it need not be in Parquet yet.
     pub pending: bool,
     /// True if its rows were compared with its lines.
@@ -107,7 +109,10 @@ impl Checker {
     pub(super) async fn check(&self, hour: Hour, inventory: &HourInventory) -> Result<Checked, BucketError> {
         let mut check = HourCheck { checker: self, hour, inventory, checked: Checked::listed(inventory) };
         match read_manifest(&self.bucket, hour).await? {
-            Ok((manifest, etag)) => check.check_manifest(&manifest, &etag).await?,
+            Ok(stored) => {
+                check.checked.manifest_sha256 = stored.sha256;
+                check.check_manifest(&stored.manifest, &stored.etag).await?;
+            }
             Err(why) => {
                 check.found(Difference::ManifestUnreadable, format!("{} {why}", layout::manifest_key(hour)));
             }

@@ -86,6 +86,7 @@ async fn look_once(
         inventory.keep(range);
     }
     let watermark = inventory.watermark();
+    found.watermark = watermark;
     found.check_watermark(&inventory);
     found.check_view(&inventory, catalog.database());
     found.check_tables_and_strays(&inventory);

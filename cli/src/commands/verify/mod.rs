@@ -13,6 +13,7 @@ mod look;
 mod render;
 mod repair;
 mod replays;
+mod statement;
 mod text;
 mod verified;
 
@@ -41,6 +42,9 @@ pub async fn verify(target: &Target, options: &Verify, env: &Env) -> anyhow::Res
         check_database(&deployment.catalog).await?;
     }
     let found = run(&deployment, options, env).await?;
+    if let Some(file) = &options.report {
+        statement::write(file, &found, target, options, env.now)?;
+    }
     if target.json {
         report::print_json(&found.to_json()?)?;
     } else {

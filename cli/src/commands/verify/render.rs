@@ -142,7 +142,7 @@ impl Verified {
         format!("{} objects under error/ wait for `replay`, the first {first}\n", self.awaiting_replay)
     }
 
-    fn verdict_name(&self) -> &'static str {
+    pub(super) fn verdict_name(&self) -> &'static str {
         match self.verdict() {
             Verdict::Well => "proven",
             Verdict::Trouble => "differs",
@@ -156,7 +156,7 @@ impl Verified {
         kinds.collect::<Vec<String>>().join(", ")
     }
 
-    fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         match self.verdict() {
             Verdict::Nothing => {
                 "NOTHING TO PROVE: no hour under logs/ of this bucket, or of this range, holds anything.".to_string()

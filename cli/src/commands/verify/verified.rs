@@ -36,6 +36,8 @@ pub struct Verified {
     pub unread_objects: u64,
     /// The stretches of hours without any object between hours that have some: the first hour of each, and the last.
     pub gaps: Vec<(Hour, Hour)>,
+    /// The hour up to which the view may read Parquet. `None` if there is no watermark.
+    pub watermark: Option<Hour>,
     /// Everything that is wrong, sorted by hour.
     pub findings: Vec<Finding>,
     /// What could not be checked, and why.

@@ -235,6 +235,35 @@ async fn objects_that_wait_for_a_replay_do_not_stand_against_a_proof() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_statement_is_the_same_but_for_its_time() {
+    let data = filled().await;
+    let statement = |name: &str| {
+        let file = data.path().join(name);
+        let (code, _, errors) = command(data.path(), &["--deep", "--report", file.to_str().unwrap()]);
+        assert_eq!(code, 0, "{errors}");
+        std::fs::read_to_string(file).unwrap()
+    };
+    let [one, two] = ["1.json", "2.json"].map(statement);
+    let value: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(
+        (value["verdict"].as_str(), value["deep"].as_bool(), value["rows"].as_u64()),
+        (Some("proven"), Some(true), Some(16))
+    );
+    let stack = stack(data.path());
+    let mut lines = String::new();
+    for (manifest, at) in value["manifests"].as_array().unwrap().iter().zip([MIXED, ADOPTED, LATE, ODD, REJECTED]) {
+        let bytes = bytes(&stack, &layout::manifest_key(hour(at))).await;
+        let expected = hex::encode(Sha256::digest(&bytes));
+        assert_eq!((manifest["hour"].as_str(), manifest["sha256"].as_str()), (Some(at), Some(expected.as_str())));
+        lines += &format!("{at} {expected}\n");
+    }
+    assert_eq!(value["manifests_sha256"].as_str(), Some(hex::encode(Sha256::digest(lines)).as_str()));
+    let without_time =
+        |text: &str| text.lines().filter(|line| !line.contains("\"made_at\"")).collect::<Vec<_>>().join("\n");
+    assert_eq!(without_time(&one), without_time(&two));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_range_has_nothing_to_prove_and_gaps_are_shown() {
     let data = filled().await;
     let (code, printed, _) = command(data.path(), &["--from", "2062-01-01T00", "--to", "2062-01-02T00"]);
