@@ -3,7 +3,7 @@
 //! Nothing that it reports comes from the compactor. It checks the listings, the manifests, the files' bytes and the
 //! catalog against each other ([`hour`]), and with `--deep` every row against every line, read by a reader of its own
 //! (`lines`). With `--repair` the compactor repairs what it can (`repair`), and everything is checked again. `render`
-//! makes text and JSON of the result: a line for each hour, a summary, a sentence.
+//! makes text and JSON of the result: a line for each hour, a summary, a sentence; `statement` a file for an auditor.
 
 mod deep;
 pub mod finding;
