@@ -46,6 +46,7 @@ ODD_LINES = (
     # What surrounds the object.
     Odd("text-after", b'"type":"s"', shape=b'{"description":"NAME",FIELDS} and more'),
     Odd("object-after", b'"type":"s"', shape=b'{"description":"NAME",FIELDS}{"type":"f"}'),
+    Odd("bytes-after", b'"type":"s"', shape=b'{"description":"NAME",FIELDS}\xff\xfe'),
     Odd("blanks-around", b'"type":"s"', shape=b' \t {"description" : "NAME", FIELDS } \t'),
     Odd("nul-around", b'"type":"s"', shape=b'\x00{"description":"NAME",FIELDS}\x00'),
     Odd(
