@@ -14,6 +14,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and this is called by tests alone")]
 #![allow(missing_docs, reason = "a helper of tests is read where it is used")]
 
+pub mod alter;
 pub mod athena;
 pub mod interleaving;
 pub mod lambda;

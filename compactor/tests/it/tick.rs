@@ -1,11 +1,12 @@
 //! What a tick does beside the hours of its window: the sweep, the scrub, the backlog, the collection.
 
-use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, Table, TableInput};
-use catalog::{Columns, JSON, PARQUET};
+use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInput};
+use catalog::{Columns, JSON, PARQUET, VIEW};
 use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::layout;
+use testkit::alter;
 use testkit::athena::Reader;
 use testkit::world::{HOUR, TICK, World, hour, shown, world};
 
@@ -100,18 +101,11 @@ fn asked() -> Request {
 
 /// The partition of [`OLD`] in a table, as Glue has it.
 async fn partition(world: &World, table: &str) -> Partition {
-    let get = world.glue.get_partition().database_name("logs").table_name(table);
-    get.set_partition_values(Some(hour(OLD).partition_values().into())).send().await.unwrap().partition.unwrap()
+    alter::partition(&world.glue, "logs", table, hour(OLD)).await
 }
 
 async fn alter_partition(world: &World, table: &str, change: impl FnOnce(&mut StorageDescriptor)) {
-    let found = partition(world, table).await;
-    let mut storage = found.storage_descriptor.unwrap();
-    change(&mut storage);
-    let input = PartitionInput::builder().storage_descriptor(storage).set_values(found.values);
-    let update = world.glue.update_partition().database_name("logs").table_name(table);
-    let update = update.set_partition_value_list(Some(hour(OLD).partition_values().into()));
-    update.partition_input(input.set_parameters(found.parameters).build()).send().await.unwrap();
+    alter::alter_partition(&world.glue, "logs", table, hour(OLD), change).await;
 }
 
 async fn add_partition(world: &World, table: &str, values: [&str; 2], storage: Option<StorageDescriptor>) {
@@ -163,26 +157,12 @@ async fn a_tick_makes_the_view_as_we_define_it_and_only_tells_of_a_table() {
     let world = world().await;
     world.put_lines(OLD, "1", &[A]).await;
     world.tick(&at("2026-11-20T15")).await;
-    let remake = |table: Table| {
-        TableInput::builder()
-            .set_owner(table.owner)
-            .set_table_type(table.table_type)
-            .set_parameters(table.parameters)
-            .set_partition_keys(table.partition_keys)
-            .set_storage_descriptor(table.storage_descriptor)
-            .set_view_original_text(table.view_original_text)
-            .set_view_expanded_text(table.view_expanded_text)
-            .name(table.name)
-            .build()
-            .unwrap()
+    let unmark = |view: &mut TableInput| drop(view.parameters.as_mut().unwrap().remove("presto_view"));
+    alter::alter_table(&world.glue, "logs", VIEW, unmark).await;
+    let skip = |table: &mut TableInput| {
+        drop(table.parameters.as_mut().unwrap().insert("skip.header.line.count".into(), "1".into()));
     };
-    let mut view = remake(world.catalog.view().await.unwrap().unwrap());
-    view.parameters.as_mut().unwrap().remove("presto_view");
-    let mut table = remake(world.catalog.table(JSON).await.unwrap().unwrap());
-    table.parameters.as_mut().unwrap().insert("skip.header.line.count".into(), "1".into());
-    for input in [view, table] {
-        world.glue.update_table().database_name("logs").table_input(input).send().await.unwrap();
-    }
+    alter::alter_table(&world.glue, "logs", JSON, skip).await;
     let tick = world.tick(&at("2026-11-20T16")).await;
     assert_eq!((tick.failures(), tick.catalog_repaired()), (Vec::new(), 1));
     let told =
@@ -349,7 +329,7 @@ async fn c_heal_what_was_dropped_in_glue_is_back_after_one_tick() {
         world.tick(&at("2026-11-20T20")).await;
         check_whole(&world, "partitions dropped").await;
     }
-    world.glue.delete_table().database_name("logs").name(catalog::VIEW).send().await.unwrap();
+    world.glue.delete_table().database_name("logs").name(VIEW).send().await.unwrap();
     world.tick(&at("2026-11-20T20")).await;
     check_whole(&world, "view dropped").await;
     println!("C-heal: {dropped} dropped partitions and a dropped view are back after one tick each time");

@@ -10,6 +10,7 @@ use fixtures::gzip;
 use log_format::layout;
 use projection::sealed;
 use sha2::{Digest, Sha256};
+use testkit::alter;
 
 use super::{LATE, MIXED, NOW, ODD, bytes, delete, hour, live_file, manifest, put, put_lines};
 use crate::support::BUCKET;
@@ -248,38 +249,15 @@ async fn alter_tables(stack: &Stack, name: &str) -> bool {
 }
 
 async fn alter_table(stack: &Stack, name: &str, change: impl FnOnce(&mut TableInput)) {
-    let table = stack.catalog.table(name).await.unwrap().unwrap();
-    let mut input = TableInput::builder()
-        .name(name)
-        .set_owner(table.owner)
-        .set_table_type(table.table_type)
-        .set_parameters(table.parameters)
-        .set_partition_keys(table.partition_keys)
-        .set_storage_descriptor(table.storage_descriptor)
-        .set_view_original_text(table.view_original_text)
-        .set_view_expanded_text(table.view_expanded_text)
-        .build()
-        .unwrap();
-    change(&mut input);
-    let call = stack.aws.glue().update_table().database_name(stack.catalog.database()).table_input(input);
-    call.send().await.unwrap();
+    alter::alter_table(&stack.aws.glue(), stack.catalog.database(), name, change).await;
 }
 
 async fn partition(stack: &Stack, table: &str) -> Partition {
-    let call = stack.aws.glue().get_partition().database_name(stack.catalog.database()).table_name(table);
-    let call = call.set_partition_values(Some(hour(MIXED).partition_values().into()));
-    call.send().await.unwrap().partition.unwrap()
+    alter::partition(&stack.aws.glue(), stack.catalog.database(), table, hour(MIXED)).await
 }
 
 async fn alter_partition(stack: &Stack, table: &str, change: impl FnOnce(&mut StorageDescriptor)) {
-    let found = partition(stack, table).await;
-    let mut storage = found.storage_descriptor.unwrap();
-    change(&mut storage);
-    let input = PartitionInput::builder().storage_descriptor(storage);
-    let input = input.set_values(found.values).set_parameters(found.parameters).build();
-    let call = stack.aws.glue().update_partition().database_name(stack.catalog.database()).table_name(table);
-    let call = call.set_partition_value_list(Some(hour(MIXED).partition_values().into()));
-    call.partition_input(input).send().await.unwrap();
+    alter::alter_partition(&stack.aws.glue(), stack.catalog.database(), table, hour(MIXED), change).await;
 }
 
 /// Damages the event log and what was never in it.
@@ -299,7 +277,7 @@ async fn damage_record(stack: &Stack, name: &str) -> bool {
     true
 }
 
-/// Damages what was replayed, and what is told of it.
+/// Damages replayed objects, their markers, and the objects under `error/` that they were made of.
 async fn damage_replays(stack: &Stack, name: &str, line: &str) -> bool {
     match name {
         "error object changed" => {
