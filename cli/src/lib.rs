@@ -10,6 +10,7 @@ pub mod args;
 pub mod commands;
 pub mod deployment;
 pub mod env;
+mod gzip;
 pub mod inventory;
 pub mod output;
 mod raw_pairs;

@@ -4,13 +4,11 @@
 //! that it names exists, the records of its source are done.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 
 use anyhow::Context;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use compactor::bucket::{Bucket, BucketError};
-use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt};
 use log_format::{Hour, layout};
 use projection::manifest::ObjectMeta;
@@ -19,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error_records::ErrorRecords;
+use crate::gzip;
 
 /// How many markers are read at the same time.
 const READS_AT_ONCE: usize = 16;
@@ -99,19 +98,12 @@ impl Marker {
     /// Why an object is not the one that this marker tells of. `None` if it is.
     fn difference(&self, object: &[u8]) -> Option<String> {
         let (mut digest, mut lines) = (Sha256::new(), 0);
-        let mut text = BufReader::new(MultiGzDecoder::new(object));
-        loop {
-            let window = match text.fill_buf() {
-                Ok(window) => window,
-                Err(_) => return Some("it is no gzip".to_string()),
-            };
-            let bytes = window.len();
-            if bytes == 0 {
-                break;
-            }
-            lines += window.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let read = gzip::windows(object, |window| {
+            lines += gzip::line_feeds(window);
             digest.update(window);
-            text.consume(bytes);
+        });
+        if read.is_err() {
+            return Some("it is no gzip".to_string());
         }
         let found = hex::encode(digest.finalize());
         if lines != self.lines {
@@ -137,9 +129,9 @@ pub(crate) enum Found {
     Gone,
     /// Another object.
     Differs {
-        /// Its ETag.
+        /// The other object's ETag.
         etag: String,
-        /// What is wrong with it.
+        /// What is wrong with the other object.
         why: String,
     },
 }

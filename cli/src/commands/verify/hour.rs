@@ -2,7 +2,6 @@
 //! manifest.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader};
 use std::ops::AddAssign;
 
 use bytes::Bytes;
@@ -10,7 +9,6 @@ use catalog::Pointer;
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
-use flate2::read::MultiGzDecoder;
 use log_format::{Hour, layout};
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -20,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::deep;
 use super::finding::{Difference, Finding};
+use crate::gzip;
 use crate::inventory::{HourInventory, is_recent, read_manifest};
 
 /// Why an hour that was never the same twice is inconclusive.
@@ -226,7 +225,7 @@ impl HourCheck<'_> {
             Some(Pointer { location: found, .. }) if *found != location => {
                 Some((Difference::PartitionElsewhere, format!("{name} names {found}, not {location}")))
             }
-            // A partition that is not as we define it is told as such.
+            // A changed definition empties the ETag too. It is reported as a difference of the definition, and not twice.
             Some(Pointer { manifest_etag, .. }) if manifest_etag != etag && !self.differs(catalog::PARQUET) => {
                 Some((Difference::PartitionStale, format!("{name} follows manifest {manifest_etag}, not {etag}")))
             }
@@ -436,18 +435,9 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The number of lines in a gzip file. `None` if it is not gzip. The text is not held in memory: it may be a thousand
-/// times as long as the file.
+/// The number of lines in a gzip file. `None` if it is not gzip.
 fn line_count(gzip: &[u8]) -> Option<u64> {
-    let mut text = BufReader::new(MultiGzDecoder::new(gzip));
     let mut lines = 0;
-    loop {
-        let window = text.fill_buf().ok()?;
-        let bytes = window.len();
-        if bytes == 0 {
-            return Some(lines);
-        }
-        lines += window.iter().filter(|byte| **byte == b'\n').count() as u64;
-        text.consume(bytes);
-    }
+    gzip::windows(gzip, |window| lines += gzip::line_feeds(window)).ok()?;
+    Some(lines)
 }
