@@ -35,8 +35,8 @@ pub enum Ensured {
 pub struct TablesState {
     /// The tables that do not exist.
     pub missing: Vec<&'static str>,
-    /// What differs between the others and our definitions: the table, and what, a sentence each.
-    pub differences: Vec<(&'static str, String)>,
+    /// What differs between the others and our definitions, a sentence each that begins with the table.
+    pub differences: Vec<String>,
 }
 
 /// The partitions of a table.
@@ -153,7 +153,7 @@ impl Catalog {
                 None => state.missing.push(name),
                 Some(found) => {
                     let differences = table_differences(&found, &ours);
-                    state.differences.extend(differences.into_iter().map(|what| (name, what)));
+                    state.differences.extend(differences.into_iter().map(|what| format!("{name}: {what}")));
                 }
             }
         }

@@ -23,6 +23,6 @@ pub mod view;
 
 pub use client::{Catalog, CatalogError, Ensured, Partitions, TablesState};
 pub use definition::{Columns, table_differences};
-pub use partition::{Pointer, location};
+pub use partition::Pointer;
 pub use tables::{JSON, PARQUET};
 pub use view::VIEW;

@@ -91,7 +91,7 @@ pub(crate) fn hour_of(partition: &Partition) -> Option<Hour> {
 }
 
 /// The location of a partition, empty if it has none.
-pub fn location(partition: &Partition) -> &str {
+pub(crate) fn location(partition: &Partition) -> &str {
     partition.storage_descriptor().and_then(StorageDescriptor::location).unwrap_or_default()
 }
 

@@ -212,7 +212,7 @@ impl Inventory {
             Err(error) => return Err(error),
         };
         let TablesState { missing, differences } = catalog.tables().await?;
-        self.table_differences = differences.into_iter().map(|(name, what)| format!("{name}: {what}")).collect();
+        self.table_differences = differences;
         if !missing.contains(&PARQUET) {
             self.add_partitions(PARQUET, catalog.parquet_partitions(.., Columns::Compared).await?, |hour, pointer| {
                 hour.pointer = Some(pointer);

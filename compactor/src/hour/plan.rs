@@ -129,7 +129,7 @@ pub enum SkipReason {
     },
     /// An object gives fewer lines than when its rows became live (C8).
     FewerLines {
-        /// Its key. `None` if a former version of the writer did not keep the lines of each object.
+        /// The object's key. `None` if the manifest has no numbers for each object, as before writer version 4.
         object: Option<String>,
         /// Lines now.
         lines: u64,

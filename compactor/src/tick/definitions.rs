@@ -27,7 +27,6 @@ impl Definitions {
         parquet: &Partitions<Pointer>,
         json: &Partitions<String>,
     ) -> Definitions {
-        let tables = tables.differences.iter().map(|(table, what)| format!("{table}: {what}")).collect();
         let no_hour_json = json.of_no_hour.iter().map(|values| (JSON, values.clone()));
         let no_hour_parquet = parquet.of_no_hour.iter().map(|values| (PARQUET, values.clone()));
         // Without a manifest, a folder of the hour itself may be all that is left of it, and is kept.
@@ -37,7 +36,7 @@ impl Definitions {
             .filter(|(hour, pointer)| !manifests.contains_key(hour) && !pointer.is_of(**hour, bucket));
         let of_another = of_another.map(|(hour, _)| (PARQUET, hour.partition_values().to_vec()));
         Definitions {
-            tables,
+            tables: tables.differences.clone(),
             json: json.differences.keys().copied().collect(),
             parquet: parquet.differences.keys().copied().collect(),
             foreign: no_hour_json.chain(no_hour_parquet).chain(of_another).collect(),
