@@ -201,7 +201,11 @@ impl Catalog {
     pub async fn parquet_pointer(&self, hour: Hour) -> Result<Option<Pointer>, CatalogError> {
         let call = self.glue.get_partition().database_name(&self.database).table_name(PARQUET);
         let found = call.set_partition_values(Some(hour.partition_values().into())).send().await;
-        let pointer = |partition: &Partition| Pointer::of(partition, &self.bucket, Columns::Compared);
+        let table = tables::parquet_table(&self.bucket);
+        let pointer = |partition: &Partition| {
+            let differences = partition::parquet_differences(partition, &table, Columns::Compared);
+            Pointer::of(partition, differences.is_empty())
+        };
         match found.map_err(aws_sdk_glue::Error::from) {
             Ok(found) => Ok(found.partition.as_ref().map(pointer)),
             Err(aws_sdk_glue::Error::EntityNotFoundException(_)) => Ok(None),
@@ -238,9 +242,10 @@ impl Catalog {
         hours: impl RangeBounds<Hour>,
         columns: Columns,
     ) -> Result<Partitions<Pointer>, CatalogError> {
+        let table = tables::parquet_table(&self.bucket);
         let read = |_, partition: &Partition| {
-            let differences = partition::parquet_differences(partition, &self.bucket, columns);
-            (Pointer::of(partition, &self.bucket, columns), differences)
+            let differences = partition::parquet_differences(partition, &table, columns);
+            (Pointer::of(partition, differences.is_empty()), differences)
         };
         Ok(partitions_by_hour(&self.partitions(PARQUET, hours, columns).await?, read))
     }
@@ -251,8 +256,9 @@ impl Catalog {
         hours: impl RangeBounds<Hour>,
         columns: Columns,
     ) -> Result<Partitions<String>, CatalogError> {
+        let table = tables::json_table(&self.bucket);
         let read = |hour, partition: &Partition| {
-            let differences = partition::json_differences(hour, partition, &self.bucket, columns);
+            let differences = partition::json_differences(hour, partition, (&table, &self.bucket), columns);
             (partition::location(partition).to_string(), differences)
         };
         Ok(partitions_by_hour(&self.partitions(JSON, hours, columns).await?, read))

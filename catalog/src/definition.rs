@@ -119,7 +119,10 @@ fn compare_storage(
 
 /// Ours have neither compression, buckets, sorted nor skewed columns, nor folders of their own.
 fn compare_layout(differences: &mut Vec<String>, found: &StorageDescriptor) {
-    let skewed = found.skewed_info().is_some_and(|it| *it != SkewedInfo::builder().build());
+    let locations = |it: &SkewedInfo| it.skewed_column_value_location_maps().is_some_and(|maps| !maps.is_empty());
+    let skewed = found.skewed_info().is_some_and(|it| {
+        !it.skewed_column_names().is_empty() || !it.skewed_column_values().is_empty() || locations(it)
+    });
     let wrong = [
         ("it is compressed", found.compressed()),
         ("it has buckets", found.number_of_buckets() > 0 || !found.bucket_columns().is_empty()),

@@ -39,16 +39,20 @@ impl Pointer {
         self.location.starts_with(&format!("s3://{bucket}/{}", layout::parquet_prefix(hour)))
     }
 
-    /// What a partition of the Parquet table says, if `columns` of it were read.
-    pub(crate) fn of(partition: &Partition, bucket: &str, columns: Columns) -> Pointer {
+    /// What a partition of the Parquet table says. `as_made` is whether it is as we define it.
+    pub(crate) fn of(partition: &Partition, as_made: bool) -> Pointer {
         let parameter = |name| partition.parameters().and_then(|parameters| parameters.get(name)).cloned();
-        let as_made = parquet_differences(partition, bucket, columns).is_empty();
         Pointer {
             location: location(partition).to_string(),
             manifest_etag: parameter(MANIFEST_ETAG).filter(|_| as_made).unwrap_or_default(),
             since: parameter(SINCE).and_then(|time| time.parse().ok()),
             unfinished: parameter(UNFINISHED).is_some(),
         }
+    }
+
+    /// True if it says since when it names a folder that was live at `committed_at`. Glue has the time in milliseconds.
+    pub fn has_since(&self, committed_at: DateTime<Utc>) -> bool {
+        self.since.is_some_and(|since| since.timestamp_millis() >= committed_at.timestamp_millis())
     }
 
     fn parameters(&self) -> HashMap<String, String> {
@@ -61,13 +65,18 @@ impl Pointer {
 
 /// What differs between a partition of the Parquet table and our definition, a sentence each. Its location and what it says of
 /// its manifest are not looked at: only the manifest tells whether they are right.
-pub(crate) fn parquet_differences(partition: &Partition, bucket: &str, columns: Columns) -> Vec<String> {
-    partition_differences(partition, &tables::parquet_table(bucket), &[MANIFEST_ETAG, SINCE, UNFINISHED], columns)
+pub(crate) fn parquet_differences(partition: &Partition, table: &TableInput, columns: Columns) -> Vec<String> {
+    partition_differences(partition, table, &[MANIFEST_ETAG, SINCE, UNFINISHED], columns)
 }
 
-/// What differs between the partition of `hour` of the JSON table and our definition, a sentence each.
-pub(crate) fn json_differences(hour: Hour, partition: &Partition, bucket: &str, columns: Columns) -> Vec<String> {
-    let mut differences = partition_differences(partition, &tables::json_table(bucket), &[], columns);
+/// What differs between the partition of `hour` of the JSON table over `bucket` and our definition, a sentence each.
+pub(crate) fn json_differences(
+    hour: Hour,
+    partition: &Partition,
+    (table, bucket): (&TableInput, &str),
+    columns: Columns,
+) -> Vec<String> {
+    let mut differences = partition_differences(partition, table, &[], columns);
     let (found, ours) = (location(partition), json_location(hour, bucket));
     if found.trim_end_matches('/') != ours.trim_end_matches('/') {
         differences.push(format!("it names {found}, not {ours}"));

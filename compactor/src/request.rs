@@ -12,9 +12,8 @@ use crate::hour::plan::Rewrite;
 pub struct Request {
     /// The hours to look at.
     pub scope: Scope,
-    /// True if hours are due that a newer writer would write better. If the scope is a single hour, also if its inputs are
-    /// gone.
-    pub rewrite: bool,
+    /// Which hours may be written again without new inputs.
+    pub rewrite: Rewrite,
 }
 
 /// The hours that a run looks at.
@@ -50,15 +49,17 @@ pub enum RequestError {
 
 impl Request {
     /// A scheduled tick.
-    pub const TICK: Request = Request { scope: Scope::Tick, rewrite: false };
+    pub const TICK: Request = Request { scope: Scope::Tick, rewrite: Rewrite::No };
 
-    /// Which hours may be written again without new inputs. An hour shrinks only if it is named alone.
-    pub fn rewrite(&self) -> Rewrite {
-        match (self.rewrite, self.scope) {
+    /// A request for `scope`, with what an older version wrote rewritten if `rewrite`. Only if it names an hour alone may that
+    /// hour shrink.
+    pub fn new(scope: Scope, rewrite: bool) -> Request {
+        let rewrite = match (rewrite, scope) {
             (false, _) => Rewrite::No,
             (true, Scope::Range(from, to)) if from.next() == to => Rewrite::Shrinking,
             (true, _) => Rewrite::Older,
-        }
+        };
+        Request { scope, rewrite }
     }
 
     /// Reads the Lambda's payload: `{"hour": …}` or `{"from": …, "to": …}`, either with `"rewrite": true`. Any other payload,
@@ -72,7 +73,7 @@ impl Request {
             None => false,
             Some(value) => value.as_bool().ok_or_else(|| RequestError::Rewrite(value.to_string()))?,
         };
-        Ok(Request { scope: scope(payload)?, rewrite })
+        Ok(Request::new(scope(payload)?, rewrite))
     }
 }
 
@@ -111,7 +112,8 @@ mod tests {
 
     fn check(payload: Value, expected: &str) {
         let found = match Request::from_payload(&payload) {
-            Ok(request) => format!("{}{}", request.scope, if request.rewrite { ", rewrite" } else { "" }),
+            Ok(Request { scope, rewrite: Rewrite::No }) => scope.to_string(),
+            Ok(Request { scope, rewrite }) => format!("{scope}, {rewrite:?}"),
             Err(error) => error.to_string(),
         };
         assert_eq!(found, expected, "{payload}");
@@ -125,8 +127,10 @@ mod tests {
         check(json!({"hour": "2026-11-20T13"}), "2026-11-20T13 to 2026-11-20T14");
         check(
             json!({"from": "2026-11-01T00", "to": "2026-11-02T00", "rewrite": true}),
-            "2026-11-01T00 to 2026-11-02T00, rewrite",
+            "2026-11-01T00 to 2026-11-02T00, Older",
         );
+        let alone = json!({"hour": "2026-11-20T13", "rewrite": true});
+        check(alone, "2026-11-20T13 to 2026-11-20T14, Shrinking");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A folder goes claimed → live → retired → deleted, never back. Every step but the last is a write of the manifest, so no
 //! file of ours exists that no manifest knows (C5). Each transition returns the next version of the manifest.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -54,9 +54,9 @@ pub struct Live {
     pub committed_at: DateTime<Utc>,
     /// Every object that the rows come from.
     pub inputs: Vec<ObjectMeta>,
-    /// How many lines each of them gave. Empty if a writer before version 4 wrote it.
+    /// How many lines of each became rows, repeated ones included. Empty if a writer before version 4 wrote it.
     #[serde(default)]
-    pub input_lines: Vec<u64>,
+    pub input_rows: Vec<u64>,
     /// Every file of the folder.
     pub files: Vec<File>,
     /// The file of rejected lines. `None` if there are none, or if a writer before version 3 wrote it.
@@ -152,10 +152,9 @@ impl Live {
         listed.iter().filter(|object| !known.contains(&(object.key.as_str(), object.etag.as_str()))).count()
     }
 
-    /// How many lines the input with this key gave. `None` if it is no input, or that is not known.
-    pub fn lines_of(&self, key: &str) -> Option<u64> {
-        let number = self.inputs.iter().position(|input| input.key == key)?;
-        self.input_lines.get(number).copied()
+    /// How many lines of each input became rows, by its key. Empty if that is not known.
+    pub fn rows_by_input(&self) -> HashMap<&str, u64> {
+        self.inputs.iter().zip(&self.input_rows).map(|(input, rows)| (input.key.as_str(), *rows)).collect()
     }
 
     /// The folder's prefix.
@@ -309,7 +308,7 @@ mod tests {
             attempt: attempt.into(),
             committed_at: moment(time),
             inputs: vec![ObjectMeta { key: "logs/2026/11/20/13/a.gz".into(), etag: "\"e\"".into(), size: 5 }],
-            input_lines: vec![0],
+            input_rows: vec![0],
             files: Vec::new(),
             rejected_file: None,
             counts: Counts::default(),

@@ -101,10 +101,8 @@ pub enum CompactionState {
 pub enum Need {
     /// Objects whose rows are in its Parquet are gone: how many.
     ObjectsGone(usize),
-    /// The hour's manifest is lost, and its JSON has fewer rows than its Parquet: how many fewer.
+    /// Its JSON gives fewer rows than its Parquet has, or than an object of it gave before: how many fewer.
     RowsFewer(u64),
-    /// An object of its JSON has fewer lines than when its rows became live: how many fewer.
-    LinesFewer(u64),
     /// Runs were abandoned over it: how many.
     RunsAbandoned(u32),
     /// It does not fit into the compactor's memory.
@@ -206,7 +204,7 @@ impl CompactionState {
         match *reason {
             SkipReason::Claimed => CompactionState::Claimed,
             SkipReason::InputGone { objects } => CompactionState::NeedsOperator(Need::ObjectsGone(objects)),
-            SkipReason::FewerLines { lines, had, .. } => CompactionState::NeedsOperator(Need::LinesFewer(had - lines)),
+            SkipReason::FewerRows { rows, had, .. } => CompactionState::NeedsOperator(Need::RowsFewer(had - rows)),
             SkipReason::WouldShrink { rows, had } => CompactionState::NeedsOperator(Need::RowsFewer(had - rows)),
             SkipReason::CrashLooping { abandoned } => CompactionState::NeedsOperator(Need::RunsAbandoned(abandoned)),
             SkipReason::TooLarge { .. } => CompactionState::NeedsOperator(Need::TooLarge),
@@ -239,7 +237,6 @@ impl fmt::Display for Need {
         match self {
             Need::ObjectsGone(objects) => write!(f, "{objects} gone"),
             Need::RowsFewer(rows) => write!(f, "{rows} rows fewer"),
-            Need::LinesFewer(lines) => write!(f, "{lines} lines fewer"),
             Need::RunsAbandoned(runs) => write!(f, "{runs} abandoned"),
             Need::TooLarge => f.write_str("too large"),
         }

@@ -180,7 +180,7 @@ impl Pipeline {
     async fn tick(&mut self, scope: Scope) -> anyhow::Result<()> {
         self.ticks += 1;
         let run = Arc::new(self.run(format!("{}{:05}", self.nonce.simple(), self.ticks)));
-        let tick = self.compactor().tick(&run, Request { scope, rewrite: false }, |_, _| {}).await?;
+        let tick = self.compactor().tick(&run, Request::new(scope, false), |_, _| {}).await?;
         self.troubles.extend(tick.failures());
         self.troubles.extend(tick.needs_operator());
         let moved = tick.watermark.and_then(Result::ok).map(|status| status.watermark);

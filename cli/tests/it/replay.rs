@@ -216,6 +216,31 @@ async fn what_others_changed_is_needs_operator() {
     assert_eq!(logs(&stack).await, written);
 }
 
+/// A run wrote its marker and ended, and the transform makes other lines since. The lines of its object are in no log yet.
+#[tokio::test]
+async fn a_marker_of_lines_that_were_never_written_gives_way() {
+    let data = tempfile::tempdir().unwrap();
+    let stack = stack(data.path(), NOW).await;
+    let source = format!("{DAY}/records");
+    put(&stack, &source, kept(&event(1)).into_bytes()).await;
+    replay(&stack, &Replay::default(), NOW).await;
+    let first = marker(&stack, &source).await;
+    let object = first.object.clone().unwrap();
+    let former = Marker { lines_sha256: Some("0".repeat(64)), ..first.clone() };
+    put(&stack, &layout::replayed_key(&source), serde_json::to_vec(&former).unwrap()).await;
+    let written = logs(&stack).await;
+    // As long as the object is there, its marker is not touched: the compactor may have read it.
+    let found = replay(&stack, &Replay::default(), LATER).await;
+    assert_eq!((found.troubles.len(), marker(&stack, &source).await), (1, former), "{:?}", found.troubles);
+    stack.aws.s3().delete_object().bucket(BUCKET).key(&object).send().await.unwrap();
+    let found = replay(&stack, &Replay::default(), LATER).await;
+    assert_eq!((found.replayed, found.troubles.len()), (1, 0), "{:?}", found.troubles);
+    assert_eq!(logs(&stack).await, written);
+    let last = marker(&stack, &source).await;
+    assert_eq!((last.object, last.hour, last.lines_sha256), (first.object, first.hour, first.lines_sha256));
+    assert_eq!(not_delivered(&stack).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_queue_gives_up_what_is_in_the_log() {
     let data = tempfile::tempdir().unwrap();

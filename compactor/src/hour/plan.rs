@@ -127,13 +127,13 @@ pub enum SkipReason {
         /// Rows of the folder that Glue names.
         had: u64,
     },
-    /// An object gives fewer lines than when its rows became live (C8).
-    FewerLines {
-        /// The object's key. `None` if the manifest has no numbers for each object, as before writer version 4.
+    /// Fewer lines of an object are rows than when they became live (C8).
+    FewerRows {
+        /// Its key. `None` if the manifest has no numbers for each object, as before writer version 4.
         object: Option<String>,
-        /// Lines now.
-        lines: u64,
-        /// Lines then.
+        /// Such lines now.
+        rows: u64,
+        /// Such lines then.
         had: u64,
     },
     /// Another run claimed the hour less than [`CLAIM_MINUTES_MIN`] minutes ago.
@@ -202,20 +202,23 @@ fn due(state: &HourState, rewrite: Rewrite) -> Result<Due, Idle> {
     }
 }
 
-/// Why `next` must not take the place of `former` (C8): an input is missing, or gives fewer lines than before. Every commit
-/// is asked this, whatever led to it, unless a person named the hour and asked for a rewrite.
+/// Why `next` must not take the place of `former` (C8): an input is missing, or fewer of its lines are rows than before. Every
+/// commit is asked this, whatever led to it, unless a person named the hour and asked for a rewrite.
 pub fn shrinks(former: &Live, next: &Live) -> Option<SkipReason> {
     let objects = former.gone(&next.inputs);
     if objects > 0 {
         return Some(SkipReason::InputGone { objects });
     }
-    let (lines, had) = (next.counts.lines, former.counts.lines);
-    if former.input_lines.is_empty() && lines < had {
-        return Some(SkipReason::FewerLines { object: None, lines, had });
+    let (had, now) = (former.rows_by_input(), next.rows_by_input());
+    if had.is_empty() {
+        // What came since says nothing of what was there.
+        let rows = former.inputs.iter().filter_map(|input| now.get(input.key.as_str())).sum();
+        let had = former.counts.rows + former.counts.duplicates;
+        return (rows < had).then_some(SkipReason::FewerRows { object: None, rows, had });
     }
     former.inputs.iter().find_map(|input| {
-        let (lines, had) = (next.lines_of(&input.key)?, former.lines_of(&input.key)?);
-        (lines < had).then(|| SkipReason::FewerLines { object: Some(input.key.clone()), lines, had })
+        let (rows, had) = (*now.get(input.key.as_str())?, *had.get(input.key.as_str())?);
+        (rows < had).then(|| SkipReason::FewerRows { object: Some(input.key.clone()), rows, had })
     })
 }
 
@@ -253,7 +256,7 @@ impl SkipReason {
             self,
             SkipReason::InputGone { .. }
                 | SkipReason::WouldShrink { .. }
-                | SkipReason::FewerLines { .. }
+                | SkipReason::FewerRows { .. }
                 | SkipReason::TooLarge { .. }
                 | SkipReason::CrashLooping { .. }
         )
@@ -298,9 +301,9 @@ impl fmt::Display for SkipReason {
                 "its manifest is lost, its JSON gives {rows} rows, and the Parquet that readers see has {had}; put the \
                  missing objects back, or do without them with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}"
             ),
-            SkipReason::FewerLines { object, lines, had } => write!(
+            SkipReason::FewerRows { object, rows, had } => write!(
                 f,
-                "{} gave {had} lines when its rows became live and gives {lines} now; put the former object back, from a \
+                "{had} lines of {} were rows when they became live, and {rows} are now; put the former object back, from a \
                  version or a copy, or accept this one with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}",
                 object.as_deref().unwrap_or("its JSON")
             ),
@@ -361,7 +364,7 @@ mod tests {
             attempt: "a".into(),
             committed_at: CLOSED.parse().unwrap(),
             inputs: objects(inputs),
-            input_lines: vec![1; inputs.len()],
+            input_rows: vec![1; inputs.len()],
             files: vec![file],
             rejected_file: None,
             counts: Counts::default(),

@@ -46,11 +46,10 @@ impl Publisher<'_> {
             let manifest_etag = stored.etag.clone().unwrap_or_default();
             let same = found.filter(|pointer| pointer.location == location);
             // No partition named the folder before it was live.
-            let since = same.as_ref().and_then(|pointer| pointer.since).filter(|since| *since >= live.committed_at);
+            let since = same.as_ref().filter(|it| it.has_since(live.committed_at)).and_then(|it| it.since);
             let unfinished = stored.manifest.is_unfinished();
-            if same.as_ref().is_some_and(|it| it.manifest_etag == manifest_etag && it.unfinished == unfinished)
-                && since.is_some()
-            {
+            let follows = |it: &Pointer| it.manifest_etag == manifest_etag && it.unfinished == unfinished;
+            if since.is_some() && same.as_ref().is_some_and(follows) {
                 return Ok((stored, same));
             }
             self.check_files(hour, live).await?;

@@ -49,8 +49,9 @@ pub(super) struct Rewriter<'a> {
 /// Everything that the objects of an hour held.
 #[derive(Debug)]
 struct HourLines {
-    /// How many lines each object gave.
-    input_lines: Vec<u64>,
+    lines: u64,
+    /// How many lines of each object became rows.
+    input_rows: Vec<u64>,
     rejected: u64,
     rejected_file: SpooledTempFile,
     runs: Vec<SortedRun>,
@@ -77,7 +78,7 @@ impl Rewriter<'_> {
         let folder = layout::parquet_folder(hour, attempt);
         let (files, summary) = self.write_rows(&folder, read.runs).await?;
         let counts = Counts {
-            lines: read.input_lines.iter().sum(),
+            lines: read.lines,
             rows: summary.rows,
             duplicates: read.duplicates + summary.duplicates,
             collisions: summary.collisions,
@@ -91,7 +92,7 @@ impl Rewriter<'_> {
             attempt,
             committed_at,
             inputs,
-            input_lines: read.input_lines,
+            input_rows: read.input_rows,
             files,
             rejected_file,
             counts,
@@ -118,7 +119,7 @@ impl Rewriter<'_> {
         let decode = move |object| decode_object(Arc::clone(&working), object);
         let mut decoded = pin!(objects.map(decode).buffered(threads));
         let mut read =
-            HourLines { input_lines: Vec::new(), rejected: 0, rejected_file: spool(), runs: Vec::new(), duplicates: 0 };
+            HourLines { lines: 0, input_rows: Vec::new(), rejected: 0, rejected_file: spool(), runs: Vec::new(), duplicates: 0 };
         while let Some(decoded) = decoded.next().await {
             let Some(decoded) = decoded? else { return Ok(None) };
             read.add(decoded).map_err(DecodeError::Rejected)?;
@@ -314,7 +315,8 @@ async fn decode_object(
 impl HourLines {
     /// Adds an object. Objects come in order, so that the same inputs give the same file of rejected lines (C7).
     fn add(&mut self, object: Decoded) -> io::Result<()> {
-        self.input_lines.push(object.lines);
+        self.lines += object.lines;
+        self.input_rows.push(object.lines - object.rejected);
         self.rejected += object.rejected;
         if let Some(mut file) = object.rejected_file {
             io::copy(&mut file, &mut self.rejected_file)?;

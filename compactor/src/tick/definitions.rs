@@ -1,6 +1,6 @@
 //! Where the catalog is not as we define it. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use catalog::{JSON, PARQUET, Partitions, Pointer, TablesState};
 use log_format::Hour;
@@ -14,32 +14,29 @@ pub(crate) struct Definitions {
     pub(crate) json: Vec<Hour>,
     /// The hours whose Parquet partition differs. If they have a manifest they are stale too.
     pub(crate) parquet: BTreeSet<Hour>,
-    /// Partitions that give rows to no hour or to a wrong one: the table, and the values.
-    pub(crate) foreign: Vec<(&'static str, Vec<String>)>,
+    /// Partitions of no hour: the table, and the values.
+    pub(crate) of_no_hour: Vec<(&'static str, Vec<String>)>,
+    /// The hours whose Parquet partition names a folder of another hour, or none of ours.
+    pub(crate) misplaced: Vec<Hour>,
 }
 
 impl Definitions {
-    /// Compares tables and partitions with our definitions. `manifests` has every hour with a manifest.
-    pub(super) fn of<M>(
+    /// Compares tables and partitions with our definitions.
+    pub(super) fn of(
         bucket: &str,
         tables: &TablesState,
-        manifests: &BTreeMap<Hour, M>,
         parquet: &Partitions<Pointer>,
         json: &Partitions<String>,
     ) -> Definitions {
         let no_hour_json = json.of_no_hour.iter().map(|values| (JSON, values.clone()));
         let no_hour_parquet = parquet.of_no_hour.iter().map(|values| (PARQUET, values.clone()));
-        // Without a manifest, a folder of the hour itself may be all that is left of it, and is kept.
-        let of_another = parquet
-            .by_hour
-            .iter()
-            .filter(|(hour, pointer)| !manifests.contains_key(hour) && !pointer.is_of(**hour, bucket));
-        let of_another = of_another.map(|(hour, _)| (PARQUET, hour.partition_values().to_vec()));
+        let misplaced = parquet.by_hour.iter().filter(|(hour, pointer)| !pointer.is_of(**hour, bucket));
         Definitions {
             tables: tables.differences.clone(),
             json: json.differences.keys().copied().collect(),
             parquet: parquet.differences.keys().copied().collect(),
-            foreign: no_hour_json.chain(no_hour_parquet).chain(of_another).collect(),
+            of_no_hour: no_hour_json.chain(no_hour_parquet).collect(),
+            misplaced: misplaced.map(|(hour, _)| *hour).collect(),
         }
     }
 }

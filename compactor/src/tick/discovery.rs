@@ -68,7 +68,7 @@ impl Discoverer<'_> {
         let manifests = self.bucket.manifest_etags(Hour::EPOCH, end).await?;
         let parquet = self.catalog.parquet_partitions(.., Columns::LeftOut).await?;
         let json = self.catalog.json_partitions(.., Columns::LeftOut).await?;
-        let definitions = Definitions::of(self.bucket.name(), &tables, &manifests, &parquet, &json);
+        let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &json);
         let (pointers, registered) = (parquet.by_hour, json.by_hour.into_keys().collect::<HashSet<Hour>>());
         let watermark = self.watermark_or_epoch().await?;
         let mut with_objects: BTreeSet<Hour> =
@@ -105,10 +105,9 @@ impl Discoverer<'_> {
     ) -> Result<(BTreeSet<Hour>, Definitions, BTreeSet<Hour>), DiscoveryError> {
         let end = Hour::of(self.clock.now()).next();
         let tables = self.catalog.tables().await?;
-        let manifests = self.bucket.manifest_etags(Hour::EPOCH, end).await?;
         let parquet = self.catalog.parquet_partitions(.., Columns::Compared).await?;
         let json = self.catalog.json_partitions(.., Columns::Compared).await?;
-        let definitions = Definitions::of(self.bucket.name(), &tables, &manifests, &parquet, &json);
+        let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &json);
         let objects = self.bucket.inputs_by_hour(Hour::EPOCH, end).await?.into_keys().collect();
         Ok((objects, definitions, json.by_hour.into_keys().collect()))
     }

@@ -135,7 +135,7 @@ impl Compactor {
         outcomes.extend(discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate))));
         let visit = |hour: Hour, pass: Pass| {
             let registered = discovery.registered.contains(&hour);
-            Visit { hour, registered, pass, rewrite: request.rewrite() }
+            Visit { hour, registered, pass, rewrite: request.rewrite }
         };
         let mut put_off = Vec::new();
         let all = discovery.hours.len();
@@ -187,7 +187,7 @@ impl Compactor {
             Scope::Tick => discoverer.discover_tick().await,
             Scope::Range(..) => {
                 let (from, to) = schedule::closed_range(request.scope, run.clock.now(), &self.limits);
-                discoverer.discover_range(from, to, request.rewrite()).await
+                discoverer.discover_range(from, to, request.rewrite).await
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use catalog::PARQUET;
+use futures::{StreamExt, stream};
 use log_format::Hour;
 use telemetry::error_chain;
 
@@ -15,6 +17,9 @@ use crate::tick::discovery::{Discovery, DiscoveryError};
 
 /// The share of a run, in hundredths, that the sweep leaves to the hours.
 const SWEEP_PERCENT_LEFT: u32 = 50;
+
+/// Partitions that are made at once when somebody asked for a repair.
+const CALLS_AT_ONCE: usize = 16;
 
 /// What became of the places where the catalog was not as we define it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub struct DefinitionsSwept {
 
 impl Compactor {
     /// Registers the hours that Glue does not know, makes stale partitions follow their manifests, and makes the others as we
-    /// define them, whoever lost or changed them.
+    /// define them, whoever lost or changed them. Columns are not listed: they would make the listing three times as long.
     pub(super) async fn sweep(
         self: &Arc<Self>,
         discovery: &mut Discovery,
@@ -66,7 +71,8 @@ impl Compactor {
             let outcome = self.isolated(run, move |it, run| async move { it.repair_json_partition(hour, &run).await });
             let outcome = outcome.await;
             swept.repaired += u64::from(outcome == Outcome::Repaired);
-            outcomes.insert(hour, outcome);
+            // What failed at the other partition stays told.
+            outcomes.entry(hour).or_insert(outcome);
         }
         self.delete_foreign(&discovery.definitions, run, &mut swept).await;
         (outcomes, swept)
@@ -80,15 +86,29 @@ impl Compactor {
     /// The bucket or the catalog could not be listed, or a table not be made. What fails at one partition is among the
     /// failures.
     pub async fn repair_catalog(self: &Arc<Self>, run: &Run) -> Result<DefinitionsSwept, DiscoveryError> {
-        run.clock.may_write()?;
-        self.catalog.repair_tables().await?;
-        let (objects, definitions, registered) = self.discoverer(&run.clock).discover_definitions().await?;
         let mut swept = DefinitionsSwept::default();
-        for hour in objects.into_iter().filter(|hour| !registered.contains(hour)) {
-            swept.count(hour, self.register(hour, run).await);
+        let tables = self.catalog.tables().await?;
+        if !tables.missing.is_empty() {
+            run.clock.may_write()?;
+            self.catalog.ensure_tables().await?;
         }
-        for &hour in &definitions.json {
-            swept.count(hour, self.repair_json_partition(hour, run).await);
+        if !tables.differences.is_empty() {
+            run.clock.may_write()?;
+            let repaired = self.catalog.repair_tables().await;
+            swept.failures.extend(repaired.err().map(|error| error_chain(&error)));
+        }
+        let (objects, definitions, registered) = self.discoverer(&run.clock).discover_definitions().await?;
+        let missing = objects.into_iter().filter(|hour| !registered.contains(hour));
+        let made = stream::iter(missing).map(|hour| async move { (hour, self.register(hour, run).await) });
+        let mut made = made.buffer_unordered(CALLS_AT_ONCE).boxed();
+        while let Some((hour, repaired)) = made.next().await {
+            swept.count(hour, repaired);
+        }
+        let differing = stream::iter(definitions.json.clone());
+        let made = differing.map(|hour| async move { (hour, self.repair_json_partition(hour, run).await) });
+        let mut made = made.buffer_unordered(CALLS_AT_ONCE).boxed();
+        while let Some((hour, repaired)) = made.next().await {
+            swept.count(hour, repaired);
         }
         self.delete_foreign(&definitions, run, &mut swept).await;
         Ok(swept)
@@ -96,7 +116,7 @@ impl Compactor {
 
     /// Deletes the partitions that give rows to no hour or to a wrong one.
     async fn delete_foreign(&self, found: &Definitions, run: &Run, swept: &mut DefinitionsSwept) {
-        for (table, values) in &found.foreign {
+        for (table, values) in &found.of_no_hour {
             if run.clock.may_write().is_err() {
                 return;
             }
@@ -105,6 +125,25 @@ impl Compactor {
                 Err(error) => swept.failures.push(error_chain(&error)),
             }
         }
+        for &hour in &found.misplaced {
+            match self.delete_misplaced(hour, run).await {
+                Ok(deleted) => swept.repaired += u64::from(deleted),
+                Err(error) => swept.failures.push(format!("{hour}: {}", error_chain(&error))),
+            }
+        }
+    }
+
+    /// Deletes the Parquet partition of an hour if nothing of the hour is live and the partition names no folder of it, both
+    /// read right before. A folder of the hour itself may be all that is left of it. Returns whether it was deleted.
+    async fn delete_misplaced(&self, hour: Hour, run: &Run) -> Result<bool, HourError> {
+        let live = self.store.read(hour, &run.clock).await?.manifest.live.is_some();
+        let pointer = self.catalog.parquet_pointer(hour).await?;
+        if live || pointer.is_none_or(|pointer| pointer.is_of(hour, self.bucket.name())) {
+            return Ok(false);
+        }
+        run.clock.may_write()?;
+        self.catalog.delete_partition(PARQUET, &hour.partition_values()).await?;
+        Ok(true)
     }
 
     /// Registers an hour whose notification was lost, or that was adopted, so that the view shows its JSON at once.

@@ -155,7 +155,7 @@ async fn bury(world: &World, when: &str) -> usize {
     let folders = || HOURS.map(|it| world.claimed_and_retired(hour(it)));
     let claims = folders().iter().map(|(claims, _)| claims).sum();
     for now in ["2026-11-22T23:25:00Z", "2026-11-24T00:25:00Z"] {
-        let all = Request { scope: Scope::Range(hour(HOURS[0]), hour(HOUR).next()), rewrite: false };
+        let all = Request::new(Scope::Range(hour(HOURS[0]), hour(HOUR).next()), false);
         assert_eq!(world.ask(now, all).await.failures(), [""; 0], "{when}: at {now}");
     }
     assert_eq!(folders(), [(0, 0); 3], "{when}: claimed and retired folders in the end");

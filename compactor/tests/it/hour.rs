@@ -98,12 +98,39 @@ async fn an_hour_whose_input_is_gone_is_needs_operator_unless_asked() {
     );
     assert_eq!(tick.needs_operator().len(), 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
-    let on_purpose = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: true };
+    let on_purpose = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
     world.ask("2026-11-20T16:20:00Z", on_purpose).await;
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
 }
 
 /// C8, where nothing but what readers see now tells what the hour once held.
+/// C8: an object that was written over gives no fewer rows, unless a person named the hour.
+#[tokio::test]
+async fn an_object_of_fewer_rows_needs_an_operator() {
+    let world = world().await;
+    let (good, worse) = ([r#"{"log_id":"1","type":"s"}"#, r#"{"log_id":"2","type":"s"}"#], [r#"{"log_id":"1","type":"s"}"#, "garbage"]);
+    world.put_lines(HOUR, "1", &good).await;
+    world.put_lines(HOUR, "2", &[r#"{"log_id":"3","type":"s"}"#]).await;
+    world.tick("2026-11-20T15:25:00Z").await;
+    let rows = world.parquet_rows(HOUR).await;
+    assert_eq!(rows.len(), 3);
+    // As many lines as before, and one object more.
+    world.put_lines(HOUR, "1", &worse).await;
+    world.put_lines(HOUR, "4", &[r#"{"log_id":"4","type":"s"}"#]).await;
+    let tick = world.tick("2026-11-20T16:25:00Z").await;
+    assert_eq!((tick.totals().needs_operator, tick.failures()), (1, Vec::new()));
+    let told = &tick.needs_operator()[0];
+    assert!(told.contains("2 lines of logs/2026/11/20/13/1 were rows when they became live, and 1 are now"), "{told}");
+    assert_eq!(world.parquet_rows(HOUR).await, rows);
+    let alone = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
+    assert_eq!(world.ask("2026-11-20T17:25:00Z", alone).await.totals().compacted, 1);
+    assert_eq!(world.parquet_rows(HOUR).await.len(), 3);
+    // The former object has more rows than the worse one.
+    world.put_lines(HOUR, "1", &good).await;
+    assert_eq!(world.tick("2026-11-20T18:25:00Z").await.totals().compacted, 1);
+    assert_eq!(world.parquet_rows(HOUR).await.len(), 4);
+}
+
 #[tokio::test]
 async fn an_hour_whose_manifest_and_input_are_gone_is_needs_operator_unless_asked() {
     let world = world().await;
@@ -118,7 +145,7 @@ async fn an_hour_whose_manifest_and_input_are_gone_is_needs_operator_unless_aske
     assert!(shown(&tick)[0].starts_with(left), "{:?}", shown(&tick));
     assert_eq!(tick.needs_operator().len(), 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
-    let on_purpose = Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: true };
+    let on_purpose = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
     world.ask("2026-11-20T16:20:00Z", on_purpose).await;
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
 }

@@ -117,7 +117,7 @@ async fn whatever_lies_in_an_hour_its_rows_are_there_and_the_rest_is_kept() {
     let world = world().await;
     let cases = put_all(&world).await;
     let scope = Scope::Range(BEGIN.parse().unwrap(), cases.last().unwrap().hour.next());
-    let outcomes: BTreeMap<Hour, Outcome> = world.ask(NOW, Request { scope, rewrite: false }).await.outcomes;
+    let outcomes: BTreeMap<Hour, Outcome> = world.ask(NOW, Request::new(scope, false)).await.outcomes;
     for case in &cases {
         case.check(&world, &outcomes[&case.hour]).await;
     }

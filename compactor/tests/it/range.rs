@@ -13,7 +13,7 @@ const HOURS: [&str; 4] = ["2026-11-20T05", "2026-11-20T06", "2026-11-20T08", "20
 const NOW: &str = "2026-11-21T10:00:00Z";
 
 fn range() -> Request {
-    Request { scope: Scope::Range(hour("2026-11-20T00"), hour("2026-11-22T00")), rewrite: false }
+    Request::new(Scope::Range(hour("2026-11-20T00"), hour("2026-11-22T00")), false)
 }
 
 async fn filled() -> World {

@@ -6,6 +6,7 @@ use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::layout;
+use projection::manifest::Manifest;
 use testkit::alter;
 use testkit::athena::Reader;
 use testkit::world::{HOUR, TICK, World, hour, shown, world};
@@ -76,7 +77,7 @@ async fn a_lost_file_of_an_hour_with_an_old_claim_is_written_anew_by_the_tick() 
     let claimed = manifest.claimed("dead", "2026-11-20T15:30:00Z".parse().unwrap());
     world.put("manifests/2026/06/01/05.json", claimed.to_json().unwrap()).await;
     let scope = Scope::Range(hour(OLD), hour(OLD).next());
-    let tick = world.ask(&at("2026-11-20T16"), Request { scope, rewrite: false }).await;
+    let tick = world.ask(&at("2026-11-20T16"), Request::new(scope, false)).await;
     assert_eq!((tick.failures(), tick.totals().compacted), (Vec::new(), 1));
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
 }
@@ -96,7 +97,7 @@ async fn an_object_in_an_old_hour_that_never_had_one_is_found_by_the_rota() {
 
 /// A request for [`HOUR`] by its name.
 fn asked() -> Request {
-    Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false }
+    Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), false)
 }
 
 /// The partition of [`OLD`] in a table, as Glue has it.
@@ -137,6 +138,22 @@ async fn the_sweep_makes_partitions_as_we_define_them_and_deletes_those_of_no_ho
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
     let tick = world.tick(&at("2026-11-20T17")).await;
     assert_eq!((shown(&tick), tick.catalog_repaired()), (Vec::new(), 0), "there is nothing left to do");
+}
+
+/// A manifest without a live folder says nothing of where a partition should be.
+#[tokio::test]
+async fn the_sweep_deletes_a_partition_of_an_hour_that_is_only_claimed() {
+    let world = world().await;
+    world.put_lines(OLD, "1", &[A]).await;
+    world.tick(&at("2026-11-20T15")).await;
+    let storage = partition(&world, PARQUET).await.storage_descriptor;
+    let claimed = hour("2026-06-02T05");
+    let manifest = Manifest::new(claimed).claimed("dead", "2026-11-20T15:30:00Z".parse().unwrap());
+    world.put(&layout::manifest_key(claimed), manifest.to_json().unwrap()).await;
+    add_partition(&world, PARQUET, ["2026-06-02", "05"], storage).await;
+    let tick = world.tick(&at("2026-11-20T16")).await;
+    assert_eq!((tick.failures(), tick.catalog_repaired()), (Vec::new(), 1));
+    assert_eq!(world.catalog.partitions(PARQUET, .., Columns::LeftOut).await.unwrap().len(), 1);
 }
 
 /// A partition without a manifest may be all that is left of an hour.

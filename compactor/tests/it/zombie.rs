@@ -131,7 +131,7 @@ async fn calls(snapshot: &Snapshot) -> usize {
 }
 
 fn asked() -> Request {
-    Request { scope: Scope::Range(hour(HOUR), hour(HOUR).next()), rewrite: false }
+    Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), false)
 }
 
 /// What others do while it sleeps: visits of the hour, each at its time. A reader looks after each.

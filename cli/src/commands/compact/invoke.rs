@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use aws_sdk_lambda::primitives::Blob;
 use compactor::clock::{Clock, RUN_MINUTES_MAX};
-use compactor::request::{Request, Scope};
+use compactor::hour::plan::Rewrite;
 use futures::{StreamExt, stream};
 use log_format::Hour;
 use serde::Serialize;
@@ -72,7 +72,8 @@ pub(super) async fn fan_out(
 async fn due(deployment: &Deployment, from: Hour, to: Hour, rewrite: bool, env: &Env) -> anyhow::Result<Vec<Hour>> {
     let clock = Clock::start(env.clock(), Duration::from_secs(RUN_MINUTES_MAX * 60));
     let now = clock.now();
-    let rewrite = Request { scope: Scope::Range(from, to), rewrite }.rewrite();
+    // No invocation is for a single hour, see `days`.
+    let rewrite = if rewrite { Rewrite::Older } else { Rewrite::No };
     let hours = deployment.compactor.may_change(from, to, rewrite, &clock).await?;
     Ok(hours.into_iter().filter(|hour| deployment.limits.is_closed(*hour, now)).collect())
 }

@@ -42,7 +42,7 @@ pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::R
         ensure!(target.aws, "--invoke {function} has a function on AWS do the work; give --aws too");
         return invoke(&deployment, function, (options, range), target, env).await;
     }
-    let request = Request { scope: Scope::Range(range.0, range.1), rewrite: options.rewrite };
+    let request = Request::new(Scope::Range(range.0, range.1), options.rewrite);
     let tick = run_to_end(&deployment, request, env).await?;
     if target.json {
         report::print_json(&to_json(&tick, &of_no_hour))?;

@@ -73,11 +73,11 @@ impl Marker {
         Ok(sealed::to_json(self).context("failed to write a marker as JSON")?.into())
     }
 
-    /// The marker at `key`. `None` if there is no object, or the object is not a marker of ours.
-    pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Marker>, BucketError> {
+    /// The marker at `key`, and its ETag. `None` if there is no object, or the object is not a marker of ours.
+    pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<(Marker, String)>, BucketError> {
         let found = bucket.read_as_is(key).await?;
-        let marker = found.and_then(|(bytes, _)| sealed::from_json::<Marker>(&bytes).ok());
-        Ok(marker.filter(|marker| layout::replayed_key(&marker.source) == key && marker.names_its_object()))
+        let marker = found.and_then(|(bytes, etag)| Some((sealed::from_json::<Marker>(&bytes).ok()?, etag)));
+        Ok(marker.filter(|(marker, _)| layout::replayed_key(&marker.source) == key && marker.names_its_object()))
     }
 
     /// What is where the marker says that its lines are. A marker without an object is whole.
@@ -92,7 +92,9 @@ impl Marker {
 
     /// True if it tells of these lines.
     pub(super) fn tells_of(&self, lines: &[u8]) -> bool {
-        self.lines_sha256.as_ref().is_none_or(|expected| *expected == hex::encode(Sha256::digest(lines)))
+        let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let same = self.lines_sha256.as_ref().is_none_or(|expected| *expected == hex::encode(Sha256::digest(lines)));
+        self.lines == count && same
     }
 
     /// Why an object is not the one that this marker tells of. `None` if it is.
@@ -160,7 +162,7 @@ impl Markers {
         let mut markers = Markers::default();
         for (listed, marker) in read {
             match marker {
-                Some(marker) => drop(markers.by_source.insert(marker.source.clone(), marker)),
+                Some((marker, _)) => drop(markers.by_source.insert(marker.source.clone(), marker)),
                 None => markers.foreign.push(listed),
             }
         }

@@ -1,18 +1,33 @@
 //! Replays the objects under `error/`.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
-use compactor::bucket::Got;
+use compactor::bucket::{Bucket, BucketError, Got};
+use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use log_format::layout;
 use projection::manifest::ObjectMeta;
 
 use super::error_records::{ErrorRecords, Unreadable};
-use super::marker::{Marker, Markers};
+use super::marker::{Found, Marker, Markers};
 use super::replayer::{Replayer, STOPPED};
 use super::write::Written;
 
+/// How many replayed objects are read at the same time.
+const READS_AT_ONCE: usize = 16;
 /// How many lines of one object are named.
 const NAMED_MAX: usize = 10;
+
+/// The sources whose lines are where their markers say, as they were written.
+async fn done(bucket: &Bucket, markers: &Markers) -> Result<BTreeSet<String>, BucketError> {
+    let reads = markers.by_source.values().cloned().map(|marker| async move {
+        let found = marker.found(bucket).await?;
+        Ok::<_, BucketError>((found == Found::Whole).then_some(marker.source))
+    });
+    let done: Vec<Option<String>> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+    Ok(done.into_iter().flatten().collect())
+}
 
 impl Replayer<'_> {
     /// Replays every object that is not done, and makes the partitions of the hours of all that are.
@@ -20,18 +35,20 @@ impl Replayer<'_> {
         let bucket = self.bucket();
         let errors = bucket.list(layout::ERRORS).await?;
         let mut markers = Markers::read(bucket, &format!("{}{}", layout::REPLAYED, layout::ERRORS)).await?;
+        let done = done(bucket, &markers).await?;
         bar.set_length(errors.len() as u64);
         self.found.objects = errors.len() as u64;
         for error in &errors {
             let marker = markers.by_source.remove(&error.key);
-            let replayed = self.replay_object(error, marker).await;
+            let replayed = self.replay_object(error, marker, done.contains(&error.key)).await;
             replayed.with_context(|| format!("stopped at {}; {STOPPED}", self.bucket().uri(&error.key)))?;
             bar.inc(1);
         }
         self.register().await
     }
 
-    async fn replay_object(&mut self, error: &ObjectMeta, marker: Option<Marker>) -> anyhow::Result<()> {
+    /// `done` is whether the lines are where the marker says.
+    async fn replay_object(&mut self, error: &ObjectMeta, marker: Option<Marker>, done: bool) -> anyhow::Result<()> {
         if let Some(marker) = &marker {
             if marker.etag != error.etag {
                 self.found
@@ -39,7 +56,7 @@ impl Replayer<'_> {
                     .push(format!("{} was changed since it was replayed; it was left as it is", error.key));
                 return Ok(());
             }
-            if self.is_done(marker).await? {
+            if done {
                 self.found.done_before += 1;
                 self.unregistered.extend(marker.object.as_ref().map(|_| marker.hour));
                 return Ok(());
@@ -56,7 +73,7 @@ impl Replayer<'_> {
             self.found.troubles.push(format!("{}: no line holds a record; it was left as it is", error.key));
             return Ok(());
         }
-        let marker = marker.unwrap_or_else(|| self.marker(&error.key, &error.etag, &records));
+        let marker = self.marker(&error.key, &error.etag, &records);
         match self.write(marker, &records).await? {
             Written::There { marker, new } => {
                 self.found.replayed += 1;

@@ -58,6 +58,7 @@ impl<'a> Replayer<'a> {
         }
         // A message may have been replayed by a run that ended before it deleted the message.
         let first = Marker::read(self.bucket(), &layout::replayed_key(&marker.source)).await?;
+        let first = first.map(|(first, _)| first);
         let new = match &first {
             Some(first) => !self.is_done(first).await?,
             None => marker.object.is_some(),

@@ -32,12 +32,34 @@ pub(super) async fn write(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyh
         Put::Written(_) => marker,
         // Another process was first, or the reply to this write was lost, or an earlier run ended here.
         Put::Refused => match Marker::read(bucket, &key).await? {
-            Some(first) if first.etag == marker.etag => first,
+            Some((first, etag)) if first.etag == marker.etag => match follow(bucket, first, etag, marker, lines).await?
+            {
+                Some(marker) => marker,
+                None => return Ok(Written::Not(format!("{key} was changed meanwhile; run it again"))),
+            },
             Some(_) => return Ok(Written::Not(format!("{key} tells of another version of it"))),
             None => return Ok(Written::Not(format!("{key} is not a marker of ours; move it out of the bucket"))),
         },
     };
     write_lines(bucket, marker, lines).await
+}
+
+/// The marker that the lines are to follow. It is the first one, unless another version of the transform wrote that one and
+/// ended before it wrote its own lines: then ours takes its place, for the same object. `None` if that was refused.
+async fn follow(
+    bucket: &Bucket,
+    first: Marker,
+    etag: String,
+    ours: Marker,
+    lines: &[u8],
+) -> anyhow::Result<Option<Marker>> {
+    if first.tells_of(lines) || first.object.is_none() || first.found(bucket).await? != Found::Gone {
+        return Ok(Some(first));
+    }
+    let ours = Marker { hour: first.hour, object: first.object, ..ours };
+    let key = layout::replayed_key(&ours.source);
+    let written = bucket.write_if(&key, ours.to_json()?, &Condition::Matches(etag)).await?;
+    Ok(matches!(written, Put::Written(_)).then_some(ours))
 }
 
 /// Writes the lines where `marker` says, unless they are there. Another object in their place is written over: only what

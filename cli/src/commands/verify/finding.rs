@@ -149,7 +149,7 @@ impl Difference {
 const PUT_BACK: &str = "put the object back as it was, from a version or a copy of the bucket; or carry its deletion \
                         through with `compact --hour HOUR --rewrite`";
 const PUT_FORMER_BACK: &str = "nothing here edits an object of the event log: put the former one back, from a version \
-                               or a copy of the bucket; or accept this one with `compact --hour HOUR`";
+                               or a copy of the bucket; or accept this one with `compact --hour HOUR --rewrite`";
 const KEEP_ROW: &str = "its Parquet is as it was written, so its JSON lost these lines since: put the object back, from a \
                         version or a copy of the bucket; or let the rows go with `compact --hour HOUR --rewrite`";
 const MOVE_AWAY: &str = "nothing of ours wrote it and nothing reads it: move it out of the bucket";

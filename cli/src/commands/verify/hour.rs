@@ -229,7 +229,7 @@ impl HourCheck<'_> {
             Some(Pointer { manifest_etag, .. }) if manifest_etag != etag && !self.differs(catalog::PARQUET) => {
                 Some((Difference::PartitionStale, format!("{name} follows manifest {manifest_etag}, not {etag}")))
             }
-            Some(Pointer { since, .. }) if since.is_none_or(|since| since < live.committed_at) => {
+            Some(pointer) if !pointer.has_since(live.committed_at) => {
                 let what = format!("{name} does not say since when it names its folder");
                 Some((Difference::PartitionStale, what))
             }
@@ -298,9 +298,9 @@ impl HourCheck<'_> {
             parquet_bytes: live.files.iter().map(|file| file.size).sum(),
         });
         let in_files: u64 = live.files.iter().map(|file| file.rows).sum();
-        let of_inputs: u64 = live.input_lines.iter().sum();
-        if !live.input_lines.is_empty() && of_inputs != counts.lines {
-            self.found(Difference::CountsWrong, format!("{} lines, {of_inputs} of its objects", counts.lines));
+        let (of_inputs, read) = (live.input_rows.iter().sum::<u64>(), counts.rows + counts.duplicates);
+        if !live.input_rows.is_empty() && of_inputs != read {
+            self.found(Difference::CountsWrong, format!("{read} lines are rows, {of_inputs} by its objects"));
         }
         if in_files != counts.rows || counts.lines != counts.rows + counts.duplicates + counts.rejected {
             let what = format!(

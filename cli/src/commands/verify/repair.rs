@@ -1,5 +1,5 @@
-//! Repairs by the compactor's own steps: only conditional writes, no live folder edited in place, no object under
-//! `logs/` touched.
+//! Repairs by the compactor's own steps: only conditional writes in the bucket, no live folder edited in place, no object
+//! under `logs/` touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

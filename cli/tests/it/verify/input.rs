@@ -45,7 +45,7 @@ async fn whatever_lies_in_an_hour_it_is_proven() {
     let clock = Clock::start(Arc::new(|| NOW.parse().unwrap()), Duration::from_secs(900));
     let scope = Scope::Range(hour(BEGIN), inputs.last_key_value().unwrap().0.next());
     let tick = Run { clock, nonce: "1".to_string() };
-    let tick = stack.compactor.tick(&Arc::new(tick), Request { scope, rewrite: false }, |_, _| {}).await.unwrap();
+    let tick = stack.compactor.tick(&Arc::new(tick), Request::new(scope, false), |_, _| {}).await.unwrap();
     assert_eq!(tick.failures(), [""; 0]);
     let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
     let named = |hour: Option<Hour>| hour.and_then(|hour| inputs.get(&hour));

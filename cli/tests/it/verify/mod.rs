@@ -95,7 +95,7 @@ async fn tick(stack: &Stack, now: &'static str) {
     let scope = Scope::Range(hour(MIXED), hour("2025-03-01T12"));
     let nonce = Hour::of(now.parse().unwrap()).to_string();
     let run = Run { clock, nonce };
-    let tick = stack.compactor.tick(&Arc::new(run), Request { scope, rewrite: false }, |_, _| {}).await.unwrap();
+    let tick = stack.compactor.tick(&Arc::new(run), Request::new(scope, false), |_, _| {}).await.unwrap();
     assert_eq!(tick.failures(), [""; 0]);
 }
 
@@ -104,7 +104,7 @@ async fn rewrite(stack: &Stack, at: &str) {
     let clock = Clock::start(Arc::new(|| NOW.parse().unwrap()), Duration::from_secs(900));
     let run = Run { clock, nonce: "rewrite".to_string() };
     let scope = Scope::Range(hour(at), hour(at).next());
-    let tick = stack.compactor.tick(&Arc::new(run), Request { scope, rewrite: true }, |_, _| {}).await.unwrap();
+    let tick = stack.compactor.tick(&Arc::new(run), Request::new(scope, true), |_, _| {}).await.unwrap();
     assert_eq!((tick.failures(), tick.totals().compacted), (Vec::new(), 1));
 }
 
