@@ -2,20 +2,27 @@
 
 use std::collections::{HashMap, HashSet};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use compactor::bucket::{Bucket, BucketError};
-use log_format::COLUMNS;
+use log_format::{COLUMNS, LINE_BYTES_MAX};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use projection::manifest::Live;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::finding::Difference;
-use super::lines::{self, Values};
+use super::lines::{self, Line};
+use crate::gzip;
 
 /// How many rows are named in a difference. All are counted.
 const NAMED_MAX: usize = 3;
+
+/// The longest line of a file of rejected lines that is compared: base64 of the longest line that is read, and its location.
+const REJECTED_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
 
 /// The first half of a SHA-256 over the values of a row.
 type RowHash = [u8; 16];
@@ -29,12 +36,22 @@ struct Multiset {
     timestamps: Option<[String; 2]>,
 }
 
-/// The rows that the lines of all inputs mean.
+/// The rows that the lines of all inputs mean, and the lines that are no rows.
 #[derive(Debug, Default)]
 struct Expected {
     rows: Multiset,
     lines: u64,
     rejected: u64,
+    /// How often each rejected line occurs whose bytes the reader holds.
+    rejected_lines: HashMap<RowHash, u64>,
+}
+
+/// What `rejected/` says of a line.
+#[derive(Debug, Deserialize)]
+struct RejectedLine {
+    key: String,
+    offset: u64,
+    bytes: String,
 }
 
 /// The differences between an hour's lines and its Parquet. `None` if an input or a file has changed, so that nothing
@@ -43,14 +60,18 @@ struct Expected {
 /// # Errors
 ///
 /// S3 failed.
-pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(Difference, String)>>, BucketError> {
+pub(super) async fn compare(
+    bucket: &Bucket,
+    live: &Live,
+    rejected_key: &str,
+) -> Result<Option<Vec<(Difference, String)>>, BucketError> {
     let mut expected = Expected::default();
     let mut input_rows = Vec::new();
     for input in &live.inputs {
         let before = expected.read();
         let found = bucket.read_as_is(&input.key).await?;
         let Some((object, _)) = found.filter(|(_, etag)| *etag == input.etag) else { return Ok(None) };
-        lines::read(&input.key, &object, |values| expected.take(values));
+        lines::read(&input.key, &object, |line| expected.take(&input.key, line));
         input_rows.push(expected.read() - before);
     }
     let mut found = Multiset::default();
@@ -64,6 +85,14 @@ pub(super) async fn compare(bucket: &Bucket, live: &Live) -> Result<Option<Vec<(
     if !live.input_rows.is_empty() && live.input_rows != input_rows {
         let what = "other numbers of lines of its objects are rows than its manifest says".to_string();
         differences.push((Difference::CountsWrong, what));
+    }
+    if live.counts.rejected > 0 && expected.rejected == live.counts.rejected {
+        let Some((file, _)) = bucket.read_as_is(rejected_key).await? else { return Ok(None) };
+        let kept = expected.without_kept(&file);
+        if kept > 0 {
+            let what = format!("{rejected_key}: {kept} lines of its JSON are not among them as they are");
+            differences.push((Difference::RejectedWrong, what));
+        }
     }
     Ok(Some(differences))
 }
@@ -121,11 +150,43 @@ impl Expected {
         self.lines - self.rejected
     }
 
-    fn take(&mut self, values: Option<Values>) {
+    fn take(&mut self, key: &str, line: Line<'_>) {
         self.lines += 1;
-        match values {
-            Some(values) => self.rows.take(&values.each_ref().map(Option::as_deref)),
-            None => self.rejected += 1,
+        match line {
+            Line::Row(values) => self.rows.take(&values.each_ref().map(Option::as_deref)),
+            Line::Rejected(held) => {
+                self.rejected += 1;
+                if let Some((offset, bytes)) = held {
+                    *self.rejected_lines.entry(rejected_hash(key, offset, bytes)).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// How many rejected lines are not in their `file`, byte for byte.
+    fn without_kept(mut self, file: &[u8]) -> u64 {
+        let mut held = Vec::new();
+        // A file that is no gzip to its end was reported before.
+        let _ = gzip::windows(file, |window| {
+            for part in window.split_inclusive(|byte| *byte == b'\n') {
+                // A longer line is of bytes that the reader does not hold either.
+                if held.len() <= REJECTED_BYTES_MAX {
+                    held.extend_from_slice(part);
+                }
+                if part.ends_with(b"\n") {
+                    self.find(&held);
+                    held.clear();
+                }
+            }
+        });
+        self.rejected_lines.values().sum()
+    }
+
+    fn find(&mut self, kept: &[u8]) {
+        let Ok(line) = serde_json::from_slice::<RejectedLine>(kept) else { return };
+        let Ok(bytes) = STANDARD.decode(line.bytes) else { return };
+        if let Some(left) = self.rejected_lines.get_mut(&rejected_hash(&line.key, line.offset, &bytes)) {
+            *left = left.saturating_sub(1);
         }
     }
 }
@@ -181,6 +242,17 @@ impl Multiset {
     }
 }
 
+fn rejected_hash(key: &str, offset: u64, bytes: &[u8]) -> RowHash {
+    let digest = Sha256::new().chain_update((key.len() as u64).to_le_bytes()).chain_update(key);
+    half(digest.chain_update(offset.to_le_bytes()).chain_update(bytes))
+}
+
+fn half(digest: Sha256) -> RowHash {
+    let mut hash = RowHash::default();
+    hash.copy_from_slice(&digest.finalize()[..16]);
+    hash
+}
+
 /// The length of each value is hashed too, so that different rows are never the same bytes.
 fn hash(values: &[Option<&str>; COLUMNS.len()]) -> RowHash {
     let mut digest = Sha256::new();
@@ -189,9 +261,7 @@ fn hash(values: &[Option<&str>; COLUMNS.len()]) -> RowHash {
         digest.update(length.to_le_bytes());
         digest.update(value.unwrap_or_default().as_bytes());
     }
-    let mut hash = RowHash::default();
-    hash.copy_from_slice(&digest.finalize()[..16]);
-    hash
+    half(digest)
 }
 
 #[cfg(test)]
@@ -212,7 +282,7 @@ mod tests {
     }
 
     fn check(lines: &[&'static str], parquet: &[&'static str], expected: &[&str]) {
-        let expected_rows = Expected { rows: rows(lines), lines: lines.len() as u64, rejected: 0 };
+        let expected_rows = Expected { rows: rows(lines), lines: lines.len() as u64, ..Expected::default() };
         let count = expected_rows.rows.rows.len() as u64;
         let live = Live {
             attempt: "a".into(),

@@ -16,39 +16,68 @@ const OTHER_CODECS: [&str; 7] = [".bz2", ".deflate", ".lz4", ".lzo", ".lzo_defla
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const XZ: &[u8] = b"\xfd7zXZ\0";
 
-/// Hands the values of each line to `take`. `None` means that the line is no row and must be among the rejected lines.
-pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Option<Values>)) {
+/// What a line of an object is.
+pub(super) enum Line<'a> {
+    Row(Values),
+    /// It must be among the rejected lines, with this offset in the decompressed object and these bytes. `None` if they are too
+    /// many to be held, or come before a break: two decoders that meet a wrong bit give up some bytes apart.
+    Rejected(Option<(u64, &'a [u8])>),
+}
+
+impl<'a> Line<'a> {
+    fn rejected(offset: u64, bytes: &'a [u8]) -> Line<'a> {
+        Line::Rejected(Some((offset, bytes)))
+    }
+}
+
+/// Hands each line to `take`.
+pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Line<'_>)) {
     let unmarked = object.strip_prefix(BYTE_ORDER_MARK).unwrap_or(object);
     let is_text = unmarked.trim_ascii_start().starts_with(b"{");
     let is_gzip = key.ends_with(".gz") && !object.is_empty() && !is_text;
     let other_codec = OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) && !object.is_empty();
     if !is_gzip && (other_codec || object.starts_with(XZ) || object.starts_with(GZIP) && !key.ends_with(".gz")) {
-        return take(None);
+        return take(Line::rejected(0, b""));
     }
     text::read(object, is_gzip, |segment| match segment {
-        Segment::Line(line) if line.trim_ascii().is_empty() => {}
-        Segment::Line(line) => {
-            let (values, more) = values(line);
-            take(values);
-            if more {
-                take(None);
+        Segment::Line(_, line) if line.trim_ascii().is_empty() => {}
+        Segment::Line(offset, line) => match values(line) {
+            None => take(Line::rejected(offset, line)),
+            Some((values, more)) => {
+                take(Line::Row(values));
+                if !more.is_empty() {
+                    take(Line::rejected(offset + (line.len() - more.len()) as u64, more));
+                }
             }
-        }
-        Segment::TooLong | Segment::Unread => take(None),
+        },
+        Segment::TooLong | Segment::Unread => take(Line::Rejected(None)),
     });
 }
 
-/// The row of a line, `None` if the line is no row; and whether the row is followed by more than white space, which is a
-/// rejected line of its own.
-fn values(line: &[u8]) -> (Option<Values>, bool) {
+/// The row of a line, and the end of the line from the first byte on that is no white space after the row: a rejected line
+/// of its own, unless it is empty. `None` if the line is no row.
+fn values(line: &[u8]) -> Option<(Values, &[u8])> {
     if line.len() > LINE_BYTES_MAX {
-        return (None, false);
+        return None;
     }
     let text = String::from_utf8_lossy(line);
-    let Ok((fields, rest)) = RawPairs::first_of(text.trim_start_matches(is_blank)) else { return (None, false) };
-    let values = values_of(fields);
-    let more = values.is_some() && !rest.trim_matches(is_blank).is_empty();
-    (values, more)
+    let (fields, rest) = RawPairs::first_of(text.trim_start_matches(is_blank)).ok()?;
+    let begin = text.len() - rest.trim_start_matches(is_blank).len();
+    Some((values_of(fields)?, end_from(line, begin)))
+}
+
+/// The end of `line` from the byte on that is at `begin` of its text. Where bytes are no UTF-8, the text is longer.
+fn end_from(line: &[u8], begin: usize) -> &[u8] {
+    let (mut passed, mut shown) = (0, 0);
+    for chunk in line.utf8_chunks() {
+        let valid = chunk.valid().len();
+        if begin <= shown + valid {
+            return &line[passed + begin - shown..];
+        }
+        passed += valid + chunk.invalid().len();
+        shown += valid + char::REPLACEMENT_CHARACTER.len_utf8();
+    }
+    b""
 }
 
 fn is_blank(letter: char) -> bool {
@@ -138,7 +167,12 @@ fn unit(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use fixtures::{gzip, noise};
+    use flate2::read::GzDecoder;
     use projection::read::decode::{Decoder, MemoryBudget};
 
     use super::*;
@@ -146,12 +180,15 @@ mod tests {
     /// Each line as `column=value` pairs. A line that is no row is `-`.
     fn lines(key: &str, object: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
-        read(key, object, |values| {
+        read(key, object, |line| {
             let pair = |(column, value): (&log_format::Column, Option<String>)| {
                 value.map(|value| format!("{}={value}", column.name))
             };
             let row = |values: Values| COLUMNS.iter().zip(values).filter_map(pair).collect::<Vec<_>>().join(" ");
-            found.push(values.map_or("-".to_string(), row));
+            found.push(match line {
+                Line::Row(values) => row(values),
+                Line::Rejected(_) => "-".to_string(),
+            });
         });
         found
     }
@@ -213,15 +250,58 @@ mod tests {
     }
 
     /// Rows and rejected lines of an object, by this reader and by the compactor's.
-    fn counts(key: &str, object: &[u8]) -> [(u64, u64); 2] {
-        let mut counted = (0, 0);
-        read(key, object, |values| match values {
-            Some(_) => counted.0 += 1,
-            None => counted.1 += 1,
+    fn read_twice(key: &str, object: &[u8]) -> [Read; 2] {
+        let mut here = Read::default();
+        read(key, object, |line| match line {
+            Line::Row(_) => here.rows += 1,
+            Line::Rejected(it) => here.rejected.push(it.map(|(offset, bytes)| (offset, bytes.to_vec()))),
         });
         let mut decoder = Decoder::new(MemoryBudget { rows_bytes: 1 << 20, text_bytes: 1 << 20 });
         let decoded = decoder.push(key, object).unwrap();
-        [counted, (decoded.lines - decoded.rejected, decoded.rejected)]
+        let mut text = String::new();
+        if let Some(mut file) = decoded.rejected_file {
+            GzDecoder::new(&mut file).read_to_string(&mut text).unwrap();
+        }
+        let held = here.rejected.iter().map(Option::is_some).chain(std::iter::repeat(true));
+        let rejected = text.lines().zip(held).map(|(line, held)| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let bytes = STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap();
+            held.then_some((line["offset"].as_u64().unwrap(), bytes))
+        });
+        let there = Read { rows: decoded.lines - decoded.rejected, rejected: rejected.collect() };
+        [here, there]
+    }
+
+    /// The number of rows, and offset and bytes of each rejected line that this reader holds.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Read {
+        rows: u64,
+        rejected: Vec<Option<(u64, Vec<u8>)>>,
+    }
+
+    /// What the rejected lines of every kind keep, and where they were.
+    #[test]
+    fn rejects_the_same_bytes_as_the_compactor() {
+        let s = "{\"type\":\"s\"}";
+        let texts: [Vec<u8>; 8] = [
+            format!("{s} text \n  no line \n{s}\r{{}} \n").into(),
+            format!("\u{feff}no line\n{s}{s}{s}\r\n").into(),
+            format!("\u{feff}{s} \t\0 after").into(),
+            [b"\xff\xfe", s.as_bytes(), b"\n"].concat(),
+            [b"{\"type\":\"a\xff\xc3\"} \xff after\xfe\n", s.as_bytes()].concat(),
+            [b"{\"type\":\"a\xf0\x9f\"}\xf0\x9f\n{\"type\":\"\xff\"}".as_slice(), "é".as_bytes()].concat(),
+            b"{\"type\":\"a\"}\xff".to_vec(),
+            b"\xef\xbb\xbf\xff".to_vec(),
+        ];
+        for text in &texts {
+            for (key, object) in [("a", text.clone()), ("a.gz", gzip(text)), ("a.zst", gzip(text)), ("b", gzip(text))] {
+                let [here, there] = read_twice(key, &object);
+                assert_eq!(here, there, "{key}: {}", text.escape_ascii());
+                assert!(!here.rejected.is_empty(), "{key}: {}", text.escape_ascii());
+            }
+            let [here, there] = read_twice("a.gz", &gzip(text)[..gzip(text).len() - 9]);
+            assert_eq!(here, there, "cut short: {}", text.escape_ascii());
+        }
     }
 
     const LINE: &[u8] = b"{\"type\":\"s\"}\n";
@@ -241,8 +321,8 @@ mod tests {
             for length in limits.iter().flat_map(|limit| limit - 1..=limit + 1) {
                 for after in [b"".as_slice(), b"\n", LINE] {
                     let text = [before, &vec![letter; length], after].concat();
-                    let [counted, expected] = counts("a.gz", &gzip(&text));
-                    assert_eq!(counted, expected, "{before:?}, {length} × {letter}, {after:?}");
+                    let [here, there] = read_twice("a.gz", &gzip(&text));
+                    assert!(here == there, "{before:?}, {length} × {letter}, {after:?}");
                 }
             }
         }
@@ -261,11 +341,12 @@ mod tests {
             for (number, text) in texts.iter().enumerate() {
                 let whole = gzip(text);
                 for object in [whole.as_slice(), &whole[..whole.len() - 9], &[whole.as_slice(), b"garbage"].concat()] {
-                    let [counted, expected] = counts("a.gz", object);
-                    assert_eq!(counted, expected, "{number} of {length}");
+                    let [here, there] = read_twice("a.gz", object);
+                    assert!(here == there, "{number} of {length}");
                 }
             }
         }
+        let counts = |key: &str, object: &[u8]| read_twice(key, object).map(|it| (it.rows, it.rejected.len()));
         assert_eq!(counts("a.gz", &gzip(vec![b'x'; 30 * MIB])), [(0, 2); 2]);
         assert_eq!(counts("a", &vec![b'x'; 30 * MIB]), [(0, 1); 2], "no bomb: it is as long as it is");
     }
@@ -275,9 +356,10 @@ mod tests {
     fn a_long_line_that_breaks_off_counts_twice() {
         for length in [MIB, 4 * MIB, text::PIECE_BYTES_MAX - 1, text::PIECE_BYTES_MAX, 9 * MIB] {
             let whole = gzip([LINE, &noise(length)].concat());
-            let [counted, expected] = counts("a.gz", &whole[..whole.len() - 8]);
+            let [here, there] = read_twice("a.gz", &whole[..whole.len() - 8]);
             let rejected = if length < text::PIECE_BYTES_MAX { 1 } else { 2 };
-            assert_eq!((counted, expected), ((1, rejected), (1, rejected)), "{length}");
+            assert_eq!((here.rows, here.rejected.len()), (1, rejected), "{length}");
+            assert!(here == there, "{length}");
         }
     }
 
@@ -291,7 +373,7 @@ mod tests {
             let line = text[at + 7..].trim_start().as_bytes();
             let expected = log_format::read_line(line).ok();
             let expected = expected.map(|row| row.map(|value| value.map(|text| text.into_owned())));
-            assert_eq!(values(line).0, expected, "{}", shape.envelope);
+            assert_eq!(values(line).map(|(row, _)| row), expected, "{}", shape.envelope);
             rows += u32::from(expected.is_some());
         }
         assert!(rows > 80, "{rows} rows");

@@ -21,8 +21,8 @@ pub(super) const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len(
 /// A part of an object's text, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Segment<'a> {
-    /// A line, without the line feed or carriage return.
-    Line(&'a [u8]),
+    /// A line at this offset of the text, without the line feed or carriage return.
+    Line(u64, &'a [u8]),
     /// A line that is too long to be read.
     TooLong,
     /// The rest cannot be read: the compression is broken here, or the text is too large and given up.
@@ -93,7 +93,7 @@ impl<F: FnMut(Segment<'_>)> Text<F> {
     fn end_line(&mut self) {
         let mark = if self.begin == 0 && self.held.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         if !self.too_long {
-            (self.take)(Segment::Line(&self.held[mark..]));
+            (self.take)(Segment::Line(self.begin + mark as u64, &self.held[mark..]));
         }
         self.go_on(false);
     }
