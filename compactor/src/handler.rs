@@ -95,6 +95,7 @@ fn log(tick: &Tick) {
         duplicates = totals.counts.duplicates,
         collisions = totals.counts.collisions,
         rejected = totals.counts.rejected,
+        replaced = totals.replaced,
         catalog_repaired = tick.catalog_repaired(),
         watermark = watermark_text(tick),
         "tick finished"
@@ -112,9 +113,9 @@ fn watermark_text(tick: &Tick) -> String {
     }
 }
 
-/// One log line for each failure and each hour that needs an operator.
+/// One log line for each failure and each hour that needs an operator, or whose objects were written over.
 fn warn(tick: &Tick) {
-    for trouble in tick.failures().into_iter().chain(tick.needs_operator()) {
+    for trouble in [tick.failures(), tick.needs_operator(), tick.replaced()].concat() {
         error!(trouble, "something needs attention");
     }
 }
@@ -130,6 +131,7 @@ fn emit(tick: &Tick, function: &str, now: DateTime<Utc>) {
         (metrics::DUPLICATES, totals.counts.duplicates),
         (metrics::COLLISIONS, totals.counts.collisions),
         (metrics::REJECTED, totals.counts.rejected),
+        (metrics::INPUTS_REPLACED, totals.replaced),
         (metrics::CATALOG_REPAIRED, tick.catalog_repaired()),
         (metrics::TABLES_DIFFER, tick.definitions.tables.len() as u64),
     ];

@@ -23,6 +23,8 @@ pub enum Scope {
     Tick,
     /// The hours from the first up to, not including, the second.
     Range(Hour, Hour),
+    /// One hour, because a person named it. That accepts what was written over in it.
+    Hour(Hour),
 }
 
 /// A payload that cannot be read as a request.
@@ -56,7 +58,7 @@ impl Request {
     pub fn new(scope: Scope, rewrite: bool) -> Request {
         let rewrite = match (rewrite, scope) {
             (false, _) => Rewrite::No,
-            (true, Scope::Range(from, to)) if from.next() == to => Rewrite::Shrinking,
+            (true, Scope::Hour(_)) => Rewrite::Shrinking,
             (true, _) => Rewrite::Older,
         };
         Request { scope, rewrite }
@@ -79,7 +81,7 @@ impl Request {
 
 fn scope(payload: &Value) -> Result<Scope, RequestError> {
     if let Some(hour) = field(payload, "hour")? {
-        return Ok(Scope::Range(hour, hour.next()));
+        return Ok(Scope::Hour(hour));
     }
     match (field(payload, "from")?, field(payload, "to")?) {
         (Some(from), Some(to)) if from < to => Ok(Scope::Range(from, to)),
@@ -101,6 +103,7 @@ impl fmt::Display for Scope {
         match self {
             Scope::Tick => f.write_str("look-back"),
             Scope::Range(from, to) => write!(f, "{from} to {to}"),
+            Scope::Hour(hour) => hour.fmt(f),
         }
     }
 }
@@ -124,13 +127,13 @@ mod tests {
         check(json!({}), "look-back");
         check(json!(null), "look-back");
         check(json!({"source": "aws.scheduler", "time": "2026-11-20T13:05:00Z"}), "look-back");
-        check(json!({"hour": "2026-11-20T13"}), "2026-11-20T13 to 2026-11-20T14");
+        check(json!({"hour": "2026-11-20T13"}), "2026-11-20T13");
         check(
             json!({"from": "2026-11-01T00", "to": "2026-11-02T00", "rewrite": true}),
             "2026-11-01T00 to 2026-11-02T00, Older",
         );
         let alone = json!({"hour": "2026-11-20T13", "rewrite": true});
-        check(alone, "2026-11-20T13 to 2026-11-20T14, Shrinking");
+        check(alone, "2026-11-20T13, Shrinking");
     }
 
     #[test]

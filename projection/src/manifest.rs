@@ -57,6 +57,9 @@ pub struct Live {
     /// How many lines of each became rows, repeated ones included. Empty if a writer before version 4 wrote it.
     #[serde(default)]
     pub input_rows: Vec<u64>,
+    /// Inputs that were written over after their rows had become live, until a person accepts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
     /// Every file of the folder.
     pub files: Vec<File>,
     /// The file of rejected lines. `None` if there are none, or if a writer before version 3 wrote it.
@@ -79,6 +82,17 @@ pub struct ObjectMeta {
     pub etag: String,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// An input that is not what it was when its rows first became live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Its key.
+    pub key: String,
+    /// Its ETag then.
+    pub etag: String,
+    /// The time of the commit that took the other bytes in.
+    pub replaced_at: DateTime<Utc>,
 }
 
 /// A file that an attempt wrote, of rows or of rejected lines.
@@ -157,6 +171,21 @@ impl Live {
         self.inputs.iter().zip(&self.input_rows).map(|(input, rows)| (input.key.as_str(), *rows)).collect()
     }
 
+    /// What is [`Live::replaced`] once `inputs` take the place of these at `now`. Whoever puts the former bytes back ends it.
+    fn replaced_by(&self, inputs: &[ObjectMeta], now: DateTime<Utc>) -> Vec<Replaced> {
+        let etags: HashMap<&str, &str> = inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
+        let told: HashSet<&str> = self.replaced.iter().map(|it| it.key.as_str()).collect();
+        let untold = self.inputs.iter().filter(|input| !told.contains(input.key.as_str()));
+        let untold = untold.map(|it| Replaced { key: it.key.clone(), etag: it.etag.clone(), replaced_at: now });
+        let is_other = |it: &Replaced| etags.get(it.key.as_str()).is_some_and(|etag| *etag != it.etag);
+        self.replaced.iter().cloned().chain(untold).filter(is_other).collect()
+    }
+
+    /// How many inputs its commit found written over.
+    pub fn newly_replaced(&self) -> u64 {
+        self.replaced.iter().filter(|it| it.replaced_at == self.committed_at).count() as u64
+    }
+
     /// The folder's prefix.
     pub fn folder(&self, hour: Hour) -> String {
         layout::parquet_folder(hour, &self.attempt)
@@ -201,10 +230,14 @@ impl Manifest {
         next
     }
 
-    /// Makes `live` the folder to read: its claim ends and the former live folder is retired.
+    /// Makes `live` the folder to read: its claim ends and the former live folder is retired. What was written over since the
+    /// former one was committed is kept in [`Live::replaced`].
     #[must_use]
-    pub fn committed(&self, live: Live) -> Manifest {
+    pub fn committed(&self, mut live: Live) -> Manifest {
         let mut next = self.next();
+        if let Some(former) = &self.live {
+            live.replaced = former.replaced_by(&live.inputs, live.committed_at);
+        }
         next.claims.retain(|claim| claim.attempt != live.attempt);
         next.retired.extend(next.live.take().map(|former| Retired {
             attempt: former.attempt,
@@ -215,6 +248,13 @@ impl Manifest {
         next.commits += 1;
         next.abandoned = 0;
         next
+    }
+
+    /// Accepts the inputs that were written over, because a person said so. `None` if there are none.
+    pub fn accepted(&self) -> Option<Manifest> {
+        let mut next = self.next();
+        let replaced = next.live.as_mut().map(|live| std::mem::take(&mut live.replaced));
+        replaced.is_some_and(|replaced| !replaced.is_empty()).then_some(next)
     }
 
     /// Gives up the claim on `attempt`: the folder is retired.
@@ -309,6 +349,7 @@ mod tests {
             committed_at: moment(time),
             inputs: vec![ObjectMeta { key: "logs/2026/11/20/13/a.gz".into(), etag: "\"e\"".into(), size: 5 }],
             input_rows: vec![0],
+            replaced: Vec::new(),
             files: Vec::new(),
             rejected_file: None,
             counts: Counts::default(),
@@ -338,6 +379,35 @@ mod tests {
         let second = again.committed(live("b", "2026-11-20T15:22:00Z"));
         assert_eq!(story(&second), "5 | b | c | a*");
         assert_eq!(story(&second.withdrawn("c", moment("2026-11-20T15:23:00Z"))), "6 | b |  | a*,c");
+    }
+
+    #[test]
+    fn what_was_written_over_is_told_until_it_is_accepted_or_put_back() {
+        let replaced = |manifest: &Manifest| -> Vec<String> {
+            let live = manifest.live.as_ref().unwrap();
+            live.replaced.iter().map(|it| format!("{} {} {}", it.key, it.etag, it.replaced_at)).collect()
+        };
+        let with_etag = |attempt: &str, time: &str, etag: &str| {
+            let mut live = live(attempt, time);
+            live.inputs[0].etag = etag.into();
+            live
+        };
+        let first = Manifest::new("2026-11-20T13".parse().unwrap()).committed(live("a", "2026-11-20T14:22:00Z"));
+        assert_eq!((replaced(&first), first.accepted()), (Vec::new(), None));
+        let second = first.committed(with_etag("b", "2026-11-20T15:22:00Z", "x"));
+        let told = ["logs/2026/11/20/13/a.gz \"e\" 2026-11-20 15:22:00 UTC"];
+        assert_eq!(
+            (replaced(&second), second.live.as_ref().unwrap().newly_replaced()),
+            (told.map(String::from).into(), 1)
+        );
+        let third = second.committed(with_etag("c", "2026-11-20T16:22:00Z", "y"));
+        assert_eq!(
+            (replaced(&third), third.live.as_ref().unwrap().newly_replaced()),
+            (told.map(String::from).into(), 0)
+        );
+        let accepted = third.accepted().unwrap();
+        assert_eq!((replaced(&accepted), accepted.revision), (Vec::new(), third.revision + 1));
+        assert_eq!(replaced(&third.committed(live("d", "2026-11-20T17:22:00Z"))), Vec::<String>::new());
     }
 
     #[test]

@@ -70,13 +70,15 @@ pub const DUPLICATES: Metric = count("Duplicates");
 pub const COLLISIONS: Metric = count("Collisions");
 /// Compactor: lines that could not be read.
 pub const REJECTED: Metric = count("Rejected");
+/// Compactor: objects that were written over after their rows had become live.
+pub const INPUTS_REPLACED: Metric = count("InputsReplaced");
 /// Compactor: partitions and views that were not as we define them and were made so, and partitions of no hour deleted.
 pub const CATALOG_REPAIRED: Metric = count("CatalogRepaired");
 /// Compactor: differences between the two tables and our definitions of them.
 pub const TABLES_DIFFER: Metric = count("TablesDiffer");
 
 /// Every metric.
-pub const ALL: [Metric; 20] = [
+pub const ALL: [Metric; 21] = [
     RECORDS,
     RECORDS_OK,
     RECORDS_FAILED,
@@ -95,6 +97,7 @@ pub const ALL: [Metric; 20] = [
     DUPLICATES,
     COLLISIONS,
     REJECTED,
+    INPUTS_REPLACED,
     CATALOG_REPAIRED,
     TABLES_DIFFER,
 ];

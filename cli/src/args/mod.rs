@@ -135,7 +135,7 @@ Examples:
   auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite
   auth0-s3-logs compact --aws --bucket B --from 2025-01-01T00 --to 2026-01-01T00 --invoke auth0-s3-logs-compactor")]
 pub struct Compact {
-    /// One hour, written like 2026-11-20T13
+    /// One hour, written like 2026-11-20T13. Naming it accepts objects that were written over
     #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to"])]
     pub hour: Option<Hour>,
     /// A range of hours.

@@ -57,6 +57,24 @@ pub(super) async fn commit(
     }
 }
 
+/// Accepts the inputs that were written over. Returns the manifest that is stored then.
+pub(super) async fn accept_replaced(
+    store: &ManifestStore,
+    stored: VersionedManifest,
+    clock: &Clock,
+) -> Result<VersionedManifest, StoreError> {
+    let hour = stored.manifest.hour;
+    let swap = store.compare_and_swap(stored, clock, |current| match current.manifest.accepted() {
+        Some(accepted) => Decision::Write(Box::new(accepted)),
+        None => Decision::Done,
+    });
+    match swap.await? {
+        Swap::Done(stored) => Ok(*stored),
+        Swap::Stopped | Swap::Contended { error: None } => store.read(hour, clock).await,
+        Swap::Contended { error: Some(error) } => Err(error),
+    }
+}
+
 /// Moves a claim to the retired folders. If that fails, the claim expires later and counts as abandoned.
 pub(super) async fn withdraw(store: &ManifestStore, hour: Hour, attempt: &str, clock: &Clock) {
     let Ok(found) = store.read(hour, clock).await else { return };

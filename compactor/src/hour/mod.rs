@@ -21,7 +21,7 @@ use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, Run};
 use crate::config::Limits;
 use crate::hour::collect::collect;
-use crate::hour::commit::{claim, commit, withdraw};
+use crate::hour::commit::{accept_replaced, claim, commit, withdraw};
 use crate::hour::error::HourError;
 use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan, shrinks};
 use crate::hour::publish::Publisher;
@@ -48,6 +48,8 @@ pub struct Visit {
     pub pass: Pass,
     /// What may be written again without new inputs.
     pub rewrite: Rewrite,
+    /// True if a person named the hour, and so accepts what was written over in it.
+    pub accepts_replaced: bool,
 }
 
 /// What became of an hour.
@@ -59,6 +61,8 @@ pub enum Outcome {
         counts: Counts,
         /// Bytes of Parquet.
         bytes: u64,
+        /// Inputs that were written over since they were read, unless a person accepts them with this visit.
+        replaced: u64,
     },
     /// Nothing was due.
     Nothing(Idle),
@@ -128,10 +132,10 @@ impl Compactor {
             let inputs = match plan(&state, run.clock.now(), &self.limits, visit.rewrite, visit.pass) {
                 Plan::Compact { inputs, .. } => inputs,
                 Plan::Nothing { reason, .. } => {
-                    return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
+                    return self.finish(visit, stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
                 }
                 Plan::Skip { reason, .. } => {
-                    return match self.publish_and_collect(stored, &run.clock).await {
+                    return match self.finish(visit, stored, &run.clock).await {
                         // The later pass writes the live folder anew.
                         Err(HourError::Folder { .. }) if matches!(reason, SkipReason::Unfinished { .. }) => {
                             Ok(Outcome::Deferred(reason))
@@ -143,7 +147,7 @@ impl Compactor {
             let attempt = attempt_name(&run.nonce, visit.pass, beginning);
             last = match self.attempt(visit, &attempt, inputs, stored, &run.clock).await {
                 Ok(AttemptResult::Committed(stored, outcome)) => {
-                    return self.publish_and_collect(*stored, &run.clock).await.map(|()| outcome);
+                    return self.finish(visit, *stored, &run.clock).await.map(|()| outcome);
                 }
                 Ok(AttemptResult::Stopped(outcome)) => {
                     return self.read_publish_and_collect(hour, &run.clock).await.map(|()| outcome);
@@ -158,6 +162,12 @@ impl Compactor {
             };
         }
         last
+    }
+
+    /// Accepts what was written over if the visit does, then steps 5 and 6.
+    async fn finish(&self, visit: Visit, stored: VersionedManifest, clock: &Clock) -> Result<(), HourError> {
+        let stored = if visit.accepts_replaced { accept_replaced(&self.store, stored, clock).await? } else { stored };
+        self.publish_and_collect(stored, clock).await
     }
 
     /// Steps 5 and 6, also of an hour with nothing to write: its partition is repaired, whatever lost it, and garbage is
@@ -250,10 +260,13 @@ impl Compactor {
             return Ok(AttemptResult::Stopped(Outcome::Deferred(reason)));
         }
         let bytes = live.files.iter().map(|file| file.size).sum();
-        let outcome = Outcome::Compacted { counts: live.counts, bytes };
-        let committed = commit(&self.store, claimed, live, from, clock).await?;
-        let again = AttemptResult::Again(SkipReason::Contended);
-        Ok(committed.map_or(again, |stored| AttemptResult::Committed(Box::new(stored), outcome)))
+        let counts = live.counts;
+        let Some(stored) = commit(&self.store, claimed, live, from, clock).await? else {
+            return Ok(AttemptResult::Again(SkipReason::Contended));
+        };
+        let live = stored.manifest.live.as_ref().filter(|_| !visit.accepts_replaced);
+        let replaced = live.map_or(0, Live::newly_replaced);
+        Ok(AttemptResult::Committed(Box::new(stored), Outcome::Compacted { counts, bytes, replaced }))
     }
 
     /// Why `next` must not become live (C8). If nothing is live, the rows that readers see are the only witness.

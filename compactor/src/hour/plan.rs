@@ -365,6 +365,7 @@ mod tests {
             committed_at: CLOSED.parse().unwrap(),
             inputs: objects(inputs),
             input_rows: vec![1; inputs.len()],
+            replaced: Vec::new(),
             files: vec![file],
             rejected_file: None,
             counts: Counts::default(),

@@ -93,6 +93,7 @@ impl Rewriter<'_> {
             committed_at,
             inputs,
             input_rows: read.input_rows,
+            replaced: Vec::new(),
             files,
             rejected_file,
             counts,
@@ -118,8 +119,14 @@ impl Rewriter<'_> {
         let working = Arc::clone(&decoders);
         let decode = move |object| decode_object(Arc::clone(&working), object);
         let mut decoded = pin!(objects.map(decode).buffered(threads));
-        let mut read =
-            HourLines { lines: 0, input_rows: Vec::new(), rejected: 0, rejected_file: spool(), runs: Vec::new(), duplicates: 0 };
+        let mut read = HourLines {
+            lines: 0,
+            input_rows: Vec::new(),
+            rejected: 0,
+            rejected_file: spool(),
+            runs: Vec::new(),
+            duplicates: 0,
+        };
         while let Some(decoded) = decoded.next().await {
             let Some(decoded) = decoded? else { return Ok(None) };
             read.add(decoded).map_err(DecodeError::Rejected)?;

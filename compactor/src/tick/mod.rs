@@ -61,6 +61,8 @@ pub struct Totals {
     pub failed: u64,
     /// The counts of the compacted hours.
     pub counts: Counts,
+    /// Inputs of these hours that were written over since they were read.
+    pub replaced: u64,
 }
 
 impl Tick {
@@ -84,6 +86,18 @@ impl Tick {
         failed.chain(self.definitions.failures.iter().cloned()).chain(watermark).collect()
     }
 
+    /// A message for each hour whose rows are of other objects than before, because these were written over.
+    pub fn replaced(&self) -> Vec<String> {
+        let hours = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
+            Outcome::Compacted { replaced: objects @ 1.., .. } => Some((hour, objects)),
+            _ => None,
+        });
+        let message = |(hour, objects)| {
+            format!("{hour}: {objects} objects were written over, and their new lines taken in; `verify` names them")
+        };
+        hours.map(message).collect()
+    }
+
     /// How many partitions and views were made as we define them.
     pub fn catalog_repaired(&self) -> u64 {
         let view = self.watermark.iter().flatten().any(|status| status.repaired_view);
@@ -105,9 +119,10 @@ impl Tick {
 impl Totals {
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
-            Outcome::Compacted { counts, .. } => {
+            Outcome::Compacted { counts, replaced, .. } => {
                 self.compacted += 1;
                 self.counts += *counts;
+                self.replaced += replaced;
             }
             Outcome::Nothing(_) => self.nothing += 1,
             Outcome::Repaired => self.repaired += 1,
@@ -135,7 +150,8 @@ impl Compactor {
         outcomes.extend(discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate))));
         let visit = |hour: Hour, pass: Pass| {
             let registered = discovery.registered.contains(&hour);
-            Visit { hour, registered, pass, rewrite: request.rewrite }
+            let accepts_replaced = matches!(request.scope, Scope::Hour(_));
+            Visit { hour, registered, pass, rewrite: request.rewrite, accepts_replaced }
         };
         let mut put_off = Vec::new();
         let all = discovery.hours.len();
@@ -189,6 +205,7 @@ impl Compactor {
                 let (from, to) = schedule::closed_range(request.scope, run.clock.now(), &self.limits);
                 discoverer.discover_range(from, to, request.rewrite).await
             }
+            Scope::Hour(hour) => discoverer.discover_hour(hour).await,
         }
     }
 

@@ -33,6 +33,13 @@ impl Discoverer<'_> {
         Ok(Discovery { hours, up_to_date, registered, ..Discovery::default() })
     }
 
+    /// The hour that a person named, if it is closed. It is visited in any case.
+    pub(super) async fn discover_hour(&self, hour: Hour) -> Result<Discovery, DiscoveryError> {
+        let registered = self.catalog.json_hours(hour..hour.next()).await?.into_iter().collect();
+        let hours = if self.limits.is_closed(hour, self.clock.now()) { vec![hour] } else { Vec::new() };
+        Ok(Discovery { hours, registered, ..Discovery::default() })
+    }
+
     /// Of `hours`, those whose live folder holds all that is listed and that have no garbage to collect yet. An hour whose
     /// manifest cannot be read is not among them: its visit says what is wrong.
     async fn up_to_date(

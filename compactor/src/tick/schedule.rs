@@ -35,6 +35,7 @@ pub fn closed_range(scope: Scope, now: DateTime<Utc>, limits: &Limits) -> (Hour,
     match scope {
         Scope::Tick => (open.back(limits.look_back_hours), open),
         Scope::Range(from, to) => (from, to.min(open)),
+        Scope::Hour(hour) => (hour, hour.next().min(open)),
     }
 }
 

@@ -5,7 +5,7 @@ use compactor::request::{Request, Scope};
 use log_format::{Hour, layout};
 use parquet::basic::{Compression, Encoding};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use testkit::world::{HOUR, World, hour, rows_of, shown, world};
+use testkit::world::{BUCKET, HOUR, World, hour, rows_of, shown, world};
 
 const CLOSED: &str = "2026-11-20T14:20:00Z";
 
@@ -98,17 +98,17 @@ async fn an_hour_whose_input_is_gone_is_needs_operator_unless_asked() {
     );
     assert_eq!(tick.needs_operator().len(), 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
-    let on_purpose = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
+    let on_purpose = Request::new(Scope::Hour(hour(HOUR)), true);
     world.ask("2026-11-20T16:20:00Z", on_purpose).await;
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
 }
 
-/// C8, where nothing but what readers see now tells what the hour once held.
 /// C8: an object that was written over gives no fewer rows, unless a person named the hour.
 #[tokio::test]
 async fn an_object_of_fewer_rows_needs_an_operator() {
     let world = world().await;
-    let (good, worse) = ([r#"{"log_id":"1","type":"s"}"#, r#"{"log_id":"2","type":"s"}"#], [r#"{"log_id":"1","type":"s"}"#, "garbage"]);
+    let (good, worse) =
+        ([r#"{"log_id":"1","type":"s"}"#, r#"{"log_id":"2","type":"s"}"#], [r#"{"log_id":"1","type":"s"}"#, "garbage"]);
     world.put_lines(HOUR, "1", &good).await;
     world.put_lines(HOUR, "2", &[r#"{"log_id":"3","type":"s"}"#]).await;
     world.tick("2026-11-20T15:25:00Z").await;
@@ -120,9 +120,12 @@ async fn an_object_of_fewer_rows_needs_an_operator() {
     let tick = world.tick("2026-11-20T16:25:00Z").await;
     assert_eq!((tick.totals().needs_operator, tick.failures()), (1, Vec::new()));
     let told = &tick.needs_operator()[0];
-    assert!(told.contains("2 lines of logs/2026/11/20/13/1 were rows when they became live, and 1 are now"), "{told}");
+    assert!(
+        told.contains("2 lines of logs/2026/11/20/13/1.gz were rows when they became live, and 1 are now"),
+        "{told}"
+    );
     assert_eq!(world.parquet_rows(HOUR).await, rows);
-    let alone = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
+    let alone = Request::new(Scope::Hour(hour(HOUR)), true);
     assert_eq!(world.ask("2026-11-20T17:25:00Z", alone).await.totals().compacted, 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 3);
     // The former object has more rows than the worse one.
@@ -131,6 +134,37 @@ async fn an_object_of_fewer_rows_needs_an_operator() {
     assert_eq!(world.parquet_rows(HOUR).await.len(), 4);
 }
 
+/// An object that was written over is followed, and told of until a person names the hour.
+#[tokio::test]
+async fn an_object_that_was_written_over_is_told_of_until_it_is_accepted() {
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.tick(CLOSED).await;
+    world.put_lines(HOUR, "1", &[B]).await;
+    let tick = world.tick("2026-11-20T15:20:00Z").await;
+    assert_eq!((tick.totals().replaced, tick.failures(), tick.needs_operator()), (1, Vec::new(), Vec::new()));
+    assert!(tick.replaced()[0].starts_with("2026-11-20T13: 1 objects were written over"), "{:?}", tick.replaced());
+    assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
+    let told = async || world.manifest(HOUR).await.live.unwrap().replaced.len();
+    assert_eq!(told().await, 1);
+    // A range names no hour, and what was told once is not counted again.
+    world.put_lines(HOUR, "2", &[A]).await;
+    let range = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
+    let again = world.ask("2026-11-20T16:20:00Z", range).await;
+    assert_eq!((again.totals().compacted, again.totals().replaced, told().await), (1, 0, 1));
+    let named = Request::new(Scope::Hour(hour(HOUR)), false);
+    assert_eq!(world.ask("2026-11-20T17:20:00Z", named).await.totals().compacted, 0);
+    assert_eq!(told().await, 0);
+    let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    let head = world.s3.head_object().bucket(BUCKET).key(layout::manifest_key(hour(HOUR))).send().await.unwrap();
+    assert_eq!(Some(pointer.manifest_etag), head.e_tag);
+    // Whoever names the hour accepts what this very run finds, too.
+    world.put_lines(HOUR, "1", &[A]).await;
+    let named = world.ask("2026-11-20T18:20:00Z", named).await;
+    assert_eq!((named.totals().compacted, named.totals().replaced, told().await), (1, 0, 0));
+}
+
+/// C8, where nothing but what readers see now tells what the hour once held.
 #[tokio::test]
 async fn an_hour_whose_manifest_and_input_are_gone_is_needs_operator_unless_asked() {
     let world = world().await;
@@ -145,7 +179,7 @@ async fn an_hour_whose_manifest_and_input_are_gone_is_needs_operator_unless_aske
     assert!(shown(&tick)[0].starts_with(left), "{:?}", shown(&tick));
     assert_eq!(tick.needs_operator().len(), 1);
     assert_eq!(world.parquet_rows(HOUR).await.len(), 2);
-    let on_purpose = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
+    let on_purpose = Request::new(Scope::Hour(hour(HOUR)), true);
     world.ask("2026-11-20T16:20:00Z", on_purpose).await;
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
 }

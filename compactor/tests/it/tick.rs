@@ -76,7 +76,7 @@ async fn a_lost_file_of_an_hour_with_an_old_claim_is_written_anew_by_the_tick() 
     world.delete(&manifest.live.as_ref().unwrap().files[0].key).await;
     let claimed = manifest.claimed("dead", "2026-11-20T15:30:00Z".parse().unwrap());
     world.put("manifests/2026/06/01/05.json", claimed.to_json().unwrap()).await;
-    let scope = Scope::Range(hour(OLD), hour(OLD).next());
+    let scope = Scope::Hour(hour(OLD));
     let tick = world.ask(&at("2026-11-20T16"), Request::new(scope, false)).await;
     assert_eq!((tick.failures(), tick.totals().compacted), (Vec::new(), 1));
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
@@ -97,7 +97,7 @@ async fn an_object_in_an_old_hour_that_never_had_one_is_found_by_the_rota() {
 
 /// A request for [`HOUR`] by its name.
 fn asked() -> Request {
-    Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), false)
+    Request::new(Scope::Hour(hour(HOUR)), false)
 }
 
 /// The partition of [`OLD`] in a table, as Glue has it.

@@ -45,7 +45,13 @@ impl Sleeper {
     fn start(world: &World, run: Run) -> Sleeper {
         let gates = world.aws.hold_if(|call| &*call.caller == "compactor sleeper");
         let compactor = testkit::world::compactor(&world.aws.as_caller("compactor sleeper"));
-        let visit = Visit { hour: hour(HOUR), registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
+        let visit = Visit {
+            hour: hour(HOUR),
+            registered: true,
+            pass: Pass::Asked,
+            rewrite: Rewrite::No,
+            accepts_replaced: false,
+        };
         let task = tokio::spawn(async move {
             // What it makes of its late awakening is its own; the world it leaves is what counts.
             let _ = compactor.visit(visit, &run).await;
@@ -131,7 +137,7 @@ async fn calls(snapshot: &Snapshot) -> usize {
 }
 
 fn asked() -> Request {
-    Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), false)
+    Request::new(Scope::Hour(hour(HOUR)), false)
 }
 
 /// What others do while it sleeps: visits of the hour, each at its time. A reader looks after each.

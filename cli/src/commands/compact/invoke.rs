@@ -48,7 +48,7 @@ pub(super) async fn fan_out(
     let bar = progress::bar(done.hours, "hours", env.terminal);
     while !deferred.is_empty() {
         done.failures.clear();
-        let spans = days(&deferred, rewrite);
+        let spans = days(&deferred);
         done.invocations += spans.len() as u64;
         let asked = spans.into_iter().map(|(span, hours)| {
             let bar = bar.clone();
@@ -72,22 +72,19 @@ pub(super) async fn fan_out(
 async fn due(deployment: &Deployment, from: Hour, to: Hour, rewrite: bool, env: &Env) -> anyhow::Result<Vec<Hour>> {
     let clock = Clock::start(env.clock(), Duration::from_secs(RUN_MINUTES_MAX * 60));
     let now = clock.now();
-    // No invocation is for a single hour, see `days`.
     let rewrite = if rewrite { Rewrite::Older } else { Rewrite::No };
     let hours = deployment.compactor.may_change(from, to, rewrite, &clock).await?;
     Ok(hours.into_iter().filter(|hour| deployment.limits.is_closed(*hour, now)).collect())
 }
 
 /// The span of each day that has some of `hours`, and how many it has.
-fn days(hours: &[Hour], rewrite: bool) -> Vec<(Span, usize)> {
+fn days(hours: &[Hour]) -> Vec<(Span, usize)> {
     let mut days: BTreeMap<String, (Hour, Hour, usize)> = BTreeMap::new();
     for hour in hours {
         let day = days.entry(hour.date()).or_insert((*hour, *hour, 0));
         (day.1, day.2) = (*hour, day.2 + 1);
     }
-    // A request to rewrite a single hour would let that hour shrink, so the span takes in the hour after it, whatever `to`.
-    let end = |first: Hour, last: Hour| if rewrite && first == last { last.next().next() } else { last.next() };
-    days.into_values().map(|(first, last, count)| ((first, end(first, last)), count)).collect()
+    days.into_values().map(|(first, last, count)| ((first, last.next()), count)).collect()
 }
 
 async fn ask(deployment: &Deployment, function: &str, (from, to): Span, rewrite: bool) -> anyhow::Result<()> {
@@ -134,20 +131,19 @@ impl FannedOut {
 mod tests {
     use super::*;
 
-    fn check(hours: &[&str], rewrite: bool, expected: &[&str]) {
+    fn check(hours: &[&str], expected: &[&str]) {
         let hours: Vec<Hour> = hours.iter().map(|hour| hour.parse().unwrap()).collect();
-        let found = days(&hours, rewrite).into_iter().map(|((from, to), count)| format!("{from} {to} {count}"));
+        let found = days(&hours).into_iter().map(|((from, to), count)| format!("{from} {to} {count}"));
         assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn a_day_is_an_invocation() {
-        check(&[], false, &[]);
+        check(&[], &[]);
         check(
             &["2026-11-19T23", "2026-11-20T01", "2026-11-20T05"],
-            false,
             &["2026-11-19T23 2026-11-20T00 1", "2026-11-20T01 2026-11-20T06 2"],
         );
-        check(&["2026-11-20T13"], true, &["2026-11-20T13 2026-11-20T15 1"]);
+        check(&["2026-11-20T13"], &["2026-11-20T13 2026-11-20T14 1"]);
     }
 }

@@ -42,7 +42,8 @@ pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::R
         ensure!(target.aws, "--invoke {function} has a function on AWS do the work; give --aws too");
         return invoke(&deployment, function, (options, range), target, env).await;
     }
-    let request = Request::new(Scope::Range(range.0, range.1), options.rewrite);
+    let scope = options.hour.map_or(Scope::Range(range.0, range.1), Scope::Hour);
+    let request = Request::new(scope, options.rewrite);
     let tick = run_to_end(&deployment, request, env).await?;
     if target.json {
         report::print_json(&to_json(&tick, &of_no_hour))?;
@@ -135,14 +136,15 @@ async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) ->
 fn to_text(tick: &Tick) -> String {
     let mut table = report::table(&["hour", "lines", "rows", "duplicates", "collisions", "rejected", "Parquet"]);
     for (hour, outcome) in &tick.outcomes {
-        if let Outcome::Compacted { counts, bytes } = outcome {
+        if let Outcome::Compacted { counts, bytes, .. } = outcome {
             let counts = [counts.lines, counts.rows, counts.duplicates, counts.collisions, counts.rejected];
             let cells = counts.iter().map(u64::to_string).chain([report::bytes(*bytes)]);
             table.add_row(std::iter::once(hour.to_string()).chain(cells));
         }
     }
     let totals = tick.totals();
-    let troubles = report::troubles(&[tick.failures(), tick.needs_operator(), deferred(tick)].concat());
+    let troubles =
+        report::troubles(&[tick.failures(), tick.needs_operator(), tick.replaced(), deferred(tick)].concat());
     let table = if totals.compacted > 0 { format!("{table}\n") } else { String::new() };
     format!(
         "{table}{} hours compacted, {} as they should be, {} deferred, {} failed; {}\n{troubles}",
@@ -195,6 +197,7 @@ fn to_json(tick: &Tick, of_no_hour: &[String]) -> serde_json::Value {
         "deferred": totals.deferred + totals.needs_operator,
         "failed": totals.failed,
         "counts": totals.counts,
+        "replaced": totals.replaced,
         "watermark": status.map(|status| status.watermark),
         "watermark_blocked_by": status.and_then(|status| status.blocked_by),
         "watermark_error": error.map(|error| error_chain(error)),
@@ -203,8 +206,8 @@ fn to_json(tick: &Tick, of_no_hour: &[String]) -> serde_json::Value {
 
 fn hour_json(hour: Hour, outcome: &Outcome) -> serde_json::Value {
     match outcome {
-        Outcome::Compacted { counts, bytes } => {
-            json!({"hour": hour, "outcome": "compacted", "counts": counts, "parquet_bytes": bytes})
+        Outcome::Compacted { counts, bytes, replaced } => {
+            json!({"hour": hour, "outcome": "compacted", "counts": counts, "parquet_bytes": bytes, "replaced": replaced})
         }
         Outcome::Nothing(reason) => json!({"hour": hour, "outcome": "nothing", "reason": format!("{reason:?}")}),
         Outcome::Repaired => json!({"hour": hour, "outcome": "repaired"}),

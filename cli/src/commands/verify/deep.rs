@@ -289,6 +289,7 @@ mod tests {
             committed_at: "2026-11-20T14:20:00Z".parse().unwrap(),
             inputs: Vec::new(),
             input_rows: Vec::new(),
+            replaced: Vec::new(),
             files: Vec::new(),
             rejected_file: None,
             counts: Counts {

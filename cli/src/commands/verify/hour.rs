@@ -202,6 +202,11 @@ impl HourCheck<'_> {
                 Some(_) => {}
             }
         }
+        for replaced in &live.replaced {
+            let at = replaced.replaced_at.format("%Y-%m-%dT%H:%M:%SZ");
+            let what = format!("{}: ETag was {} until {at}", replaced.key, replaced.etag);
+            self.found(Difference::ReplacedTaken, what);
+        }
         let known: HashSet<&str> = live.inputs.iter().map(|input| input.key.as_str()).collect();
         let new = self.inventory.inputs.iter().filter(|input| !known.contains(input.key.as_str()));
         let new: Vec<String> = new.map(|input| format!("{}, {} bytes", input.key, input.size)).collect();

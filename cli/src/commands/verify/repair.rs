@@ -110,7 +110,7 @@ async fn repair_hour(compactor: &Compactor, hour: Hour, damage: &Damage, run: Ru
     let rewrite = if damage.calls_for(Remedy::Rewrite) { Rewrite::Damaged } else { Rewrite::No };
     let remedies = [Remedy::Rewrite, Remedy::Visit, Remedy::ReplaceUnreadable, Remedy::Retire];
     if remedies.iter().any(|remedy| damage.calls_for(*remedy)) {
-        let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite };
+        let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite, accepts_replaced: false };
         done.push(outcome_text(&compactor.visit(visit, &run).await?));
     }
     let by_catalog = damage.calls_for(Remedy::Define) || damage.calls_for(Remedy::DeletePartition);

@@ -8,6 +8,7 @@ mod proof;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use catalog::Pointer;
 use compactor::clock::{Clock, Run};
 use compactor::request::{Request, Scope};
 use fixtures::gzip;
+use flate2::read::GzDecoder;
 use local_aws::seam::{Failure, Fault, Faults, Service};
 use log_format::{Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -93,7 +95,7 @@ async fn keys(stack: &Stack, prefix: &str) -> Vec<String> {
 async fn tick(stack: &Stack, now: &'static str) {
     let clock = Clock::start(Arc::new(move || now.parse().unwrap()), Duration::from_secs(900));
     let scope = Scope::Range(hour(MIXED), hour("2025-03-01T12"));
-    let nonce = Hour::of(now.parse().unwrap()).to_string();
+    let nonce = now.replace(':', "");
     let run = Run { clock, nonce };
     let tick = stack.compactor.tick(&Arc::new(run), Request::new(scope, false), |_, _| {}).await.unwrap();
     assert_eq!(tick.failures(), [""; 0]);
@@ -103,7 +105,7 @@ async fn tick(stack: &Stack, now: &'static str) {
 async fn rewrite(stack: &Stack, at: &str) {
     let clock = Clock::start(Arc::new(|| NOW.parse().unwrap()), Duration::from_secs(900));
     let run = Run { clock, nonce: "rewrite".to_string() };
-    let scope = Scope::Range(hour(at), hour(at).next());
+    let scope = Scope::Hour(hour(at));
     let tick = stack.compactor.tick(&Arc::new(run), Request::new(scope, true), |_, _| {}).await.unwrap();
     assert_eq!((tick.failures(), tick.totals().compacted), (Vec::new(), 1));
 }
@@ -363,6 +365,81 @@ async fn repair_deletes_nothing_by_itself() {
     assert_eq!((retired.len(), retired[0].was_live), (1, true));
 }
 
+/// Writes a manifest, and makes the partition of its hour follow it.
+async fn publish(stack: &Stack, lie: &Manifest) {
+    let key = layout::manifest_key(lie.hour);
+    let put = stack.aws.s3().put_object().bucket(BUCKET).key(&key).body(lie.to_json().unwrap().into());
+    let manifest_etag = put.send().await.unwrap().e_tag.unwrap();
+    let pointer = stack.catalog.parquet_pointer(lie.hour).await.unwrap().unwrap();
+    let pointer = Pointer { manifest_etag, ..pointer };
+    assert!(stack.catalog.point_parquet(lie.hour, &pointer, &|| true).await.unwrap());
+}
+
+/// An object that was written over is followed. It is told until a person names its hour or puts the former one back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_was_followed_is_told_until_it_is_accepted() {
+    let data = filled().await;
+    let stack = stack(data.path());
+    let key = format!("{}1.gz", layout::json_prefix(hour(LATE)));
+    let former = bytes(&stack, &key).await;
+    let follow = async |lines: Vec<u8>, now: &'static str| {
+        put(&stack, &key, lines).await;
+        tick(&stack, now).await;
+        let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
+        found.findings.into_iter().map(|it| (it.difference.name(), it.what)).collect::<Vec<_>>()
+    };
+    let edited = gzip("{\"log_id\":\"6\",\"type\":\"s\"}\n{\"log_id\":\"9\",\"type\":\"s\"}\n");
+    let etag = manifest(&stack, LATE).await.live.unwrap().inputs[0].etag.clone();
+    let told = |at: &str| vec![("edit not accepted", format!("{key}: ETag was {etag} until {at}"))];
+    assert_eq!(follow(edited.clone(), "2025-03-01T19:10:00Z").await, told("2025-03-01T19:10:00Z"));
+    let kept = run(&deployment(&stack, "verify"), &options(true, true), &env(2)).await.unwrap();
+    assert_eq!((names(&kept), kept.verdict()), (BTreeSet::from(["edit not accepted"]), Verdict::Trouble));
+    assert_eq!(follow(former.clone(), "2025-03-01T19:20:00Z").await, []);
+    assert_eq!(follow(edited, "2025-03-01T19:30:00Z").await, told("2025-03-01T19:30:00Z"));
+    drop(stack);
+    let output = binary().args(["compact", "--hour", LATE, "--data"]).arg(data.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(command(data.path(), &["--deep"]).0, 0);
+}
+
+/// Auth0's button for a test event sends events without a `log_id`: no event has the id of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_an_empty_log_id_are_no_collision() {
+    let data = filled().await;
+    let stack = stack(data.path());
+    let previews = "{\"log_id\":\"\",\"type\":\"s\",\"ip\":\"1\"}\n{\"log_id\":\"\",\"type\":\"s\",\"ip\":\"2\"}\n{\"type\":\"s\"}\n";
+    put_lines(&stack, LATE, "3.gz", previews).await;
+    tick(&stack, "2025-03-01T19:10:00Z").await;
+    let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
+    assert_eq!((names(&found), found.totals.parquet.rows), (BTreeSet::new(), 19));
+}
+
+/// The manifest, the catalog and the file of rejected lines agree, but the lines are not those of the JSON.
+#[tokio::test(flavor = "multi_thread")]
+async fn deep_sees_rejected_lines_of_other_bytes() {
+    let data = filled().await;
+    let stack = stack(data.path());
+    for (start, (from, to)) in (2..).zip([("\"offset\":0", "\"offset\":1"), ("bm8g", "bm8h"), ("1.gz", "2.gz")]) {
+        let mut lie = manifest(&stack, REJECTED).await;
+        let file = lie.live.as_mut().unwrap().rejected_file.as_mut().unwrap();
+        let mut text = String::new();
+        GzDecoder::new(&*bytes(&stack, &file.key).await).read_to_string(&mut text).unwrap();
+        let other = text.replacen(from, to, 1);
+        assert_ne!(text, other);
+        let other = gzip(other);
+        put(&stack, &file.key, other.clone()).await;
+        (file.size, file.sha256) = (other.len() as u64, hex::encode(Sha256::digest(&other)));
+        publish(&stack, &lie).await;
+        let found = run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap();
+        assert_eq!(names(&found), BTreeSet::new());
+        let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
+        assert_eq!(names(&found), BTreeSet::from(["rejected lines wrong"]));
+        assert!(found.findings[0].what.ends_with("1 lines of its JSON are not among them as they are"));
+        let found = run(&deployment(&stack, "verify"), &options(true, true), &env(start)).await.unwrap();
+        assert_eq!((names(&found), found.verdict()), (BTreeSet::new(), Verdict::Well), "{:?}", found.repairs);
+    }
+}
+
 /// Manifest, file and catalog agree, but the rows are those of another hour: only a comparison with the lines shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn deep_sees_what_manifest_and_files_agree_on() {
@@ -377,12 +454,7 @@ async fn deep_sees_what_manifest_and_files_agree_on() {
     file.sha256 = hex::encode(Sha256::digest(&other));
     let counts = &mut lie.live.as_mut().unwrap().counts;
     (counts.rows, counts.duplicates) = (3, counts.duplicates + 1);
-    let key = layout::manifest_key(hour(MIXED));
-    let put = stack.aws.s3().put_object().bucket(BUCKET).key(&key).body(lie.to_json().unwrap().into());
-    let manifest_etag = put.send().await.unwrap().e_tag.unwrap();
-    let pointer = stack.catalog.parquet_pointer(hour(MIXED)).await.unwrap().unwrap();
-    let pointer = Pointer { manifest_etag, ..pointer };
-    assert!(stack.catalog.point_parquet(hour(MIXED), &pointer, &|| true).await.unwrap());
+    publish(&stack, &lie).await;
     assert_eq!(
         names(&run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap()),
         BTreeSet::new()
