@@ -247,21 +247,21 @@ impl Catalog {
             let differences = partition::parquet_differences(partition, &table, columns);
             (Pointer::of(partition, differences.is_empty()), differences)
         };
-        Ok(partitions_by_hour(&self.partitions(PARQUET, hours, columns).await?, read))
+        self.partitions_by_hour(PARQUET, hours, columns, read).await
     }
 
-    /// The locations of the JSON partitions, for all hours of the dates that `hours` touches.
+    /// The JSON partitions, for all hours of the dates that `hours` touches.
     pub async fn json_partitions(
         &self,
         hours: impl RangeBounds<Hour>,
         columns: Columns,
-    ) -> Result<Partitions<String>, CatalogError> {
+    ) -> Result<Partitions<()>, CatalogError> {
         let table = tables::json_table(&self.bucket);
         let read = |hour, partition: &Partition| {
             let differences = partition::json_differences(hour, partition, (&table, &self.bucket), columns);
-            (partition::location(partition).to_string(), differences)
+            ((), differences)
         };
-        Ok(partitions_by_hour(&self.partitions(JSON, hours, columns).await?, read))
+        self.partitions_by_hour(JSON, hours, columns, read).await
     }
 
     /// What the Parquet partitions say, for all hours of the dates that `hours` touches. Their columns are not looked at.
@@ -287,23 +287,48 @@ impl Catalog {
         }
     }
 
-    /// The partitions of a table, of all dates that `hours` touches. Without columns a page is a third as long.
+    /// The partitions of a table, of all dates that `hours` touches.
     pub async fn partitions(
         &self,
         table: &str,
         hours: impl RangeBounds<Hour>,
         columns: Columns,
     ) -> Result<Vec<Partition>, CatalogError> {
+        let mut partitions = Vec::new();
+        self.walk(table, hours, columns, |partition| partitions.push(partition)).await?;
+        Ok(partitions)
+    }
+
+    /// What `read` says of each partition. Never more than a page of them is held: there may be years of hours.
+    async fn partitions_by_hour<T>(
+        &self,
+        table: &str,
+        hours: impl RangeBounds<Hour>,
+        columns: Columns,
+        read: impl Fn(Hour, &Partition) -> (T, Vec<String>),
+    ) -> Result<Partitions<T>, CatalogError> {
+        let mut found = Partitions { by_hour: BTreeMap::new(), differences: BTreeMap::new(), of_no_hour: Vec::new() };
+        self.walk(table, hours, columns, |partition| found.add(&partition, &read)).await?;
+        Ok(found)
+    }
+
+    /// Hands over each partition, page by page. Without columns a page is a third as long.
+    async fn walk(
+        &self,
+        table: &str,
+        hours: impl RangeBounds<Hour>,
+        columns: Columns,
+        mut take: impl FnMut(Partition),
+    ) -> Result<(), CatalogError> {
         let call = self.glue.get_partitions().database_name(&self.database).table_name(table);
         let call = call.exclude_column_schema(columns == Columns::LeftOut);
         let call = call.set_expression(of_dates(&hours)).max_results(1000);
         let mut pages = call.into_paginator().send();
-        let mut partitions = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(aws_sdk_glue::Error::from).map_err(failed("list the partitions", table))?;
-            partitions.extend(page.partitions.unwrap_or_default());
+            page.partitions.unwrap_or_default().into_iter().for_each(&mut take);
         }
-        Ok(partitions)
+        Ok(())
     }
 
     /// Reads the view as it is stored. `None` if it does not exist.
@@ -403,23 +428,18 @@ fn existed<T, E: Into<aws_sdk_glue::Error>>(created: Result<T, E>) -> Result<Ens
     }
 }
 
-fn partitions_by_hour<T>(
-    partitions: &[Partition],
-    read: impl Fn(Hour, &Partition) -> (T, Vec<String>),
-) -> Partitions<T> {
-    let mut found = Partitions { by_hour: BTreeMap::new(), differences: BTreeMap::new(), of_no_hour: Vec::new() };
-    for partition in partitions {
+impl<T> Partitions<T> {
+    fn add(&mut self, partition: &Partition, read: impl Fn(Hour, &Partition) -> (T, Vec<String>)) {
         let Some(hour) = partition::hour_of(partition) else {
-            found.of_no_hour.push(partition.values().to_vec());
-            continue;
+            self.of_no_hour.push(partition.values().to_vec());
+            return;
         };
         let (says, differences) = read(hour, partition);
-        found.by_hour.insert(hour, says);
+        self.by_hour.insert(hour, says);
         if !differences.is_empty() {
-            found.differences.insert(hour, differences);
+            self.differences.insert(hour, differences);
         }
     }
-    found
 }
 
 fn partition_name(table: &str, hour: Hour) -> String {

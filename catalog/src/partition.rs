@@ -16,8 +16,20 @@ use crate::tables;
 const MANIFEST_ETAG: &str = "manifest_etag";
 /// Parameter of a Parquet partition: the time since when it names its folder, RFC 3339.
 const SINCE: &str = "since";
-/// Parameter of a Parquet partition: present, with any value, if the manifest has attempts that are not finished.
+/// Parameter of a Parquet partition: present if the manifest has attempts that are not finished.
 const UNFINISHED: &str = "unfinished";
+/// Parameter of a Parquet partition: present if the manifest has folders that wait for their deletion, or
+/// objects that were written over and that nobody has accepted.
+const UNSETTLED: &str = "unsettled";
+/// Parameter of a Parquet partition: a digest of the objects that its rows come from, as they were listed.
+const INPUTS: &str = "inputs";
+/// Parameter of a Parquet partition: a digest of its files, as they are listed.
+const FILES: &str = "files";
+
+/// The value of those that are present or not.
+const SET: &str = "true";
+/// All of these.
+const OURS: [&str; 6] = [MANIFEST_ETAG, SINCE, UNFINISHED, UNSETTLED, INPUTS, FILES];
 
 /// What a Parquet partition says: where its files are, and which manifest it was set from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +43,13 @@ pub struct Pointer {
     pub since: Option<DateTime<Utc>>,
     /// True if that manifest had attempts that were not finished.
     pub unfinished: bool,
+    /// True if that manifest had folders that wait for their deletion, or objects that were written over and that nobody has
+    /// accepted.
+    pub unsettled: bool,
+    /// A digest of the objects that the rows come from. Whoever has a listing of the hour need not read the manifest then.
+    pub inputs: Option<u128>,
+    /// A digest of the folder's files.
+    pub files: Option<u128>,
 }
 
 impl Pointer {
@@ -42,11 +61,17 @@ impl Pointer {
     /// What a partition of the Parquet table says. `as_made` is whether it is as we define it.
     pub(crate) fn of(partition: &Partition, as_made: bool) -> Pointer {
         let parameter = |name| partition.parameters().and_then(|parameters| parameters.get(name)).cloned();
+        let flags = [UNFINISHED, UNSETTLED].map(parameter);
+        let as_made = as_made && flags.iter().flatten().all(|value| value == SET);
+        let [unfinished, unsettled] = flags.map(|value| value.is_some());
         Pointer {
             location: location(partition).to_string(),
             manifest_etag: parameter(MANIFEST_ETAG).filter(|_| as_made).unwrap_or_default(),
             since: parameter(SINCE).and_then(|time| time.parse().ok()),
-            unfinished: parameter(UNFINISHED).is_some(),
+            unfinished,
+            unsettled,
+            inputs: parameter(INPUTS).as_deref().and_then(read_digest),
+            files: parameter(FILES).as_deref().and_then(read_digest),
         }
     }
 
@@ -58,15 +83,24 @@ impl Pointer {
     fn parameters(&self) -> HashMap<String, String> {
         let etag = (MANIFEST_ETAG.to_string(), self.manifest_etag.clone());
         let since = self.since.map(|time| (SINCE.to_string(), time.to_rfc3339_opts(SecondsFormat::Millis, true)));
-        let unfinished = self.unfinished.then(|| (UNFINISHED.to_string(), "true".to_string()));
-        std::iter::once(etag).chain(since).chain(unfinished).collect()
+        let flags =
+            [(UNFINISHED, self.unfinished), (UNSETTLED, self.unsettled)].into_iter().filter(|(_, is_set)| *is_set);
+        let flags = flags.map(|(name, _)| (name.to_string(), SET.to_string()));
+        let digests = [(INPUTS, self.inputs), (FILES, self.files)].into_iter();
+        let digests = digests.filter_map(|(name, digest)| Some((name.to_string(), format!("{:032x}", digest?))));
+        std::iter::once(etag).chain(since).chain(flags).chain(digests).collect()
     }
+}
+
+/// A digest as it is written. `None` if the text has another form.
+fn read_digest(text: &str) -> Option<u128> {
+    u128::from_str_radix(text, 16).ok().filter(|digest| format!("{digest:032x}") == text)
 }
 
 /// What differs between a partition of the Parquet table and our definition, a sentence each. Its location and what it says of
 /// its manifest are not looked at: only the manifest tells whether they are right.
 pub(crate) fn parquet_differences(partition: &Partition, table: &TableInput, columns: Columns) -> Vec<String> {
-    partition_differences(partition, table, &[MANIFEST_ETAG, SINCE, UNFINISHED], columns)
+    partition_differences(partition, table, &OURS, columns)
 }
 
 /// What differs between the partition of `hour` of the JSON table over `bucket` and our definition, a sentence each.

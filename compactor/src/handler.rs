@@ -115,6 +115,9 @@ fn watermark_text(tick: &Tick) -> String {
 
 /// One log line for each failure and each hour that needs an operator, or whose objects were written over.
 fn warn(tick: &Tick) {
+    for edit in tick.accepted.iter().flatten() {
+        info!(edit, "an edit was accepted");
+    }
     for trouble in [tick.failures(), tick.needs_operator(), tick.replaced()].concat() {
         error!(trouble, "something needs attention");
     }

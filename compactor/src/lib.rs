@@ -31,7 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod handler;
 pub mod hour;
-mod listing;
+pub mod listing;
 mod manifest_store;
 pub mod request;
 pub mod tick;

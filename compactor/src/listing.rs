@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use log_format::{Hour, layout};
+use sha2::{Digest, Sha256};
 
 use crate::bucket::{Bucket, BucketError, ObjectMeta};
 
@@ -35,16 +36,20 @@ impl Bucket {
         Ok((by_hour(objects), unknown))
     }
 
-    /// The first hour from `hour` on that has objects. A key that is in no hour is skipped.
-    pub(crate) async fn next_hour_with_objects(&self, hour: Hour) -> Result<Option<Hour>, BucketError> {
-        let mut after = layout::json_prefix(hour);
-        while let Some(key) = self.first_key(layout::LOGS, &after).await? {
-            if let Some(hour) = layout::hour_of_log(&key) {
-                return Ok(Some(hour));
-            }
-            after = key;
-        }
-        Ok(None)
+    /// The inputs from `from` up to, not including, `to` by their hours, and the first hour from `to` on that has objects. A
+    /// key that is in no hour is skipped. One call, unless there are very many objects or such keys.
+    pub(crate) async fn inputs_and_next_hour(
+        &self,
+        from: Hour,
+        to: Hour,
+    ) -> Result<(BTreeMap<Hour, Vec<ObjectMeta>>, Option<Hour>), BucketError> {
+        let (end, mut next) = (layout::json_prefix(to), None);
+        let wanted = |key: &str| {
+            next = layout::hour_of_log(key).filter(|_| *key >= *end);
+            next.is_none()
+        };
+        let objects = self.list_between(layout::LOGS, &layout::json_prefix(from), wanted).await?;
+        Ok((by_hour(objects), next))
     }
 
     /// The hours from `from` up to, not including, `to` that have a manifest, in order.
@@ -89,14 +94,18 @@ impl Bucket {
         Ok(hours.collect())
     }
 
-    /// The keys of all Parquet files of the hours from `from` up to, not including, `to`.
-    pub(crate) async fn files_by_hour(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, Vec<String>>, BucketError> {
+    /// All Parquet files of the hours from `from` up to, not including, `to`.
+    pub(crate) async fn files_by_hour(
+        &self,
+        from: Hour,
+        to: Hour,
+    ) -> Result<BTreeMap<Hour, Vec<ObjectMeta>>, BucketError> {
         let end = layout::parquet_prefix(to);
         let found = self.list_between(layout::PARQUET, &layout::parquet_prefix(from), |key| *key < *end).await?;
-        let mut files: BTreeMap<Hour, Vec<String>> = BTreeMap::new();
+        let mut files: BTreeMap<Hour, Vec<ObjectMeta>> = BTreeMap::new();
         for file in found {
             if let Some((hour, _)) = layout::attempt_of(&file.key) {
-                files.entry(hour).or_default().push(file.key);
+                files.entry(hour).or_default().push(file);
             }
         }
         Ok(files)
@@ -114,6 +123,32 @@ impl Bucket {
         let kept = self.list(layout::ERRORS).await?;
         Ok(kept.iter().filter(|object| !replayed.contains(object.key.as_str())).count() as u64)
     }
+}
+
+/// A digest of an hour's inputs as they were listed: keys, ETags and sizes, in any order.
+pub fn digest_of_inputs(inputs: &[ObjectMeta]) -> u128 {
+    digest(inputs.iter().map(|input| (input.key.as_str(), input.etag.as_str(), input.size)).collect())
+}
+
+/// A digest of a folder's files as they are listed: keys and sizes, in any order.
+pub fn digest_of_files<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> u128 {
+    digest(files.into_iter().map(|(key, size)| (key, "", size)).collect())
+}
+
+/// The first half of a SHA-256. The lengths of the texts are hashed too, so that different lists are never the same bytes.
+fn digest(mut objects: Vec<(&str, &str, u64)>) -> u128 {
+    objects.sort_unstable();
+    let mut digest = Sha256::new();
+    for (key, etag, size) in objects {
+        for text in [key, etag] {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+        }
+        digest.update(size.to_le_bytes());
+    }
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest.finalize()[..16]);
+    u128::from_be_bytes(half)
 }
 
 /// Inputs by their hour. Other objects are left out.

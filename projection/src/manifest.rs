@@ -171,19 +171,18 @@ impl Live {
         self.inputs.iter().zip(&self.input_rows).map(|(input, rows)| (input.key.as_str(), *rows)).collect()
     }
 
-    /// What is [`Live::replaced`] once `inputs` take the place of these at `now`. Whoever puts the former bytes back ends it.
+    /// What is [`Live::replaced`] once `inputs` take the place of these at `now`. Whoever puts an object back with the ETag that
+    /// it had ends it.
     fn replaced_by(&self, inputs: &[ObjectMeta], now: DateTime<Utc>) -> Vec<Replaced> {
-        let etags: HashMap<&str, &str> = inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
-        let told: HashSet<&str> = self.replaced.iter().map(|it| it.key.as_str()).collect();
-        let untold = self.inputs.iter().filter(|input| !told.contains(input.key.as_str()));
-        let untold = untold.map(|it| Replaced { key: it.key.clone(), etag: it.etag.clone(), replaced_at: now });
-        let is_other = |it: &Replaced| etags.get(it.key.as_str()).is_some_and(|etag| *etag != it.etag);
-        self.replaced.iter().cloned().chain(untold).filter(is_other).collect()
-    }
-
-    /// How many inputs its commit found written over.
-    pub fn newly_replaced(&self) -> u64 {
-        self.replaced.iter().filter(|it| it.replaced_at == self.committed_at).count() as u64
+        let next: HashMap<&str, &str> = inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
+        let told: HashMap<&str, &Replaced> = self.replaced.iter().map(|it| (it.key.as_str(), it)).collect();
+        let replaced = self.inputs.iter().filter_map(|input| {
+            let (told, etag) = (told.get(input.key.as_str()), *next.get(input.key.as_str())?);
+            let first = told.map_or(&input.etag, |told| &told.etag);
+            let replaced_at = told.filter(|_| etag == input.etag).map_or(now, |told| told.replaced_at);
+            (etag != first).then(|| Replaced { key: input.key.clone(), etag: first.clone(), replaced_at })
+        });
+        replaced.collect()
     }
 
     /// The folder's prefix.
@@ -250,11 +249,21 @@ impl Manifest {
         next
     }
 
+    /// The inputs that were written over and that nobody has accepted.
+    pub fn replaced(&self) -> &[Replaced] {
+        self.live.as_ref().map(|live| live.replaced.as_slice()).unwrap_or_default()
+    }
+
     /// Accepts the inputs that were written over, because a person said so. `None` if there are none.
     pub fn accepted(&self) -> Option<Manifest> {
         let mut next = self.next();
         let replaced = next.live.as_mut().map(|live| std::mem::take(&mut live.replaced));
         replaced.is_some_and(|replaced| !replaced.is_empty()).then_some(next)
+    }
+
+    /// True if folders wait for their deletion, or edits for somebody who accepts them.
+    pub fn is_unsettled(&self) -> bool {
+        !self.retired.is_empty() || !self.replaced().is_empty()
     }
 
     /// Gives up the claim on `attempt`: the folder is retired.
@@ -384,8 +393,7 @@ mod tests {
     #[test]
     fn what_was_written_over_is_told_until_it_is_accepted_or_put_back() {
         let replaced = |manifest: &Manifest| -> Vec<String> {
-            let live = manifest.live.as_ref().unwrap();
-            live.replaced.iter().map(|it| format!("{} {} {}", it.key, it.etag, it.replaced_at)).collect()
+            manifest.replaced().iter().map(|it| format!("{} {}", it.etag, it.replaced_at.format("%H:%M"))).collect()
         };
         let with_etag = |attempt: &str, time: &str, etag: &str| {
             let mut live = live(attempt, time);
@@ -393,21 +401,17 @@ mod tests {
             live
         };
         let first = Manifest::new("2026-11-20T13".parse().unwrap()).committed(live("a", "2026-11-20T14:22:00Z"));
-        assert_eq!((replaced(&first), first.accepted()), (Vec::new(), None));
+        assert_eq!((replaced(&first), first.accepted(), first.is_unsettled()), (vec![], None, false));
         let second = first.committed(with_etag("b", "2026-11-20T15:22:00Z", "x"));
-        let told = ["logs/2026/11/20/13/a.gz \"e\" 2026-11-20 15:22:00 UTC"];
-        assert_eq!(
-            (replaced(&second), second.live.as_ref().unwrap().newly_replaced()),
-            (told.map(String::from).into(), 1)
-        );
-        let third = second.committed(with_etag("c", "2026-11-20T16:22:00Z", "y"));
-        assert_eq!(
-            (replaced(&third), third.live.as_ref().unwrap().newly_replaced()),
-            (told.map(String::from).into(), 0)
-        );
+        assert_eq!(replaced(&second), ["\"e\" 15:22"]);
+        let same = second.committed(with_etag("c", "2026-11-20T16:22:00Z", "x"));
+        assert_eq!(replaced(&same), ["\"e\" 15:22"]);
+        let third = same.committed(with_etag("d", "2026-11-20T17:22:00Z", "y"));
+        assert_eq!(replaced(&third), ["\"e\" 17:22"]);
         let accepted = third.accepted().unwrap();
-        assert_eq!((replaced(&accepted), accepted.revision), (Vec::new(), third.revision + 1));
-        assert_eq!(replaced(&third.committed(live("d", "2026-11-20T17:22:00Z"))), Vec::<String>::new());
+        assert_eq!((replaced(&accepted), accepted.revision), (vec![], third.revision + 1));
+        assert_eq!(replaced(&third.committed(live("e", "2026-11-20T18:22:00Z"))), [""; 0]);
+        assert_eq!(replaced(&accepted.committed(live("e", "2026-11-20T18:22:00Z"))), ["y 18:22"]);
     }
 
     #[test]

@@ -136,8 +136,7 @@ fn start(world: &World, hour: Hour, number: usize, actor: Actor) -> tokio::task:
     tokio::spawn(async move {
         match actor {
             Actor::Compactor(run) => {
-                let visit =
-                    Visit { hour, registered: true, pass: Pass::Asked, rewrite: Rewrite::No, accepts_replaced: false };
+                let visit = Visit { hour, registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
                 // What a run makes of its defeat is its own; the world it leaves is what counts.
                 let _ = compactor(&aws).visit(visit, &run).await;
             }

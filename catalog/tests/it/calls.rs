@@ -68,6 +68,9 @@ async fn a_pointer_is_read_back_as_it_was_set() {
             manifest_etag: format!("\"{attempt}\""),
             since: Some("2026-11-20T14:21:00.250Z".parse().unwrap()),
             unfinished: attempt == "a",
+            unsettled: attempt == "b",
+            inputs: (attempt == "a").then_some(1),
+            files: Some(u128::MAX),
         };
         world.catalog.point_parquet(at, &pointer, &|| true).await.unwrap();
         assert_eq!(world.catalog.parquet_pointer(at).await.unwrap(), Some(pointer.clone()));

@@ -105,6 +105,8 @@ pub enum Need {
     RowsFewer(u64),
     /// Runs were abandoned over it: how many.
     RunsAbandoned(u32),
+    /// Objects were written over, and nobody has accepted that: how many.
+    Edited(u64),
     /// It does not fit into the compactor's memory.
     TooLarge,
 }
@@ -190,6 +192,9 @@ impl CompactionState {
             Plan::Nothing { reason: Idle::Open, .. } => CompactionState::Open,
             Plan::Nothing { reason: Idle::NoObjects, .. } => CompactionState::Empty,
             Plan::Nothing { reason: Idle::UpToDate, .. } => CompactionState::Live,
+            Plan::Nothing { reason: Idle::NotAccepted { objects }, .. } => {
+                CompactionState::NeedsOperator(Need::Edited(objects))
+            }
             Plan::Compact { .. } if claimed => CompactionState::Unfinished,
             Plan::Compact { due: Due::First, .. } => match is_recent(hour, now, limits) {
                 true => CompactionState::Pending,
@@ -238,6 +243,7 @@ impl fmt::Display for Need {
             Need::ObjectsGone(objects) => write!(f, "{objects} gone"),
             Need::RowsFewer(rows) => write!(f, "{rows} rows fewer"),
             Need::RunsAbandoned(runs) => write!(f, "{runs} abandoned"),
+            Need::Edited(objects) => write!(f, "{objects} edited"),
             Need::TooLarge => f.write_str("too large"),
         }
     }

@@ -1,7 +1,9 @@
 //! Claim, commit and withdrawal: whose folder an hour's readers read. The store writes; the decisions are here.
 
+use std::collections::HashMap;
+
 use log_format::Hour;
-use projection::manifest::Live;
+use projection::manifest::{Live, Replaced};
 
 use crate::clock::Clock;
 use crate::manifest_store::{Decision, ManifestStore, StoreError, Swap, VersionedManifest};
@@ -32,12 +34,14 @@ pub(super) async fn claim(
 }
 
 /// Step 4 of an hour: makes `live` the folder to read. `from` is the live folder that the attempt started from. `None` if
-/// the attempt has to stop, because its claim is gone or another attempt was committed.
+/// the attempt has to stop, because its claim is gone or another attempt was committed. `accepts` is whether a person accepts
+/// what was written over.
 pub(super) async fn commit(
     store: &ManifestStore,
     claimed: VersionedManifest,
     live: Live,
     from: Option<&str>,
+    accepts: bool,
     clock: &Clock,
 ) -> Result<Option<VersionedManifest>, StoreError> {
     let swap = store.compare_and_swap(claimed, clock, |current| {
@@ -45,7 +49,9 @@ pub(super) async fn commit(
         if manifest.live_attempt() == Some(&live.attempt) {
             Decision::Done
         } else if manifest.claims(&live.attempt) && manifest.live_attempt() == from {
-            Decision::Write(Box::new(manifest.committed(live.clone())))
+            let committed = manifest.committed(live.clone());
+            let accepted = if accepts { committed.accepted() } else { None };
+            Decision::Write(Box::new(accepted.unwrap_or(committed)))
         } else {
             Decision::Stop
         }
@@ -57,20 +63,30 @@ pub(super) async fn commit(
     }
 }
 
-/// Accepts the inputs that were written over. Returns the manifest that is stored then.
-pub(super) async fn accept_replaced(
+/// Accepts the inputs of an hour that were written over: those that are told now, and none that another run takes in meanwhile.
+/// Returns a sentence for each.
+pub(crate) async fn accept_replaced(
     store: &ManifestStore,
-    stored: VersionedManifest,
+    hour: Hour,
     clock: &Clock,
-) -> Result<VersionedManifest, StoreError> {
-    let hour = stored.manifest.hour;
-    let swap = store.compare_and_swap(stored, clock, |current| match current.manifest.accepted() {
-        Some(accepted) => Decision::Write(Box::new(accepted)),
+) -> Result<Vec<String>, StoreError> {
+    let found = store.read(hour, clock).await?;
+    let told = found.manifest.clone();
+    let swap = store.compare_and_swap(found, clock, |current| match current.manifest.accepted() {
+        Some(accepted) if current.manifest.replaced() == told.replaced() => Decision::Write(Box::new(accepted)),
+        Some(_) => Decision::Stop,
         None => Decision::Done,
     });
+    let inputs = told.live.iter().flat_map(|live| &live.inputs);
+    let etags: HashMap<&str, &str> = inputs.map(|input| (input.key.as_str(), input.etag.as_str())).collect();
+    let sentence = |it: &Replaced| {
+        let etag = etags.get(it.key.as_str()).copied().unwrap_or_default();
+        format!("{}: accepted as it is, with the ETag {etag}; it had {} when it was first read", it.key, it.etag)
+    };
     match swap.await? {
-        Swap::Done(stored) => Ok(*stored),
-        Swap::Stopped | Swap::Contended { error: None } => store.read(hour, clock).await,
+        Swap::Done(_) => Ok(told.replaced().iter().map(sentence).collect()),
+        // What is there now stays told.
+        Swap::Stopped | Swap::Contended { error: None } => Ok(Vec::new()),
         Swap::Contended { error: Some(error) } => Err(error),
     }
 }

@@ -6,7 +6,7 @@
 
 pub(crate) mod blocking;
 pub(crate) mod collect;
-mod commit;
+pub(crate) mod commit;
 pub mod error;
 pub mod plan;
 pub(crate) mod publish;
@@ -21,7 +21,7 @@ use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, Run};
 use crate::config::Limits;
 use crate::hour::collect::collect;
-use crate::hour::commit::{accept_replaced, claim, commit, withdraw};
+use crate::hour::commit::{claim, commit, withdraw};
 use crate::hour::error::HourError;
 use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan, shrinks};
 use crate::hour::publish::Publisher;
@@ -48,8 +48,6 @@ pub struct Visit {
     pub pass: Pass,
     /// What may be written again without new inputs.
     pub rewrite: Rewrite,
-    /// True if a person named the hour, and so accepts what was written over in it.
-    pub accepts_replaced: bool,
 }
 
 /// What became of an hour.
@@ -61,7 +59,7 @@ pub enum Outcome {
         counts: Counts,
         /// Bytes of Parquet.
         bytes: u64,
-        /// Inputs that were written over since they were read, unless a person accepts them with this visit.
+        /// Inputs that were written over since they were first read, and that nobody has accepted.
         replaced: u64,
     },
     /// Nothing was due.
@@ -132,10 +130,10 @@ impl Compactor {
             let inputs = match plan(&state, run.clock.now(), &self.limits, visit.rewrite, visit.pass) {
                 Plan::Compact { inputs, .. } => inputs,
                 Plan::Nothing { reason, .. } => {
-                    return self.finish(visit, stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
+                    return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
                 }
                 Plan::Skip { reason, .. } => {
-                    return match self.finish(visit, stored, &run.clock).await {
+                    return match self.publish_and_collect(stored, &run.clock).await {
                         // The later pass writes the live folder anew.
                         Err(HourError::Folder { .. }) if matches!(reason, SkipReason::Unfinished { .. }) => {
                             Ok(Outcome::Deferred(reason))
@@ -147,7 +145,7 @@ impl Compactor {
             let attempt = attempt_name(&run.nonce, visit.pass, beginning);
             last = match self.attempt(visit, &attempt, inputs, stored, &run.clock).await {
                 Ok(AttemptResult::Committed(stored, outcome)) => {
-                    return self.finish(visit, *stored, &run.clock).await.map(|()| outcome);
+                    return self.publish_and_collect(*stored, &run.clock).await.map(|()| outcome);
                 }
                 Ok(AttemptResult::Stopped(outcome)) => {
                     return self.read_publish_and_collect(hour, &run.clock).await.map(|()| outcome);
@@ -162,12 +160,6 @@ impl Compactor {
             };
         }
         last
-    }
-
-    /// Accepts what was written over if the visit does, then steps 5 and 6.
-    async fn finish(&self, visit: Visit, stored: VersionedManifest, clock: &Clock) -> Result<(), HourError> {
-        let stored = if visit.accepts_replaced { accept_replaced(&self.store, stored, clock).await? } else { stored };
-        self.publish_and_collect(stored, clock).await
     }
 
     /// Steps 5 and 6, also of an hour with nothing to write: its partition is repaired, whatever lost it, and garbage is
@@ -261,11 +253,11 @@ impl Compactor {
         }
         let bytes = live.files.iter().map(|file| file.size).sum();
         let counts = live.counts;
-        let Some(stored) = commit(&self.store, claimed, live, from, clock).await? else {
+        let accepts = visit.rewrite == Rewrite::Shrinking;
+        let Some(stored) = commit(&self.store, claimed, live, from, accepts, clock).await? else {
             return Ok(AttemptResult::Again(SkipReason::Contended));
         };
-        let live = stored.manifest.live.as_ref().filter(|_| !visit.accepts_replaced);
-        let replaced = live.map_or(0, Live::newly_replaced);
+        let replaced = stored.manifest.replaced().len() as u64;
         Ok(AttemptResult::Committed(Box::new(stored), Outcome::Compacted { counts, bytes, replaced }))
     }
 

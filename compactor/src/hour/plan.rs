@@ -110,6 +110,11 @@ pub enum Idle {
     NoObjects,
     /// The live folder holds the rows of every listed object.
     UpToDate,
+    /// So it does, but objects were written over since they were first read, and nobody has accepted that.
+    NotAccepted {
+        /// How many.
+        objects: u64,
+    },
 }
 
 /// Why a run does not do what is due in an hour.
@@ -198,12 +203,15 @@ fn due(state: &HourState, rewrite: Rewrite) -> Result<Due, Idle> {
     match rewrite {
         Rewrite::Shrinking => Ok(Due::Rewrite),
         Rewrite::Older if older => Ok(Due::Rewrite),
-        Rewrite::No | Rewrite::Older | Rewrite::Damaged => Err(Idle::UpToDate),
+        Rewrite::No | Rewrite::Older | Rewrite::Damaged => Err(match live.replaced.len() {
+            0 => Idle::UpToDate,
+            objects => Idle::NotAccepted { objects: objects as u64 },
+        }),
     }
 }
 
-/// Why `next` must not take the place of `former` (C8): an input is missing, or fewer of its lines are rows than before. Every
-/// commit is asked this, whatever led to it, unless a person named the hour and asked for a rewrite.
+/// Why `next` must not take the place of `former` (C8): an input is missing, or fewer of its lines are rows than before,
+/// repeated ones included: how many distinct rows an hour has depends on all of its objects. Every commit is asked this, whatever led to it, unless a person named the hour and asked for a rewrite.
 pub fn shrinks(former: &Live, next: &Live) -> Option<SkipReason> {
     let objects = former.gone(&next.inputs);
     if objects > 0 {
@@ -494,6 +502,7 @@ mod tests {
         let asks = [
             SkipReason::InputGone { objects: 1 },
             SkipReason::WouldShrink { rows: 1, had: 2 },
+            SkipReason::FewerRows { object: None, rows: 1, had: 2 },
             SkipReason::CrashLooping { abandoned: 3 },
             SkipReason::TooLarge { bytes: 101 },
         ];

@@ -11,6 +11,7 @@ use projection::manifest::Live;
 use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::hour::error::HourError;
+use crate::listing::{digest_of_files, digest_of_inputs};
 use crate::manifest_store::{ManifestStore, VersionedManifest};
 
 /// A write to Glue follows the read of its manifest within this time, or does not happen: Glue's write has no condition.
@@ -42,20 +43,11 @@ impl Publisher<'_> {
         for _ in 0..PUBLISH_TRIES_MAX {
             let Some(live) = &stored.manifest.live else { return Ok((stored, None)) };
             let found = self.catalog.parquet_pointer(hour).await?;
-            let location = self.bucket.uri(&live.folder(hour));
-            let manifest_etag = stored.etag.clone().unwrap_or_default();
-            let same = found.filter(|pointer| pointer.location == location);
-            // No partition named the folder before it was live.
-            let since = same.as_ref().filter(|it| it.has_since(live.committed_at)).and_then(|it| it.since);
-            let unfinished = stored.manifest.is_unfinished();
-            let follows = |it: &Pointer| it.manifest_etag == manifest_etag && it.unfinished == unfinished;
-            if since.is_some() && same.as_ref().is_some_and(follows) {
-                return Ok((stored, same));
+            let pointer = self.pointer_to(live, &stored, found.as_ref());
+            if found.as_ref() == Some(&pointer) {
+                return Ok((stored, found));
             }
             self.check_files(hour, live).await?;
-            // If somebody made the partition again by hand, it does not know since when it names the folder.
-            let since = since.or(Some(self.clock.now().max(live.committed_at)));
-            let pointer = Pointer { location, manifest_etag, since, unfinished };
             let pointed = self.point(hour, &pointer, &stored).await;
             let again = self.store.read(hour, self.clock).await?;
             self.clock.may_write()?;
@@ -65,6 +57,24 @@ impl Publisher<'_> {
             stored = again;
         }
         Err(HourError::Unpublished { hour })
+    }
+
+    /// What the partition is to say of the live folder. `found` is what it says now.
+    fn pointer_to(&self, live: &Live, stored: &VersionedManifest, found: Option<&Pointer>) -> Pointer {
+        let location = self.bucket.uri(&live.folder(stored.manifest.hour));
+        // No partition named the folder before it was live.
+        let same = found.filter(|it| it.location == location && it.has_since(live.committed_at));
+        // If somebody made the partition again by hand, it does not know since when it names the folder.
+        let since = same.and_then(|it| it.since).or(Some(self.clock.now().max(live.committed_at)));
+        Pointer {
+            location,
+            manifest_etag: stored.etag.clone().unwrap_or_default(),
+            since,
+            unfinished: stored.manifest.is_unfinished(),
+            unsettled: stored.manifest.is_unsettled(),
+            inputs: Some(digest_of_inputs(&live.inputs)),
+            files: Some(digest_of_files(live.files.iter().map(|file| (file.key.as_str(), file.size)))),
+        }
     }
 
     /// Writes the pointer while the manifest's read is recent. Returns false if it is not.

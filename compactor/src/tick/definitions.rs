@@ -26,7 +26,7 @@ impl Definitions {
         bucket: &str,
         tables: &TablesState,
         parquet: &Partitions<Pointer>,
-        json: &Partitions<String>,
+        json: &Partitions<()>,
     ) -> Definitions {
         let no_hour_json = json.of_no_hour.iter().map(|values| (JSON, values.clone()));
         let no_hour_parquet = parquet.of_no_hour.iter().map(|values| (PARQUET, values.clone()));

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use catalog::{Catalog, CatalogError, Columns, Pointer, TablesState};
-use chrono::{DateTime, Utc};
 use log_format::Hour;
 
 use crate::bucket::{Bucket, BucketError};
@@ -13,18 +12,19 @@ use crate::manifest_store::{ManifestStore, StoreError};
 use crate::request::Scope;
 use crate::tick::definitions::Definitions;
 use crate::tick::schedule;
+use crate::tick::scrub::Known;
 
 /// What a run knows before it visits any hour.
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {
     /// The hours to visit, in this order.
     pub(crate) hours: Vec<Hour>,
-    /// The hours of a range in which a visit would change nothing. Empty for a tick.
+    /// The hours that were looked at, and in which a visit would change nothing.
     pub(crate) up_to_date: BTreeSet<Hour>,
     /// The hours whose Parquet partition does not follow their manifest. Empty for a range.
     pub(crate) stale: Vec<Hour>,
     /// The hours that have a partition of the JSON table.
-    pub(crate) registered: HashSet<Hour>,
+    pub(crate) registered: BTreeSet<Hour>,
     /// The hours of the look-back window and beyond the watermark that have objects and no such partition, open hours
     /// included. Empty for a range.
     pub(crate) unregistered: Vec<Hour>,
@@ -69,24 +69,23 @@ impl Discoverer<'_> {
         let parquet = self.catalog.parquet_partitions(.., Columns::LeftOut).await?;
         let json = self.catalog.json_partitions(.., Columns::LeftOut).await?;
         let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &json);
-        let (pointers, registered) = (parquet.by_hour, json.by_hour.into_keys().collect::<HashSet<Hour>>());
+        let (pointers, registered) = (parquet.by_hour, json.by_hour.into_keys().collect::<BTreeSet<Hour>>());
+        let known = Known { manifests: &manifests, pointers: &pointers, registered: &registered };
         let watermark = self.watermark_or_epoch().await?;
-        let mut with_objects: BTreeSet<Hour> =
-            self.bucket.inputs_by_hour(watermark.next().min(from), end).await?.into_keys().collect();
-        let unregistered = with_objects.iter().filter(|hour| !registered.contains(hour)).copied().collect();
-        // What follows is about closed hours.
-        with_objects.retain(|hour| *hour < to);
+        let inputs = self.bucket.inputs_by_hour(watermark.next().min(from), end).await?;
+        let unregistered = inputs.keys().filter(|hour| !registered.contains(hour)).copied().collect();
         let stale = stale(&manifests, &pointers);
-        let window = with_objects.iter().chain(manifests.keys()).filter(|hour| (from..to).contains(hour));
-        let window: BTreeSet<Hour> = window.copied().collect();
-        let scrub = self.scrub(from, &manifests, now).await?;
-        let uncommitted = |hour: &&Hour| !manifests.contains_key(hour) || stale.contains(hour);
+        let mut scrubbed = self.look_at(from, to, &inputs, &known).await?;
+        scrubbed.extend(self.scrub(from, &known, now).await?);
+        let uncommitted = |hour: &&Hour| **hour < to && (!manifests.contains_key(hour) || stale.contains(hour));
         let unfinished = manifests.keys().filter(|hour| pointers.get(hour).is_some_and(|pointer| pointer.unfinished));
-        let backlog: BTreeSet<Hour> = with_objects.iter().filter(uncommitted).chain(unfinished).copied().collect();
-        let mut known = HashSet::new();
-        let hours = window.into_iter().chain(scrub).chain(backlog).filter(|hour| known.insert(*hour)).collect();
-        let stale = stale.into_iter().collect();
-        Ok(Discovery { hours, stale, registered, unregistered, definitions, ..Discovery::default() })
+        let backlog: BTreeSet<Hour> = inputs.keys().filter(uncommitted).chain(unfinished).copied().collect();
+        // The window comes first, then the scrub, then what was never done.
+        let (window, older): (Vec<Hour>, Vec<Hour>) = scrubbed.due.into_iter().partition(|hour| *hour >= from);
+        let mut seen = HashSet::new();
+        let hours = window.into_iter().chain(older).chain(backlog).filter(|hour| seen.insert(*hour)).collect();
+        let (up_to_date, stale) = (scrubbed.up_to_date, stale.into_iter().collect());
+        Ok(Discovery { hours, up_to_date, stale, registered, unregistered, definitions })
     }
 
     /// Makes the database and its tables again if somebody dropped them. Returns how they were found.
@@ -110,26 +109,6 @@ impl Discoverer<'_> {
         let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &json);
         let objects = self.bucket.inputs_by_hour(Hour::EPOCH, end).await?.into_keys().collect();
         Ok((objects, definitions, json.by_hour.into_keys().collect()))
-    }
-
-    /// The hours before `end` whose turn in the scrub it is and that have objects or a manifest. Costs one call for each hour
-    /// with objects, and one for each gap between them.
-    async fn scrub(
-        &self,
-        end: Hour,
-        manifests: &BTreeMap<Hour, String>,
-        now: DateTime<Utc>,
-    ) -> Result<BTreeSet<Hour>, BucketError> {
-        let known = manifests.keys().filter(|hour| **hour < end && schedule::is_turn_of(**hour, now));
-        let mut found: BTreeSet<Hour> = known.copied().collect();
-        let mut next = self.bucket.next_hour_with_objects(Hour::EPOCH).await?;
-        while let Some(hour) = next.filter(|hour| *hour < end) {
-            if schedule::is_turn_of(hour, now) {
-                found.insert(hour);
-            }
-            next = self.bucket.next_hour_with_objects(schedule::next_turn(hour, now)).await?;
-        }
-        Ok(found)
     }
 
     /// The watermark. If its file is missing or unreadable every hour is beyond it; whoever moves it says what is wrong.

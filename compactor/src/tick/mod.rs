@@ -5,6 +5,7 @@ mod definitions;
 pub(crate) mod discovery;
 mod range;
 pub mod schedule;
+mod scrub;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
 use crate::clock::{Clock, Run};
+use crate::hour::commit::accept_replaced;
 use crate::hour::error::HourError;
 use crate::hour::plan::{Idle, Pass, Rewrite, SkipReason};
 use crate::hour::{Compactor, Outcome, Visit};
@@ -42,6 +44,9 @@ pub struct Tick {
     pub watermark: Option<Result<WatermarkStatus, WatermarkError>>,
     /// What the sweep found wrong with the catalog's definitions.
     pub definitions: DefinitionsSwept,
+    /// The objects that were written over and that are accepted, because a person named their hour: a sentence each. Or why
+    /// that could not be written.
+    pub accepted: Result<Vec<String>, String>,
 }
 
 /// How many hours of a tick had each outcome.
@@ -61,7 +66,7 @@ pub struct Totals {
     pub failed: u64,
     /// The counts of the compacted hours.
     pub counts: Counts,
-    /// Inputs of these hours that were written over since they were read.
+    /// Objects of all hours that were written over since they were first read, and that nobody has accepted.
     pub replaced: u64,
 }
 
@@ -81,15 +86,18 @@ impl Tick {
             Outcome::Failed(why) => Some(format!("{hour} failed: {why}")),
             _ => None,
         });
+        let not_accepted = self.accepted.as_ref().err().map(|why| format!("the edits were not accepted: {why}"));
         let watermark = self.watermark.as_ref().and_then(|moved| moved.as_ref().err());
         let watermark = watermark.map(|error| format!("the view's watermark was not moved: {}", error_chain(error)));
-        failed.chain(self.definitions.failures.iter().cloned()).chain(watermark).collect()
+        failed.chain(self.definitions.failures.iter().cloned()).chain(not_accepted).chain(watermark).collect()
     }
 
-    /// A message for each hour whose rows are of other objects than before, because these were written over.
+    /// A message for each hour with objects that were written over and that nobody has accepted.
     pub fn replaced(&self) -> Vec<String> {
         let hours = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
-            Outcome::Compacted { replaced: objects @ 1.., .. } => Some((hour, objects)),
+            Outcome::Compacted { replaced: objects @ 1.., .. } | Outcome::Nothing(Idle::NotAccepted { objects }) => {
+                Some((hour, objects))
+            }
             _ => None,
         });
         let message = |(hour, objects)| {
@@ -124,7 +132,12 @@ impl Totals {
                 self.counts += *counts;
                 self.replaced += replaced;
             }
-            Outcome::Nothing(_) => self.nothing += 1,
+            Outcome::Nothing(reason) => {
+                self.nothing += 1;
+                if let Idle::NotAccepted { objects } = reason {
+                    self.replaced += objects;
+                }
+            }
             Outcome::Repaired => self.repaired += 1,
             Outcome::Deferred(reason) if reason.needs_operator() => self.needs_operator += 1,
             Outcome::Deferred(_) => self.deferred += 1,
@@ -145,13 +158,18 @@ impl Compactor {
         request: Request,
         progress: impl Fn(usize, usize),
     ) -> Result<Tick, DiscoveryError> {
+        let accepted = match request.scope {
+            Scope::Hour(hour) => {
+                accept_replaced(&self.store, hour, &run.clock).await.map_err(|error| error_chain(&error))
+            }
+            Scope::Tick | Scope::Range(..) => Ok(Vec::new()),
+        };
         let mut discovery = self.discover(run, request).await?;
         let (mut outcomes, definitions) = self.sweep(&mut discovery, run).await;
         outcomes.extend(discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate))));
         let visit = |hour: Hour, pass: Pass| {
             let registered = discovery.registered.contains(&hour);
-            let accepts_replaced = matches!(request.scope, Scope::Hour(_));
-            Visit { hour, registered, pass, rewrite: request.rewrite, accepts_replaced }
+            Visit { hour, registered, pass, rewrite: request.rewrite }
         };
         let mut put_off = Vec::new();
         let all = discovery.hours.len();
@@ -179,7 +197,7 @@ impl Compactor {
             }
             outcomes.insert(hour, outcome);
         }
-        Ok(Tick { outcomes, watermark, definitions })
+        Ok(Tick { outcomes, watermark, definitions, accepted })
     }
 
     /// The closed hours from `from` up to, not including, `to` that a visit could change, in order.

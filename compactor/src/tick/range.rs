@@ -1,7 +1,7 @@
 //! Which hours of a range a visit could change, from a few long listings and one read of each manifest. Years of hours are
 //! planned in seconds.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Pointer;
 use log_format::Hour;
@@ -9,7 +9,9 @@ use log_format::Hour;
 use crate::bucket::{BucketError, ObjectMeta};
 use crate::hour::collect::may_collect;
 use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, plan};
+use crate::request::Scope;
 use crate::tick::discovery::{Discoverer, Discovery, DiscoveryError, stale};
+use crate::tick::schedule;
 
 impl Discoverer<'_> {
     /// Finds the hours from `from` up to, not including, `to` that a visit could change, and those that are up to date.
@@ -21,7 +23,7 @@ impl Discoverer<'_> {
     ) -> Result<Discovery, DiscoveryError> {
         let inputs = self.bucket.inputs_by_hour(from, to).await?;
         let manifests = self.bucket.manifest_etags(from, to).await?;
-        let registered: HashSet<Hour> = self.catalog.json_hours(from..to).await?.into_iter().collect();
+        let registered: BTreeSet<Hour> = self.catalog.json_hours(from..to).await?.into_iter().collect();
         let pointers = self.catalog.parquet_pointers(from..to).await?;
         let stale = stale(&manifests, &pointers);
         let in_catalog =
@@ -36,7 +38,8 @@ impl Discoverer<'_> {
     /// The hour that a person named, if it is closed. It is visited in any case.
     pub(super) async fn discover_hour(&self, hour: Hour) -> Result<Discovery, DiscoveryError> {
         let registered = self.catalog.json_hours(hour..hour.next()).await?.into_iter().collect();
-        let hours = if self.limits.is_closed(hour, self.clock.now()) { vec![hour] } else { Vec::new() };
+        let (from, to) = schedule::closed_range(Scope::Hour(hour), self.clock.now(), self.limits);
+        let hours = from.until(to).collect();
         Ok(Discovery { hours, registered, ..Discovery::default() })
     }
 
@@ -60,9 +63,10 @@ impl Discoverer<'_> {
         let up_to_date = clean.filter_map(|manifest| {
             let hour = manifest.hour;
             let listed = inputs.get(&hour).cloned().unwrap_or_default();
-            let state = HourState { hour, listed, manifest, files: files.remove(&hour).unwrap_or_default() };
+            let files = files.remove(&hour).unwrap_or_default().into_iter().map(|file| file.key).collect();
+            let state = HourState { hour, listed, manifest, files };
             let plan = plan(&state, now, self.limits, rewrite, Pass::Asked);
-            matches!(plan, Plan::Nothing { reason: Idle::UpToDate, .. }).then_some(hour)
+            matches!(plan, Plan::Nothing { reason: Idle::UpToDate | Idle::NotAccepted { .. }, .. }).then_some(hour)
         });
         Ok(up_to_date.collect())
     }

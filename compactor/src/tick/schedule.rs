@@ -1,6 +1,6 @@
 //! Which hours a tick looks at. Pure: time and configuration are arguments.
 //!
-//! A scheduled tick looks at every closed hour of the look-back window, at the older hours whose turn in the scrub it is, and
+//! A scheduled tick looks at every closed hour of the look-back window, at the older days whose turn in the scrub it is, and
 //! at the backlog: hours with objects that were never committed, from the watermark forward.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,24 +9,24 @@ use log_format::Hour;
 use crate::config::Limits;
 use crate::request::Scope;
 
-/// The period of the scrub. Each tick looks at every 84th hour, so each hour is looked at twice a week.
-const SCRUB_HOURS: i64 = 84;
+/// The period of the scrub, in ticks. Each tick looks at every 84th day, so each day is looked at twice a week.
+const SCRUB_TICKS: i64 = 84;
 
-/// True if it is the turn of `hour` at `now`. So an object that turns up in any hour, however old, is found within half a
-/// week even if its notification was lost.
+/// True if it is the turn of the day of `hour` at `now`. So an object that turns up in any hour, however old, is found within
+/// half a week even if its notification was lost.
 pub fn is_turn_of(hour: Hour, now: DateTime<Utc>) -> bool {
-    hours_until_turn(hour, now) == 0
+    days_until_turn(hour, now) == 0
 }
 
-/// The first hour after `hour` whose turn it is at `now`.
+/// The first hour of the first day, from the day of `hour` on, whose turn it is at `now`.
 pub fn next_turn(hour: Hour, now: DateTime<Utc>) -> Hour {
-    let next = hour.next();
-    Hour::of(next.start() + TimeDelta::hours(hours_until_turn(next, now)))
+    Hour::of(hour.midnight().start() + TimeDelta::days(days_until_turn(hour, now)))
 }
 
-/// The distance in hours from `hour` to the first hour from it on whose turn it is.
-fn hours_until_turn(hour: Hour, now: DateTime<Utc>) -> i64 {
-    (Hour::of(now).start() - hour.start()).num_hours().rem_euclid(SCRUB_HOURS)
+/// The distance in days from the day of `hour` to the first day from it on whose turn it is.
+fn days_until_turn(hour: Hour, now: DateTime<Utc>) -> i64 {
+    let since_epoch = |hour: Hour| hour.start() - Hour::EPOCH.start();
+    (since_epoch(Hour::of(now)).num_hours() - since_epoch(hour).num_days()).rem_euclid(SCRUB_TICKS)
 }
 
 /// The closed hours that a scope covers: the first, and the hour after the last. For a tick this is the look-back window.
@@ -64,8 +64,9 @@ mod tests {
             let now = tick.start();
             for hour in first.until(end).filter(|hour| is_turn_of(*hour, now)) {
                 *seen.entry(hour).or_insert(0) += 1;
-                let next = next_turn(hour, now);
-                assert!(is_turn_of(next, now) && !hour.next().until(next).any(|between| is_turn_of(between, now)));
+                let next = next_turn(hour.next_day(), now);
+                assert!(is_turn_of(next, now) && !hour.next_day().until(next).any(|between| is_turn_of(between, now)));
+                assert_eq!(next_turn(hour, now), hour.midnight());
             }
         }
         assert_eq!(seen, first.until(end).map(|hour| (hour, 2)).collect());

@@ -83,8 +83,8 @@ impl Compactor {
     ///
     /// # Errors
     ///
-    /// The bucket or the catalog could not be listed, or a table not be made. What fails at one partition is among the
-    /// failures.
+    /// The bucket or the catalog could not be listed, or a table that is missing not be made. What fails at a table that differs
+    /// or at a partition is among the failures.
     pub async fn repair_catalog(self: &Arc<Self>, run: &Run) -> Result<DefinitionsSwept, DiscoveryError> {
         let mut swept = DefinitionsSwept::default();
         let tables = self.catalog.tables().await?;
@@ -94,8 +94,10 @@ impl Compactor {
         }
         if !tables.differences.is_empty() {
             run.clock.may_write()?;
-            let repaired = self.catalog.repair_tables().await;
-            swept.failures.extend(repaired.err().map(|error| error_chain(&error)));
+            if let Err(error) = self.catalog.repair_tables().await {
+                swept.failures.push(error_chain(&error));
+                swept.tables = tables.differences;
+            }
         }
         let (objects, definitions, registered) = self.discoverer(&run.clock).discover_definitions().await?;
         let missing = objects.into_iter().filter(|hour| !registered.contains(hour));
@@ -126,6 +128,9 @@ impl Compactor {
             }
         }
         for &hour in &found.misplaced {
+            if run.clock.may_write().is_err() {
+                return;
+            }
             match self.delete_misplaced(hour, run).await {
                 Ok(deleted) => swept.repaired += u64::from(deleted),
                 Err(error) => swept.failures.push(format!("{hour}: {}", error_chain(&error))),
@@ -143,6 +148,8 @@ impl Compactor {
         }
         run.clock.may_write()?;
         self.catalog.delete_partition(PARQUET, &hour.partition_values()).await?;
+        // Another run may have published the hour in between.
+        self.repair_partition(hour, run).await?;
         Ok(true)
     }
 

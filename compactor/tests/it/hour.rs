@@ -145,23 +145,29 @@ async fn an_object_that_was_written_over_is_told_of_until_it_is_accepted() {
     assert_eq!((tick.totals().replaced, tick.failures(), tick.needs_operator()), (1, Vec::new(), Vec::new()));
     assert!(tick.replaced()[0].starts_with("2026-11-20T13: 1 objects were written over"), "{:?}", tick.replaced());
     assert_eq!(world.parquet_rows(HOUR).await, ["log_id=2 user_id=b type=f"]);
-    let told = async || world.manifest(HOUR).await.live.unwrap().replaced.len();
+    let told = async || world.manifest(HOUR).await.replaced().len();
     assert_eq!(told().await, 1);
-    // A range names no hour, and what was told once is not counted again.
+    // It is told of at each visit, and a range names no hour.
+    assert_eq!(world.tick("2026-11-20T16:20:00Z").await.totals().replaced, 1);
     world.put_lines(HOUR, "2", &[A]).await;
     let range = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
-    let again = world.ask("2026-11-20T16:20:00Z", range).await;
-    assert_eq!((again.totals().compacted, again.totals().replaced, told().await), (1, 0, 1));
+    let again = world.ask("2026-11-20T16:30:00Z", range).await;
+    assert_eq!((again.totals().compacted, again.totals().replaced, told().await), (1, 1, 1));
     let named = Request::new(Scope::Hour(hour(HOUR)), false);
-    assert_eq!(world.ask("2026-11-20T17:20:00Z", named).await.totals().compacted, 0);
-    assert_eq!(told().await, 0);
+    let tick = world.ask("2026-11-20T17:20:00Z", named).await;
+    assert_eq!((tick.totals().compacted, tick.totals().replaced, told().await), (0, 0, 0));
+    let accepted = tick.accepted.unwrap();
+    assert!(accepted[0].starts_with("logs/2026/11/20/13/1.gz: accepted as it is, with the ETag "), "{accepted:?}");
     let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
     let head = world.s3.head_object().bucket(BUCKET).key(layout::manifest_key(hour(HOUR))).send().await.unwrap();
     assert_eq!(Some(pointer.manifest_etag), head.e_tag);
-    // Whoever names the hour accepts what this very run finds, too.
-    world.put_lines(HOUR, "1", &[A]).await;
-    let named = world.ask("2026-11-20T18:20:00Z", named).await;
-    assert_eq!((named.totals().compacted, named.totals().replaced, told().await), (1, 0, 0));
+    // Who names the hour accepts what was told of before, and with a rewrite whatever there is.
+    for (line, rewrite, left) in [(A, false, 1), (C, true, 0)] {
+        world.put_lines(HOUR, "1", &[line]).await;
+        let named = Request::new(Scope::Hour(hour(HOUR)), rewrite);
+        let tick = world.ask("2026-11-20T18:20:00Z", named).await;
+        assert_eq!((tick.totals().compacted, tick.totals().replaced, told().await), (1, left, left as usize));
+    }
 }
 
 /// C8, where nothing but what readers see now tells what the hour once held.

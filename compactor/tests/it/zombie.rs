@@ -45,13 +45,7 @@ impl Sleeper {
     fn start(world: &World, run: Run) -> Sleeper {
         let gates = world.aws.hold_if(|call| &*call.caller == "compactor sleeper");
         let compactor = testkit::world::compactor(&world.aws.as_caller("compactor sleeper"));
-        let visit = Visit {
-            hour: hour(HOUR),
-            registered: true,
-            pass: Pass::Asked,
-            rewrite: Rewrite::No,
-            accepts_replaced: false,
-        };
+        let visit = Visit { hour: hour(HOUR), registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
         let task = tokio::spawn(async move {
             // What it makes of its late awakening is its own; the world it leaves is what counts.
             let _ = compactor.visit(visit, &run).await;

@@ -50,7 +50,8 @@ pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::R
     } else {
         report::print(&(to_text(&tick) + &report::of_no_hour(&of_no_hour)))?;
     }
-    Ok(Verdict::of(tick.failures().is_empty() && tick.needs_operator().is_empty()))
+    let totals = tick.totals();
+    Ok(Verdict::of(tick.failures().is_empty() && tick.needs_operator().is_empty() && totals.deferred == 0))
 }
 
 /// A single hour gets all the memory; many hours share it.
@@ -116,19 +117,15 @@ async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) ->
         });
         let mut tick = tick.await?;
         let stopped_at = tick.outcomes.iter().find(|(_, outcome)| **outcome == Outcome::Deferred(SkipReason::NoTime));
-        let stopped_at = stopped_at.map(|(hour, _)| *hour);
-        outcomes.extend(
-            std::mem::take(&mut tick.outcomes)
-                .into_iter()
-                .filter(|(hour, _)| stopped_at.is_none_or(|stop| *hour < stop)),
-        );
-        match (stopped_at, request.scope) {
-            (Some(stop), Scope::Range(_, to)) => request.scope = Scope::Range(stop, to),
-            _ => {
-                bar.finish_and_clear();
-                return Ok(Tick { outcomes, ..tick });
-            }
-        }
+        let (stopped_at, mut done) = (stopped_at.map(|(hour, _)| *hour), std::mem::take(&mut tick.outcomes));
+        let (Some(stop), Scope::Range(_, to)) = (stopped_at, request.scope) else {
+            outcomes.extend(done);
+            bar.finish_and_clear();
+            return Ok(Tick { outcomes, ..tick });
+        };
+        done.retain(|hour, _| *hour < stop);
+        outcomes.extend(done);
+        request.scope = Scope::Range(stop, to);
     }
     anyhow::bail!("the runs did not end")
 }
@@ -146,8 +143,9 @@ fn to_text(tick: &Tick) -> String {
     let troubles =
         report::troubles(&[tick.failures(), tick.needs_operator(), tick.replaced(), deferred(tick)].concat());
     let table = if totals.compacted > 0 { format!("{table}\n") } else { String::new() };
+    let accepted: String = tick.accepted.iter().flatten().map(|edit| format!("{edit}\n")).collect();
     format!(
-        "{table}{} hours compacted, {} as they should be, {} deferred, {} failed; {}\n{troubles}",
+        "{table}{accepted}{} hours compacted, {} as they should be, {} deferred, {} failed; {}\n{troubles}",
         totals.compacted,
         totals.nothing + totals.repaired,
         totals.deferred + totals.needs_operator,
@@ -198,6 +196,7 @@ fn to_json(tick: &Tick, of_no_hour: &[String]) -> serde_json::Value {
         "failed": totals.failed,
         "counts": totals.counts,
         "replaced": totals.replaced,
+        "accepted": tick.accepted.as_ref().ok(),
         "watermark": status.map(|status| status.watermark),
         "watermark_blocked_by": status.and_then(|status| status.blocked_by),
         "watermark_error": error.map(|error| error_chain(error)),

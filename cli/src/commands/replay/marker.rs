@@ -1,7 +1,7 @@
 //! Markers under `replayed/`: what became of the records of each source.
 //!
-//! A marker is written before the lines, so that a later run knows their hour, and it is never changed. If the object
-//! that it names exists, the records of its source are done.
+//! A marker is written before the lines, so that a later run knows their hour. It is changed only while its lines were never
+//! written. If the object that it names exists, the records of its source are done.
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use log_format::layout;
 
 use super::marker::{Found, Marker};
+use crate::inventory::read_manifest;
 
 /// What came of writing marker and lines.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ pub(super) async fn write(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyh
 }
 
 /// The marker that the lines are to follow. It is the first one, unless another version of the transform wrote that one and
-/// ended before it wrote its own lines: then ours takes its place, for the same object. `None` if that was refused.
+/// ended before it wrote its own lines: then ours takes its place, for the same object. If Parquet has rows of that object, it
+/// was written, and is gone. `None` if the first one was changed meanwhile.
 async fn follow(
     bucket: &Bucket,
     first: Marker,
@@ -56,32 +58,37 @@ async fn follow(
     if first.tells_of(lines) || first.object.is_none() || first.found(bucket).await? != Found::Gone {
         return Ok(Some(first));
     }
-    let ours = Marker { hour: first.hour, object: first.object, ..ours };
+    let read = read_manifest(bucket, first.hour).await?;
+    let live = read.ok().and_then(|stored| stored.manifest.live);
+    if live.is_some_and(|live| live.inputs.iter().any(|input| Some(&input.key) == first.object.as_ref())) {
+        return Ok(Some(first));
+    }
+    let ours = Marker { hour: first.hour, object: ours.object.and(first.object), ..ours };
     let key = layout::replayed_key(&ours.source);
     let written = bucket.write_if(&key, ours.to_json()?, &Condition::Matches(etag)).await?;
     Ok(matches!(written, Put::Written(_)).then_some(ours))
 }
 
 /// Writes the lines where `marker` says, unless they are there. Another object in their place is written over: only what
-/// was not written by a replay can be there.
+/// was not written by a replay can be there. Lines that the marker does not tell of are never written.
 async fn write_lines(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyhow::Result<Written> {
     let Some(key) = marker.object.clone() else { return Ok(Written::There { marker, new: false }) };
     let body = gzip(lines).context("failed to compress lines")?;
-    if let Put::Written(_) = bucket.write_if(&key, body.clone(), &Condition::Absent).await? {
+    let told = marker.tells_of(lines);
+    if told && let Put::Written(_) = bucket.write_if(&key, body.clone(), &Condition::Absent).await? {
         return Ok(Written::There { marker, new: true });
     }
-    let Found::Differs { etag, why } = marker.found(bucket).await? else {
-        return Ok(Written::There { marker, new: false });
-    };
-    if !marker.tells_of(lines) {
-        return Ok(Written::Not(format!(
-            "{key}: {why}; this version makes other lines, put the object back from a copy"
-        )));
-    }
-    match bucket.write_if(&key, body, &Condition::Matches(etag)).await? {
-        Put::Written(_) => Ok(Written::There { marker, new: true }),
-        Put::Refused => Ok(Written::Not(format!("{key} was changed meanwhile; run it again"))),
-    }
+    let other = "this version makes other lines, put the object back from a copy";
+    Ok(match marker.found(bucket).await? {
+        Found::Whole => Written::There { marker, new: false },
+        Found::Differs { etag, .. } if told => match bucket.write_if(&key, body, &Condition::Matches(etag)).await? {
+            Put::Written(_) => Written::There { marker, new: true },
+            Put::Refused => Written::Not(format!("{key} was changed meanwhile; run it again")),
+        },
+        Found::Gone if told => Written::Not(format!("{key} was changed meanwhile; run it again")),
+        Found::Differs { why, .. } => Written::Not(format!("{key}: {why}; {other}")),
+        Found::Gone => Written::Not(format!("{key} is gone; {other}")),
+    })
 }
 
 fn gzip(lines: &[u8]) -> std::io::Result<Bytes> {

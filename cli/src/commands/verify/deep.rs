@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::finding::Difference;
 use super::lines::{self, Line};
+use super::text::Place;
 use crate::gzip;
 
 /// How many rows are named in a difference. All are counted.
@@ -50,6 +51,7 @@ struct Expected {
 #[derive(Debug, Deserialize)]
 struct RejectedLine {
     key: String,
+    line: u64,
     offset: u64,
     bytes: String,
 }
@@ -156,8 +158,8 @@ impl Expected {
             Line::Row(values) => self.rows.take(&values.each_ref().map(Option::as_deref)),
             Line::Rejected(held) => {
                 self.rejected += 1;
-                if let Some((offset, bytes)) = held {
-                    *self.rejected_lines.entry(rejected_hash(key, offset, bytes)).or_default() += 1;
+                if let Some((place, bytes)) = held {
+                    *self.rejected_lines.entry(rejected_hash(key, place, bytes)).or_default() += 1;
                 }
             }
         }
@@ -185,7 +187,8 @@ impl Expected {
     fn find(&mut self, kept: &[u8]) {
         let Ok(line) = serde_json::from_slice::<RejectedLine>(kept) else { return };
         let Ok(bytes) = STANDARD.decode(line.bytes) else { return };
-        if let Some(left) = self.rejected_lines.get_mut(&rejected_hash(&line.key, line.offset, &bytes)) {
+        let place = Place { line: line.line, offset: line.offset };
+        if let Some(left) = self.rejected_lines.get_mut(&rejected_hash(&line.key, place, &bytes)) {
             *left = left.saturating_sub(1);
         }
     }
@@ -242,9 +245,9 @@ impl Multiset {
     }
 }
 
-fn rejected_hash(key: &str, offset: u64, bytes: &[u8]) -> RowHash {
+fn rejected_hash(key: &str, place: Place, bytes: &[u8]) -> RowHash {
     let digest = Sha256::new().chain_update((key.len() as u64).to_le_bytes()).chain_update(key);
-    half(digest.chain_update(offset.to_le_bytes()).chain_update(bytes))
+    half(digest.chain_update(place.line.to_le_bytes()).chain_update(place.offset.to_le_bytes()).chain_update(bytes))
 }
 
 fn half(digest: Sha256) -> RowHash {

@@ -9,6 +9,7 @@ use catalog::Pointer;
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
+use compactor::listing::{digest_of_files, digest_of_inputs};
 use log_format::{Hour, layout};
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -242,6 +243,14 @@ impl HourCheck<'_> {
                 let what = format!("{name} does not say rightly whether runs have not come back");
                 Some((Difference::PartitionStale, what))
             }
+            Some(Pointer { unsettled, .. }) if *unsettled != manifest.is_unsettled() => {
+                let what = format!("{name} does not say rightly whether folders or edits wait in it");
+                Some((Difference::PartitionStale, what))
+            }
+            Some(pointer) if !has_digests(pointer, live) => {
+                let what = format!("{name} does not say rightly what its folder was made of and holds");
+                Some((Difference::PartitionStale, what))
+            }
             Some(_) => None,
         };
         if let Some((difference, what)) = wrong {
@@ -415,7 +424,8 @@ impl HourCheck<'_> {
         let rejected = layout::rejected_key(self.hour, &live.attempt);
         let Some(compared) = deep::compare(&self.checker.bucket, live, &rejected).await? else {
             // Without a finding that says so, the input was changed or deleted meanwhile.
-            if self.checked.findings.is_empty() {
+            let says_so = [Difference::InputGone, Difference::InputReplaced, Difference::FileMissing];
+            if !self.checked.findings.iter().any(|finding| says_so.contains(&finding.difference)) {
                 self.checked.inconclusive = Some("its objects changed while they were read".to_string());
             }
             return Ok(());
@@ -430,6 +440,12 @@ impl HourCheck<'_> {
     fn parquet_name(&self) -> String {
         format!("{} of {}", self.hour, catalog::PARQUET)
     }
+}
+
+/// True if the digests of a partition, by which a tick decides what to visit, are those of the live folder.
+fn has_digests(pointer: &Pointer, live: &Live) -> bool {
+    let files = digest_of_files(live.files.iter().map(|file| (file.key.as_str(), file.size)));
+    (pointer.inputs, pointer.files) == (Some(digest_of_inputs(&live.inputs)), Some(files))
 }
 
 fn footer_of(bytes: Bytes) -> Option<FileMetaData> {

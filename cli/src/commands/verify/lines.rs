@@ -5,7 +5,7 @@
 
 use log_format::{COLUMNS, Kind, LINE_BYTES_MAX};
 
-use super::text::{self, BYTE_ORDER_MARK, Segment};
+use super::text::{self, BYTE_ORDER_MARK, Place, Segment};
 use crate::raw_pairs::RawPairs;
 
 /// The values of the columns, in their order.
@@ -19,14 +19,14 @@ const XZ: &[u8] = b"\xfd7zXZ\0";
 /// What a line of an object is.
 pub(super) enum Line<'a> {
     Row(Values),
-    /// It must be among the rejected lines, with this offset in the decompressed object and these bytes. `None` if they are too
+    /// It must be among the rejected lines, with this place in the decompressed object and these bytes. `None` if they are too
     /// many to be held, or come before a break: two decoders that meet a wrong bit give up some bytes apart.
-    Rejected(Option<(u64, &'a [u8])>),
+    Rejected(Option<(Place, &'a [u8])>),
 }
 
 impl<'a> Line<'a> {
-    fn rejected(offset: u64, bytes: &'a [u8]) -> Line<'a> {
-        Line::Rejected(Some((offset, bytes)))
+    fn rejected(place: Place, bytes: &'a [u8]) -> Line<'a> {
+        Line::Rejected(Some((place, bytes)))
     }
 }
 
@@ -37,16 +37,17 @@ pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Line<'_>)) {
     let is_gzip = key.ends_with(".gz") && !object.is_empty() && !is_text;
     let other_codec = OTHER_CODECS.iter().any(|ending| key.ends_with(ending)) && !object.is_empty();
     if !is_gzip && (other_codec || object.starts_with(XZ) || object.starts_with(GZIP) && !key.ends_with(".gz")) {
-        return take(Line::rejected(0, b""));
+        return take(Line::rejected(Place { line: 1, offset: 0 }, b""));
     }
     text::read(object, is_gzip, |segment| match segment {
         Segment::Line(_, line) if line.trim_ascii().is_empty() => {}
-        Segment::Line(offset, line) => match values(line) {
-            None => take(Line::rejected(offset, line)),
+        Segment::Line(place, line) => match values(line) {
+            None => take(Line::rejected(place, line)),
             Some((values, more)) => {
                 take(Line::Row(values));
                 if !more.is_empty() {
-                    take(Line::rejected(offset + (line.len() - more.len()) as u64, more));
+                    let offset = place.offset + (line.len() - more.len()) as u64;
+                    take(Line::rejected(Place { offset, ..place }, more));
                 }
             }
         },
@@ -254,7 +255,7 @@ mod tests {
         let mut here = Read::default();
         read(key, object, |line| match line {
             Line::Row(_) => here.rows += 1,
-            Line::Rejected(it) => here.rejected.push(it.map(|(offset, bytes)| (offset, bytes.to_vec()))),
+            Line::Rejected(it) => here.rejected.push(it.map(|(place, bytes)| (place, bytes.to_vec()))),
         });
         let mut decoder = Decoder::new(MemoryBudget { rows_bytes: 1 << 20, text_bytes: 1 << 20 });
         let decoded = decoder.push(key, object).unwrap();
@@ -266,7 +267,8 @@ mod tests {
         let rejected = text.lines().zip(held).map(|(line, held)| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             let bytes = STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap();
-            held.then_some((line["offset"].as_u64().unwrap(), bytes))
+            let [number, offset] = ["line", "offset"].map(|field| line[field].as_u64().unwrap());
+            held.then_some((Place { line: number, offset }, bytes))
         });
         let there = Read { rows: decoded.lines - decoded.rejected, rejected: rejected.collect() };
         [here, there]
@@ -276,7 +278,7 @@ mod tests {
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Read {
         rows: u64,
-        rejected: Vec<Option<(u64, Vec<u8>)>>,
+        rejected: Vec<Option<(Place, Vec<u8>)>>,
     }
 
     /// What the rejected lines of every kind keep, and where they were.
@@ -297,7 +299,8 @@ mod tests {
             for (key, object) in [("a", text.clone()), ("a.gz", gzip(text)), ("a.zst", gzip(text)), ("b", gzip(text))] {
                 let [here, there] = read_twice(key, &object);
                 assert_eq!(here, there, "{key}: {}", text.escape_ascii());
-                assert!(!here.rejected.is_empty(), "{key}: {}", text.escape_ascii());
+                let all_held = !here.rejected.is_empty() && here.rejected.iter().all(Option::is_some);
+                assert!(all_held, "{key}: {}", text.escape_ascii());
             }
             let [here, there] = read_twice("a.gz", &gzip(text)[..gzip(text).len() - 9]);
             assert_eq!(here, there, "cut short: {}", text.escape_ascii());

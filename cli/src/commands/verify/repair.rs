@@ -66,7 +66,8 @@ pub(super) async fn repair(deployment: &Deployment, findings: &[Finding], env: &
 
 fn catalog_text(swept: &DefinitionsSwept) -> String {
     let failures = swept.failures.iter().map(|why| format!("; failed: {why}"));
-    let made = format!("the tables are as we define them, {} partitions were made or deleted", swept.repaired);
+    let tables = if swept.tables.is_empty() { "are as we define them" } else { "differ as before" };
+    let made = format!("the tables {tables}, {} partitions were made or deleted", swept.repaired);
     std::iter::once(made).chain(failures).collect()
 }
 
@@ -110,7 +111,7 @@ async fn repair_hour(compactor: &Compactor, hour: Hour, damage: &Damage, run: Ru
     let rewrite = if damage.calls_for(Remedy::Rewrite) { Rewrite::Damaged } else { Rewrite::No };
     let remedies = [Remedy::Rewrite, Remedy::Visit, Remedy::ReplaceUnreadable, Remedy::Retire];
     if remedies.iter().any(|remedy| damage.calls_for(*remedy)) {
-        let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite, accepts_replaced: false };
+        let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite };
         done.push(outcome_text(&compactor.visit(visit, &run).await?));
     }
     let by_catalog = damage.calls_for(Remedy::Define) || damage.calls_for(Remedy::DeletePartition);

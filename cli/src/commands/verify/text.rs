@@ -18,11 +18,20 @@ const RATIO_BYTES_MIN: u64 = 8 << 20;
 /// rejected lines hold such pieces as base64, so the size is a multiple of three.
 pub(super) const PIECE_BYTES_MAX: usize = (LINE_BYTES_MAX + BYTE_ORDER_MARK.len() + 1).next_multiple_of(3);
 
+/// Where a line is in its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Counted by line feeds, from 1.
+    pub(super) line: u64,
+    /// The offset of its first byte.
+    pub(super) offset: u64,
+}
+
 /// A part of an object's text, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Segment<'a> {
-    /// A line at this offset of the text, without the line feed or carriage return.
-    Line(u64, &'a [u8]),
+    /// A line, without the line feed or carriage return.
+    Line(Place, &'a [u8]),
     /// A line that is too long to be read.
     TooLong,
     /// The rest cannot be read: the compression is broken here, or the text is too large and given up.
@@ -54,6 +63,8 @@ struct Text<F> {
     take: F,
     /// The beginning of a line, or of a piece of one that is too long.
     held: Vec<u8>,
+    /// The number of the line that `held` is in, counted by line feeds from 1.
+    line: u64,
     /// The offset of `held` in the text.
     begin: u64,
     /// True if `held` is within a line that is too long.
@@ -66,7 +77,7 @@ struct Text<F> {
 
 impl<F: FnMut(Segment<'_>)> Text<F> {
     fn new(bytes_max: u64, take: F) -> Text<F> {
-        Text { take, held: Vec::new(), begin: 0, too_long: false, offset: 0, bytes_max, given_up: false }
+        Text { take, held: Vec::new(), line: 1, begin: 0, too_long: false, offset: 0, bytes_max, given_up: false }
     }
 
     fn push(&mut self, mut window: &[u8]) {
@@ -78,11 +89,13 @@ impl<F: FnMut(Segment<'_>)> Text<F> {
             let piece = &window[..window.len().min(PIECE_BYTES_MAX - self.held.len())];
             let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             self.held.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+            let is_feed = end.is_some_and(|end| piece[end] == b'\n');
             let passed = end.map_or(piece.len(), |end| end + 1);
             self.offset += passed as u64;
             window = &window[passed..];
             if end.is_some() {
                 self.end_line();
+                self.line += u64::from(is_feed);
             } else if self.held.len() == PIECE_BYTES_MAX {
                 self.end_piece();
             }
@@ -93,7 +106,8 @@ impl<F: FnMut(Segment<'_>)> Text<F> {
     fn end_line(&mut self) {
         let mark = if self.begin == 0 && self.held.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         if !self.too_long {
-            (self.take)(Segment::Line(self.begin + mark as u64, &self.held[mark..]));
+            let place = Place { line: self.line, offset: self.begin + mark as u64 };
+            (self.take)(Segment::Line(place, &self.held[mark..]));
         }
         self.go_on(false);
     }

@@ -20,6 +20,7 @@ use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
 use catalog::Pointer;
 use compactor::clock::{Clock, Run};
+use compactor::listing::digest_of_files;
 use compactor::request::{Request, Scope};
 use fixtures::gzip;
 use flate2::read::GzDecoder;
@@ -95,7 +96,7 @@ async fn keys(stack: &Stack, prefix: &str) -> Vec<String> {
 async fn tick(stack: &Stack, now: &'static str) {
     let clock = Clock::start(Arc::new(move || now.parse().unwrap()), Duration::from_secs(900));
     let scope = Scope::Range(hour(MIXED), hour("2025-03-01T12"));
-    let nonce = now.replace(':', "");
+    let nonce = now.trim_end_matches(":00:00Z").replace(':', "");
     let run = Run { clock, nonce };
     let tick = stack.compactor.tick(&Arc::new(run), Request::new(scope, false), |_, _| {}).await.unwrap();
     assert_eq!(tick.failures(), [""; 0]);
@@ -371,7 +372,8 @@ async fn publish(stack: &Stack, lie: &Manifest) {
     let put = stack.aws.s3().put_object().bucket(BUCKET).key(&key).body(lie.to_json().unwrap().into());
     let manifest_etag = put.send().await.unwrap().e_tag.unwrap();
     let pointer = stack.catalog.parquet_pointer(lie.hour).await.unwrap().unwrap();
-    let pointer = Pointer { manifest_etag, ..pointer };
+    let files = lie.live.as_ref().unwrap().files.iter().map(|file| (file.key.as_str(), file.size));
+    let pointer = Pointer { manifest_etag, files: Some(digest_of_files(files)), ..pointer };
     assert!(stack.catalog.point_parquet(lie.hour, &pointer, &|| true).await.unwrap());
 }
 
@@ -419,7 +421,9 @@ async fn events_of_an_empty_log_id_are_no_collision() {
 async fn deep_sees_rejected_lines_of_other_bytes() {
     let data = filled().await;
     let stack = stack(data.path());
-    for (start, (from, to)) in (2..).zip([("\"offset\":0", "\"offset\":1"), ("bm8g", "bm8h"), ("1.gz", "2.gz")]) {
+    for (start, (from, to)) in
+        (2..).zip([("\"offset\":0", "\"offset\":1"), ("\"line\":2", "\"line\":3"), ("bm8g", "bm8h"), ("1.gz", "2.gz")])
+    {
         let mut lie = manifest(&stack, REJECTED).await;
         let file = lie.live.as_mut().unwrap().rejected_file.as_mut().unwrap();
         let mut text = String::new();

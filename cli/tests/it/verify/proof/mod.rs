@@ -192,6 +192,9 @@ async fn judge(data: &TempDir, damage: &Damage, catalog: &Catalog, whole: &Shown
     if !damage.inflict(&stack, folder.path(), catalog).await {
         return Ok(false);
     }
+    // What nobody can bring back stays away, and nothing else changes.
+    let damaged = if damage.effect == Effect::ByHand { Some(Shown::of(&stack, folder.path()).await) } else { None };
+    let whole = damaged.as_ref().unwrap_or(whole);
     let found = run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap();
     let called = format!("{:?} {:?} {:?}", found.verdict(), found.findings, found.inconclusive);
     let expected = if damage.effect == Effect::Free { Verdict::Well } else { Verdict::Trouble };
