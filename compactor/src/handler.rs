@@ -71,6 +71,7 @@ pub async fn handle(
     let run = Arc::new(Run { clock, nonce: invocation.nonce });
     let tick = compactor.tick(&run, request, |_, _| {}).await?;
     log(&tick);
+    tell_accepted(&tick);
     warn(&tick);
     emit(&tick, &invocation.function, run.clock.now());
     if let Ok(objects) = compactor.bucket.not_replayed().await {
@@ -113,11 +114,15 @@ fn watermark_text(tick: &Tick) -> String {
     }
 }
 
-/// One log line for each failure and each hour that needs an operator, or whose objects were written over.
-fn warn(tick: &Tick) {
+/// One log line for each edit that was accepted.
+fn tell_accepted(tick: &Tick) {
     for edit in tick.accepted.iter().flatten() {
         info!(edit, "an edit was accepted");
     }
+}
+
+/// One log line for each failure and each hour that needs an operator, or whose objects were written over.
+fn warn(tick: &Tick) {
     for trouble in [tick.failures(), tick.needs_operator(), tick.replaced()].concat() {
         error!(trouble, "something needs attention");
     }

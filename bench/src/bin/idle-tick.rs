@@ -30,7 +30,8 @@ const BUCKET: &str = "auth0-logs";
 const DATABASE: &str = "auth0_event_logs";
 /// Hours that are written at once.
 const HOURS_AT_ONCE: usize = 16;
-const HOURS_A_DAY: i64 = 24;
+/// Ticks over which calls are counted: at each other days have their turn in the scrub.
+const TICKS: i64 = 6;
 
 /// Count the calls of an idle tick over 1, 5 and 10 years of hours, or make such a folder to run a tick over
 #[derive(Debug, Parser)]
@@ -121,21 +122,21 @@ async fn write_hour(s3: &Client, catalog: &Catalog, hour: Hour) -> anyhow::Resul
     Ok(())
 }
 
-/// The calls of a day's ticks, by name, a tick, and their seconds. The tick before makes the view.
+/// The calls of a tick, by name, and its seconds, both a mean of several. The tick before makes the view.
 async fn count(aws: &LocalAws, now: DateTime<Utc>) -> anyhow::Result<(BTreeMap<String, u64>, f64)> {
     tick(aws, now).await?;
     aws.inject(Faults::none());
     let begun = Instant::now();
-    for hour in 0..HOURS_A_DAY {
+    for hour in 0..TICKS {
         // The hour shows which days' turn it is; all else stays as it is.
-        tick(aws, now - TimeDelta::hours(HOURS_A_DAY - hour)).await?;
+        tick(aws, now - TimeDelta::hours(TICKS - hour)).await?;
     }
-    let seconds = begun.elapsed().as_secs_f64() / HOURS_A_DAY as f64;
+    let seconds = begun.elapsed().as_secs_f64() / TICKS as f64;
     let mut calls = BTreeMap::new();
     for it in aws.trace() {
         *calls.entry(it.call.name.to_string()).or_insert(0) += 1;
     }
-    calls.values_mut().for_each(|count: &mut u64| *count = count.div_ceil(HOURS_A_DAY as u64));
+    calls.values_mut().for_each(|count: &mut u64| *count = count.div_ceil(TICKS as u64));
     Ok((calls, seconds))
 }
 

@@ -52,7 +52,7 @@ On AWS:
 
 Exit codes:
   0  done, and every event is accounted for
-  1  done, but an hour failed or a number does not add up; it was printed
+  1  done, but an hour failed or was deferred, or a number does not add up; it was printed
   2  could not be done; the error says why";
 
 /// What to do.

@@ -211,7 +211,8 @@ fn due(state: &HourState, rewrite: Rewrite) -> Result<Due, Idle> {
 }
 
 /// Why `next` must not take the place of `former` (C8): an input is missing, or fewer of its lines are rows than before,
-/// repeated ones included: how many distinct rows an hour has depends on all of its objects. Every commit is asked this, whatever led to it, unless a person named the hour and asked for a rewrite.
+/// repeated ones included, because how many distinct rows an hour has depends on all of its objects. Every commit is asked
+/// this, whatever led to it, unless a person named the hour and asked for a rewrite.
 pub fn shrinks(former: &Live, next: &Live) -> Option<SkipReason> {
     let objects = former.gone(&next.inputs);
     if objects > 0 {

@@ -158,15 +158,12 @@ impl Compactor {
         request: Request,
         progress: impl Fn(usize, usize),
     ) -> Result<Tick, DiscoveryError> {
-        let accepted = match request.scope {
-            Scope::Hour(hour) => {
-                accept_replaced(&self.store, hour, &run.clock).await.map_err(|error| error_chain(&error))
-            }
-            Scope::Tick | Scope::Range(..) => Ok(Vec::new()),
-        };
+        let accepted = self.accept(request.scope, &run.clock).await;
         let mut discovery = self.discover(run, request).await?;
-        let (mut outcomes, definitions) = self.sweep(&mut discovery, run).await;
-        outcomes.extend(discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate))));
+        let (swept, definitions) = self.sweep(&mut discovery, run).await;
+        let up_to_date = discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate)));
+        // What the sweep repaired, or failed to, stays told.
+        let mut outcomes: BTreeMap<Hour, Outcome> = up_to_date.chain(swept).collect();
         let visit = |hour: Hour, pass: Pass| {
             let registered = discovery.registered.contains(&hour);
             Visit { hour, registered, pass, rewrite: request.rewrite }
@@ -213,6 +210,12 @@ impl Compactor {
         clock: &Clock,
     ) -> Result<Vec<Hour>, DiscoveryError> {
         Ok(self.discoverer(clock).discover_range(from, to, rewrite).await?.hours)
+    }
+
+    /// Accepts what was written over in an hour that a person named. Returns a sentence for each object, or why it failed.
+    async fn accept(&self, scope: Scope, clock: &Clock) -> Result<Vec<String>, String> {
+        let Scope::Hour(hour) = scope else { return Ok(Vec::new()) };
+        accept_replaced(&self.store, hour, clock).await.map_err(|error| error_chain(&error))
     }
 
     async fn discover(&self, run: &Run, request: Request) -> Result<Discovery, DiscoveryError> {

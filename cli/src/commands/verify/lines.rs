@@ -18,7 +18,7 @@ const XZ: &[u8] = b"\xfd7zXZ\0";
 
 /// What a line of an object is.
 pub(super) enum Line<'a> {
-    Row(Values),
+    Row(&'a Values),
     /// It must be among the rejected lines, with this place in the decompressed object and these bytes. `None` if they are too
     /// many to be held, or come before a break: two decoders that meet a wrong bit give up some bytes apart.
     Rejected(Option<(Place, &'a [u8])>),
@@ -44,7 +44,7 @@ pub(super) fn read(key: &str, object: &[u8], mut take: impl FnMut(Line<'_>)) {
         Segment::Line(place, line) => match values(line) {
             None => take(Line::rejected(place, line)),
             Some((values, more)) => {
-                take(Line::Row(values));
+                take(Line::Row(&values));
                 if !more.is_empty() {
                     let offset = place.offset + (line.len() - more.len()) as u64;
                     take(Line::rejected(Place { offset, ..place }, more));
@@ -182,10 +182,10 @@ mod tests {
     fn lines(key: &str, object: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         read(key, object, |line| {
-            let pair = |(column, value): (&log_format::Column, Option<String>)| {
-                value.map(|value| format!("{}={value}", column.name))
+            let pair = |(column, value): (&log_format::Column, &Option<String>)| {
+                value.as_ref().map(|value| format!("{}={value}", column.name))
             };
-            let row = |values: Values| COLUMNS.iter().zip(values).filter_map(pair).collect::<Vec<_>>().join(" ");
+            let row = |values: &Values| COLUMNS.iter().zip(values).filter_map(pair).collect::<Vec<_>>().join(" ");
             found.push(match line {
                 Line::Row(values) => row(values),
                 Line::Rejected(_) => "-".to_string(),
