@@ -18,8 +18,8 @@ const MANIFEST_ETAG: &str = "manifest_etag";
 const SINCE: &str = "since";
 /// Parameter of a Parquet partition: present if the manifest has attempts that are not finished.
 const UNFINISHED: &str = "unfinished";
-/// Parameter of a Parquet partition: present if the manifest has folders that wait for their deletion, or
-/// objects that were written over and that nobody has accepted.
+/// Parameter of a Parquet partition: present if the manifest has claims, folders that wait for their
+/// deletion, or objects that were written over and that nobody has accepted.
 const UNSETTLED: &str = "unsettled";
 /// Parameter of a Parquet partition: a digest of the objects that its rows come from, as they were listed.
 const INPUTS: &str = "inputs";
@@ -43,8 +43,8 @@ pub struct Pointer {
     pub since: Option<DateTime<Utc>>,
     /// True if that manifest had attempts that were not finished.
     pub unfinished: bool,
-    /// True if that manifest had folders that wait for their deletion, or objects that were written over and that nobody has
-    /// accepted.
+    /// True if that manifest had claims, folders that wait for their deletion, or objects that were written over and that
+    /// nobody has accepted.
     pub unsettled: bool,
     /// A digest of the objects that the rows come from. Whoever has a listing of the hour need not read the manifest then.
     pub inputs: Option<u128>,

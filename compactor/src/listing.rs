@@ -130,9 +130,10 @@ pub fn digest_of_inputs(inputs: &[ObjectMeta]) -> u128 {
     digest(inputs.iter().map(|input| (input.key.as_str(), input.etag.as_str(), input.size)).collect())
 }
 
-/// A digest of a folder's files as they are listed: keys and sizes, in any order.
-pub fn digest_of_files<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> u128 {
-    digest(files.into_iter().map(|(key, size)| (key, "", size)).collect())
+/// A digest of the folder with this URI and of its files as they are listed: keys and sizes, in any order.
+pub fn digest_of_files<'a>(folder: &'a str, files: impl IntoIterator<Item = (&'a str, u64)>) -> u128 {
+    let files = files.into_iter().map(|(key, size)| (key, "", size));
+    digest(files.chain([(folder, "", 0)]).collect())
 }
 
 /// The first half of a SHA-256. The lengths of the texts are hashed too, so that different lists are never the same bytes.

@@ -19,7 +19,7 @@ pub struct Request {
 /// The hours that a run looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The look-back window, the scrub's hours and the backlog.
+    /// The look-back window, the scrub's days and the backlog.
     Tick,
     /// The hours from the first up to, not including, the second.
     Range(Hour, Hour),

@@ -261,9 +261,9 @@ impl Manifest {
         replaced.is_some_and(|replaced| !replaced.is_empty()).then_some(next)
     }
 
-    /// True if folders wait for their deletion, or edits for somebody who accepts them.
+    /// True if claims wait for their end, folders for their deletion, or edits for somebody who accepts them.
     pub fn is_unsettled(&self) -> bool {
-        !self.retired.is_empty() || !self.replaced().is_empty()
+        !self.claims.is_empty() || !self.retired.is_empty() || !self.replaced().is_empty()
     }
 
     /// Gives up the claim on `attempt`: the folder is retired.

@@ -109,12 +109,14 @@ async fn write_hour(s3: &Client, catalog: &Catalog, hour: Hour) -> anyhow::Resul
     };
     let manifest = Manifest::new(hour).claimed("a", committed_at).committed(live.clone());
     let manifest_etag = put(&layout::manifest_key(hour), manifest.to_json()?).await?;
+    let location = format!("s3://{BUCKET}/{}", live.folder(hour));
+    let files = live.files.iter().map(|file| (file.key.as_str(), file.size));
     let pointer = Pointer {
-        location: format!("s3://{BUCKET}/{}", live.folder(hour)),
+        files: Some(digest_of_files(&location, files)),
+        location,
         manifest_etag,
         since: Some(committed_at),
         inputs: Some(digest_of_inputs(&live.inputs)),
-        files: Some(digest_of_files(live.files.iter().map(|file| (file.key.as_str(), file.size)))),
         ..Pointer::default()
     };
     catalog.ensure_json_partition(hour).await?;

@@ -203,8 +203,8 @@ States of an hour:
   due                  it has objects that are not in its Parquet, or must be rewritten for the reason given
   claimed              a compactor run works on it
   unfinished           a compactor run began it and did not end
-  needs operator       inputs are gone or edited, runs were abandoned over it, or it is too large; `compact` says
-                       what to do
+  needs operator       inputs are gone or edited, runs were abandoned over it, or it is too large; `compact` or
+                       `verify` says what to do
   manifest unreadable  `verify --repair` writes the hour anew from its JSON
 
 \"of JSON\" is the size of the Parquet as a share of the JSON. \"rewrites\" counts how often an hour was compacted again,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use log_format::Hour;
-use projection::manifest::{Live, Replaced};
+use projection::manifest::{Live, Manifest, ObjectMeta, Replaced};
 
 use crate::clock::Clock;
 use crate::manifest_store::{Decision, ManifestStore, StoreError, Swap, VersionedManifest};
@@ -63,22 +63,30 @@ pub(super) async fn commit(
     }
 }
 
-/// Accepts the inputs of an hour that were written over: those that are told now, and none that another run takes in meanwhile.
-/// Returns a sentence for each.
+/// Accepts the inputs of an hour that were written over: those that are told now, if they are `listed` as they were taken in,
+/// and none that another run takes in meanwhile. Returns a sentence for each.
 pub(crate) async fn accept_replaced(
     store: &ManifestStore,
     hour: Hour,
+    listed: &[ObjectMeta],
     clock: &Clock,
 ) -> Result<Vec<String>, StoreError> {
     let found = store.read(hour, clock).await?;
     let told = found.manifest.clone();
-    let swap = store.compare_and_swap(found, clock, |current| match current.manifest.accepted() {
-        Some(accepted) if current.manifest.replaced() == told.replaced() => Decision::Write(Box::new(accepted)),
-        Some(_) => Decision::Stop,
-        None => Decision::Done,
-    });
     let inputs = told.live.iter().flat_map(|live| &live.inputs);
     let etags: HashMap<&str, &str> = inputs.map(|input| (input.key.as_str(), input.etag.as_str())).collect();
+    let there: HashMap<&str, &str> = listed.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
+    // Whoever put an object back did not accept what took its place: the visit takes it in.
+    if told.replaced().iter().any(|it| there.get(it.key.as_str()) != etags.get(it.key.as_str())) {
+        return Ok(Vec::new());
+    }
+    let inputs_of = |manifest: &Manifest| manifest.live.as_ref().map(|live| live.inputs.clone());
+    let swap = store.compare_and_swap(found, clock, |current| match current.manifest.accepted() {
+        Some(accepted) if current.manifest.replaced() == told.replaced() => Decision::Write(Box::new(accepted)),
+        // The reply to our write was lost, or there was nothing to accept.
+        None if inputs_of(&current.manifest) == inputs_of(&told) => Decision::Done,
+        _ => Decision::Stop,
+    });
     let sentence = |it: &Replaced| {
         let etag = etags.get(it.key.as_str()).copied().unwrap_or_default();
         format!("{}: accepted as it is, with the ETag {etag}; it had {} when it was first read", it.key, it.etag)

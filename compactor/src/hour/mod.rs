@@ -199,7 +199,7 @@ impl Compactor {
         Ok((HourState { hour, listed, manifest: stored.manifest.clone(), files }, stored))
     }
 
-    async fn list_inputs(&self, hour: Hour) -> Result<Vec<ObjectMeta>, BucketError> {
+    pub(crate) async fn list_inputs(&self, hour: Hour) -> Result<Vec<ObjectMeta>, BucketError> {
         let objects = self.bucket.list(&layout::json_prefix(hour)).await?;
         Ok(objects.into_iter().filter(|object| layout::hour_of_input(&object.key) == Some(hour)).collect())
     }

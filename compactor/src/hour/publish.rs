@@ -66,14 +66,15 @@ impl Publisher<'_> {
         let same = found.filter(|it| it.location == location && it.has_since(live.committed_at));
         // If somebody made the partition again by hand, it does not know since when it names the folder.
         let since = same.and_then(|it| it.since).or(Some(self.clock.now().max(live.committed_at)));
+        let files = live.files.iter().map(|file| (file.key.as_str(), file.size));
         Pointer {
+            files: Some(digest_of_files(&location, files)),
             location,
             manifest_etag: stored.etag.clone().unwrap_or_default(),
             since,
             unfinished: stored.manifest.is_unfinished(),
             unsettled: stored.manifest.is_unsettled(),
             inputs: Some(digest_of_inputs(&live.inputs)),
-            files: Some(digest_of_files(live.files.iter().map(|file| (file.key.as_str(), file.size)))),
         }
     }
 

@@ -8,6 +8,7 @@ use log_format::Hour;
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, RunOver};
 use crate::config::Limits;
+use crate::hour::plan::Idle;
 use crate::manifest_store::{ManifestStore, StoreError};
 use crate::request::Scope;
 use crate::tick::definitions::Definitions;
@@ -19,8 +20,8 @@ use crate::tick::scrub::Known;
 pub(crate) struct Discovery {
     /// The hours to visit, in this order.
     pub(crate) hours: Vec<Hour>,
-    /// The hours that were looked at, and in which a visit would change nothing.
-    pub(crate) up_to_date: BTreeSet<Hour>,
+    /// The hours that were looked at, and why a visit would change nothing.
+    pub(crate) up_to_date: BTreeMap<Hour, Idle>,
     /// The hours whose Parquet partition does not follow their manifest. Empty for a range.
     pub(crate) stale: Vec<Hour>,
     /// The hours that have a partition of the JSON table.
@@ -84,7 +85,8 @@ impl Discoverer<'_> {
         let (window, older): (Vec<Hour>, Vec<Hour>) = scrubbed.due.into_iter().partition(|hour| *hour >= from);
         let mut seen = HashSet::new();
         let hours = window.into_iter().chain(older).chain(backlog).filter(|hour| seen.insert(*hour)).collect();
-        let (up_to_date, stale) = (scrubbed.up_to_date, stale.into_iter().collect());
+        let up_to_date = scrubbed.up_to_date.into_iter().map(|hour| (hour, Idle::UpToDate)).collect();
+        let stale = stale.into_iter().collect();
         Ok(Discovery { hours, up_to_date, stale, registered, unregistered, definitions })
     }
 

@@ -158,10 +158,10 @@ impl Compactor {
         request: Request,
         progress: impl Fn(usize, usize),
     ) -> Result<Tick, DiscoveryError> {
-        let accepted = self.accept(request.scope, &run.clock).await;
         let mut discovery = self.discover(run, request).await?;
+        let accepted = self.accept(request.scope, &run.clock).await;
         let (swept, definitions) = self.sweep(&mut discovery, run).await;
-        let up_to_date = discovery.up_to_date.iter().map(|hour| (*hour, Outcome::Nothing(Idle::UpToDate)));
+        let up_to_date = discovery.up_to_date.iter().map(|(hour, reason)| (*hour, Outcome::Nothing(*reason)));
         // What the sweep repaired, or failed to, stays told.
         let mut outcomes: BTreeMap<Hour, Outcome> = up_to_date.chain(swept).collect();
         let visit = |hour: Hour, pass: Pass| {
@@ -178,7 +178,7 @@ impl Compactor {
             if let Outcome::Deferred(SkipReason::Unfinished { attempts }) = outcome {
                 put_off.push((attempts, hour));
             }
-            // Most of the scrub's hours have never held anything.
+            // Its manifest may have a claim and nothing else.
             if outcome != Outcome::Nothing(Idle::NoObjects) {
                 outcomes.insert(hour, outcome);
             }
@@ -215,7 +215,8 @@ impl Compactor {
     /// Accepts what was written over in an hour that a person named. Returns a sentence for each object, or why it failed.
     async fn accept(&self, scope: Scope, clock: &Clock) -> Result<Vec<String>, String> {
         let Scope::Hour(hour) = scope else { return Ok(Vec::new()) };
-        accept_replaced(&self.store, hour, clock).await.map_err(|error| error_chain(&error))
+        let listed = self.list_inputs(hour).await.map_err(|error| error_chain(&error))?;
+        accept_replaced(&self.store, hour, &listed, clock).await.map_err(|error| error_chain(&error))
     }
 
     async fn discover(&self, run: &Run, request: Request) -> Result<Discovery, DiscoveryError> {

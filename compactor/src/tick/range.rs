@@ -31,7 +31,7 @@ impl Discoverer<'_> {
         let candidates: Vec<Hour> = manifests.keys().filter(in_catalog).copied().collect();
         let up_to_date = self.up_to_date(candidates, &inputs, &pointers, rewrite).await?;
         let hours: BTreeSet<Hour> = inputs.into_keys().chain(manifests.into_keys()).collect();
-        let hours = hours.into_iter().filter(|hour| !up_to_date.contains(hour)).collect();
+        let hours = hours.into_iter().filter(|hour| !up_to_date.contains_key(hour)).collect();
         Ok(Discovery { hours, up_to_date, registered, ..Discovery::default() })
     }
 
@@ -51,9 +51,9 @@ impl Discoverer<'_> {
         inputs: &BTreeMap<Hour, Vec<ObjectMeta>>,
         pointers: &BTreeMap<Hour, Pointer>,
         rewrite: Rewrite,
-    ) -> Result<BTreeSet<Hour>, BucketError> {
+    ) -> Result<BTreeMap<Hour, Idle>, BucketError> {
         let (Some(first), Some(last)) = (hours.first().copied(), hours.last().copied()) else {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         };
         let mut files = self.bucket.files_by_hour(first, last.next()).await?;
         let read = self.store.read_many(&hours, self.clock).await;
@@ -66,7 +66,12 @@ impl Discoverer<'_> {
             let files = files.remove(&hour).unwrap_or_default().into_iter().map(|file| file.key).collect();
             let state = HourState { hour, listed, manifest, files };
             let plan = plan(&state, now, self.limits, rewrite, Pass::Asked);
-            matches!(plan, Plan::Nothing { reason: Idle::UpToDate | Idle::NotAccepted { .. }, .. }).then_some(hour)
+            match plan {
+                Plan::Nothing { reason: reason @ (Idle::UpToDate | Idle::NotAccepted { .. }), .. } => {
+                    Some((hour, reason))
+                }
+                _ => None,
+            }
         });
         Ok(up_to_date.collect())
     }

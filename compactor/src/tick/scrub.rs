@@ -72,7 +72,7 @@ impl Discoverer<'_> {
         let with_manifest = known.manifests.range(from..to).map(|(hour, _)| *hour);
         let hours: BTreeSet<Hour> = inputs.range(from..to).map(|(hour, _)| *hour).chain(with_manifest).collect();
         let of = |listed: &BTreeMap<Hour, Vec<ObjectMeta>>, hour| listed.get(&hour).cloned().unwrap_or_default();
-        let settled = |hour: &Hour| known.is_settled(*hour, &of(inputs, *hour), &of(&files, *hour), self.bucket.name());
+        let settled = |hour: &Hour| known.is_settled(*hour, &of(inputs, *hour), &of(&files, *hour));
         let (up_to_date, due) = hours.into_iter().partition(settled);
         Ok(Scrubbed { due, up_to_date })
     }
@@ -88,17 +88,16 @@ impl Scrubbed {
 impl Known<'_> {
     /// True if nothing is due in an hour with these objects and files: the catalog follows its manifest, these are the objects
     /// and the files that the manifest tells of, and nothing waits in it. Pure.
-    fn is_settled(&self, hour: Hour, inputs: &[ObjectMeta], files: &[ObjectMeta], bucket: &str) -> bool {
+    fn is_settled(&self, hour: Hour, inputs: &[ObjectMeta], files: &[ObjectMeta]) -> bool {
         let Some(pointer) = self.pointers.get(&hour) else { return false };
-        let folder = pointer.location.strip_prefix(&format!("s3://{bucket}/"));
         let follows = self.manifests.get(&hour) == Some(&pointer.manifest_etag);
-        let in_folder = |file: &ObjectMeta| folder.is_some_and(|folder| file.key.starts_with(folder));
-        let digests = (digest_of_inputs(inputs), digest_of_files(files.iter().map(|it| (it.key.as_str(), it.size))));
+        let files = files.iter().map(|it| (it.key.as_str(), it.size));
+        let digests = (digest_of_inputs(inputs), digest_of_files(&pointer.location, files));
         follows
             && !pointer.unfinished
             && !pointer.unsettled
             && (inputs.is_empty() || self.registered.contains(&hour))
-            && files.iter().all(in_folder)
+            && pointer.since.is_some()
             && (pointer.inputs, pointer.files) == (Some(digests.0), Some(digests.1))
     }
 }
@@ -107,49 +106,75 @@ impl Known<'_> {
 mod tests {
     use super::*;
 
-    fn object(key: &str, etag: &str, size: u64) -> ObjectMeta {
-        ObjectMeta { key: key.into(), etag: etag.into(), size }
+    const LOCATION: &str = "s3://logs/parquet/2026/11/20/13/x/";
+
+    fn object(name: &str, etag: &str, size: u64) -> ObjectMeta {
+        ObjectMeta { key: format!("{name}/2026/11/20/13/x"), etag: etag.into(), size }
+    }
+
+    /// A partition that follows the manifest `m`, over these inputs and files.
+    fn pointer(inputs: &[ObjectMeta], files: &[ObjectMeta]) -> Pointer {
+        Pointer {
+            location: LOCATION.into(),
+            manifest_etag: "m".into(),
+            since: Some("2026-11-20T14:25:00Z".parse().unwrap()),
+            inputs: Some(digest_of_inputs(inputs)),
+            files: Some(digest_of_files(LOCATION, files.iter().map(|it| (it.key.as_str(), it.size)))),
+            ..Pointer::default()
+        }
+    }
+
+    /// True if the hour with this manifest and partition is settled over these inputs and files.
+    fn settled(etag: &str, pointer: Pointer, registered: bool, inputs: &[ObjectMeta], files: &[ObjectMeta]) -> bool {
+        let hour: Hour = "2026-11-20T13".parse().unwrap();
+        let (manifests, pointers) = ([(hour, etag.to_string())].into(), [(hour, pointer)].into());
+        let registered = if registered { [hour].into() } else { BTreeSet::new() };
+        Known { manifests: &manifests, pointers: &pointers, registered: &registered }.is_settled(hour, inputs, files)
     }
 
     #[test]
     fn an_hour_is_settled_if_its_partition_tells_of_all_that_is_listed() {
-        let hour: Hour = "2026-11-20T13".parse().unwrap();
-        let inputs = [object("logs/2026/11/20/13/b", "e", 5), object("logs/2026/11/20/13/a", "f", 6)];
-        let files = [object("parquet/2026/11/20/13/x/00000.parquet", "g", 7)];
-        let pointer = Pointer {
-            location: "s3://logs/parquet/2026/11/20/13/x/".into(),
-            manifest_etag: "m".into(),
-            inputs: Some(digest_of_inputs(&inputs)),
-            files: Some(digest_of_files(files.iter().map(|it| (it.key.as_str(), it.size)))),
-            ..Pointer::default()
-        };
-        let settled_as =
-            |pointer: Pointer, etag: &str, registered: bool, inputs: &[ObjectMeta], files: &[ObjectMeta]| {
-                let (manifests, pointers) = ([(hour, etag.to_string())].into(), [(hour, pointer)].into());
-                let registered = if registered { [hour].into() } else { BTreeSet::new() };
-                let known = Known { manifests: &manifests, pointers: &pointers, registered: &registered };
-                known.is_settled(hour, inputs, files, "logs")
-            };
-        let settled = |pointer: Pointer| settled_as(pointer, "m", true, &inputs, &files);
-        assert!(settled(pointer.clone()));
-        let [b, a] = inputs.clone();
-        assert!(settled_as(pointer.clone(), "m", true, &[a.clone(), b.clone()], &files), "in any order");
-        assert!(!settled_as(pointer.clone(), "other", true, &inputs, &files), "its manifest was written since");
-        assert!(!settled_as(pointer.clone(), "m", false, &inputs, &files), "its JSON is not registered");
-        assert!(!settled_as(pointer.clone(), "m", true, &[a], &files), "an object is gone");
-        assert!(
-            !settled_as(pointer.clone(), "m", true, &[object(&b.key, "x", 5)], &files),
-            "an object was written over"
-        );
-        assert!(!settled_as(pointer.clone(), "m", true, &inputs, &[]), "a file is gone");
-        let more = [files[0].clone(), object("parquet/2026/11/20/13/y/00000.parquet", "g", 7)];
-        assert!(!settled_as(pointer.clone(), "m", true, &inputs, &more), "a folder more");
-        assert!(!settled_as(pointer.clone(), "m", true, &inputs, &[object(&files[0].key, "g", 8)]), "a file was cut");
-        assert!(!settled(Pointer { unfinished: true, ..pointer.clone() }));
-        assert!(!settled(Pointer { unsettled: true, ..pointer.clone() }));
-        assert!(!settled(Pointer { inputs: None, ..pointer.clone() }), "an earlier build wrote it");
-        let elsewhere = Pointer { location: "s3://logs/parquet/2026/11/20/13/y/".into(), ..pointer.clone() };
-        assert!(!settled(elsewhere), "it names another folder");
-        assert!(!settled(Pointer { location: "s3://other/parquet/2026/11/20/13/x/".into(), ..pointer }));
+        let ([a, b], file) = ([object("a", "e", 5), object("b", "f", 6)], object("parquet", "g", 7));
+        let (inputs, files) = ([b.clone(), a.clone()], [file.clone()]);
+        let pointer = pointer(&inputs, &files);
+        let of = |inputs: &[ObjectMeta], files: &[ObjectMeta]| settled("m", pointer.clone(), true, inputs, files);
+        let cases = [
+            (true, of(&inputs, &files), "as it is"),
+            (true, of(&[a.clone(), b.clone()], &files), "in another order"),
+            (false, settled("n", pointer.clone(), true, &inputs, &files), "its manifest was written since"),
+            (false, settled("m", pointer.clone(), false, &inputs, &files), "its JSON is not registered"),
+            (false, of(std::slice::from_ref(&a), &files), "an object is gone"),
+            (false, of(&[a, object("b", "g", 6)], &files), "an object was written over"),
+            (false, of(&inputs, &[]), "a file is gone"),
+            (false, of(&inputs, &[file.clone(), object("other", "g", 7)]), "a file more"),
+            (false, of(&inputs, &[object("parquet", "g", 8)]), "a file of another size"),
+        ];
+        for (expected, found, what) in cases {
+            assert_eq!(found, expected, "{what}");
+        }
+    }
+
+    /// Whether the hour has rows or not.
+    #[test]
+    fn an_hour_is_not_settled_if_its_partition_says_anything_else() {
+        let inputs = [object("a", "e", 5)];
+        for files in [vec![object("parquet", "g", 7)], Vec::new()] {
+            let pointer = pointer(&inputs, &files);
+            assert!(settled("m", pointer.clone(), true, &inputs, &files));
+            let elsewhere = |location: &str| Pointer { location: location.into(), ..pointer.clone() };
+            let others = [
+                Pointer { unfinished: true, ..pointer.clone() },
+                Pointer { unsettled: true, ..pointer.clone() },
+                Pointer { inputs: None, ..pointer.clone() },
+                Pointer { files: None, ..pointer.clone() },
+                Pointer { since: None, ..pointer.clone() },
+                elsewhere("s3://logs/parquet/2026/11/20/13/y/"),
+                elsewhere("s3://logs/parquet/2026/11/20/13/x"),
+                elsewhere("s3://logs/"),
+            ];
+            for other in others {
+                assert!(!settled("m", other.clone(), true, &inputs, &files), "{other:?}");
+            }
+        }
     }
 }

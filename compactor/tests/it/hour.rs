@@ -153,6 +153,8 @@ async fn an_object_that_was_written_over_is_told_of_until_it_is_accepted() {
     let range = Request::new(Scope::Range(hour(HOUR), hour(HOUR).next()), true);
     let again = world.ask("2026-11-20T16:30:00Z", range).await;
     assert_eq!((again.totals().compacted, again.totals().replaced, told().await), (1, 1, 1));
+    let idle = world.ask("2026-11-20T16:40:00Z", range).await.totals();
+    assert_eq!((idle.compacted, idle.replaced, told().await), (0, 1, 1));
     let named = Request::new(Scope::Hour(hour(HOUR)), false);
     let tick = world.ask("2026-11-20T17:20:00Z", named).await;
     assert_eq!((tick.totals().compacted, tick.totals().replaced, told().await), (0, 0, 0));
@@ -168,6 +170,12 @@ async fn an_object_that_was_written_over_is_told_of_until_it_is_accepted() {
         let tick = world.ask("2026-11-20T18:20:00Z", named).await;
         assert_eq!((tick.totals().compacted, tick.totals().replaced, told().await), (1, left, left as usize));
     }
+    // Whoever put the former object back has accepted nothing else.
+    world.put_lines(HOUR, "1", &[B]).await;
+    assert_eq!(world.tick("2026-11-20T19:20:00Z").await.totals().replaced, 1);
+    world.put_lines(HOUR, "1", &[C]).await;
+    let named = world.ask("2026-11-20T19:30:00Z", Request::new(Scope::Hour(hour(HOUR)), false)).await;
+    assert_eq!((named.accepted, told().await), (Ok(Vec::new()), 0));
 }
 
 /// C8, where nothing but what readers see now tells what the hour once held.

@@ -1,5 +1,7 @@
 //! What a tick does beside the hours of its window: the sweep, the scrub, the backlog, the collection.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInput};
 use catalog::{Columns, JSON, PARQUET, VIEW};
 use compactor::request::{Request, Scope};
@@ -51,6 +53,33 @@ async fn the_backlog_is_done_at_once_and_the_rota_finds_what_came_later() {
     assert!((1..=84).contains(&ticks), "{ticks}");
 }
 
+/// What a listing shows to be as its partition says is not read, in the window and in the scrub. What differs is.
+#[tokio::test]
+async fn an_idle_tick_reads_no_hour() {
+    let world = world().await;
+    for hour in [OLD, "2026-06-01T06", HOUR] {
+        world.put_lines(hour, "1", &[A]).await;
+    }
+    world.tick(&at("2026-11-20T15")).await;
+    // From here on so many ticks that each day has had its turn.
+    let visited = async |from: &str| {
+        let (start, mut visited) = (hour(from).start(), BTreeSet::new());
+        for number in 0..84 {
+            world.aws.inject(Faults::none());
+            let tick = world.tick(&(start + chrono::TimeDelta::minutes(60 * number + 25)).to_rfc3339()).await;
+            assert_eq!(tick.failures(), [""; 0]);
+            // A visit reads the hour's partition.
+            let visits = world.aws.trace().into_iter().filter(|it| it.call.name == "GetPartition");
+            visited.extend(visits.map(|it| it.call.to_string()));
+        }
+        visited.len()
+    };
+    assert_eq!(visited("2026-11-20T16").await, 0);
+    world.put_lines(OLD, "2", &[B]).await;
+    assert_eq!(visited("2026-11-24T04").await, 1);
+    assert_eq!(world.parquet_rows(OLD).await, [ROW_A, ROW_B]);
+}
+
 /// An hour that the watermark has passed is known by its partition to be unfinished, and need not wait for the scrub again.
 #[tokio::test]
 async fn an_old_hour_that_a_run_has_not_come_back_from_is_backlog() {
@@ -64,6 +93,15 @@ async fn an_old_hour_that_a_run_has_not_come_back_from_is_backlog() {
     assert_eq!(world.manifest(OLD).await.claims.len(), 1, "it stands until it is old");
     let pointer = world.catalog.parquet_pointer(hour(OLD)).await.unwrap().unwrap();
     assert!(!pointer.unfinished, "but another run has come back since");
+    let rejected = layout::rejected_key(hour(OLD), "dead");
+    world.put(&rejected, b"it wrote so much".to_vec()).await;
+    let start = hour("2026-11-20T18").start();
+    for number in 0..84 * 3 {
+        world.tick(&(start + chrono::TimeDelta::minutes(60 * number + 25)).to_rfc3339()).await;
+    }
+    let manifest = world.manifest(OLD).await;
+    assert_eq!((manifest.claims.len(), manifest.retired.len()), (0, 0), "it is old, and all that it wrote is gone");
+    assert_eq!(world.keys(&rejected).await, [""; 0]);
 }
 
 /// A run that never came back must not keep others from an hour whose Parquet is gone.

@@ -154,7 +154,7 @@ const PUT_FORMER_BACK: &str = "nothing here edits an object of the event log: pu
                                or a copy of the bucket; or accept this one with `compact --hour HOUR --rewrite`";
 const ACCEPT: &str = "somebody wrote over the object after its rows had become live, and its new lines were taken in: compare it \
                       with a version or a copy of the bucket, and put the former one back if it is wrong; then accept \
-                      what is there with `compact --hour HOUR`";
+                      what was taken in with `compact --hour HOUR`";
 const KEEP_ROW: &str = "its Parquet is as it was written, so its JSON lost these lines since: put the object back, from a \
                         version or a copy of the bucket; or let the rows go with `compact --hour HOUR --rewrite`";
 const MOVE_AWAY: &str = "nothing of ours wrote it and nothing reads it: move it out of the bucket";

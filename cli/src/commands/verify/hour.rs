@@ -244,10 +244,10 @@ impl HourCheck<'_> {
                 Some((Difference::PartitionStale, what))
             }
             Some(Pointer { unsettled, .. }) if *unsettled != manifest.is_unsettled() => {
-                let what = format!("{name} does not say rightly whether folders or edits wait in it");
+                let what = format!("{name} does not say rightly whether claims, folders or edits wait in it");
                 Some((Difference::PartitionStale, what))
             }
-            Some(pointer) if !has_digests(pointer, live) => {
+            Some(pointer) if !has_digests(pointer, live, &location) => {
                 let what = format!("{name} does not say rightly what its folder was made of and holds");
                 Some((Difference::PartitionStale, what))
             }
@@ -442,10 +442,12 @@ impl HourCheck<'_> {
     }
 }
 
-/// True if the digests of a partition, by which a tick decides what to visit, are those of the live folder.
-fn has_digests(pointer: &Pointer, live: &Live) -> bool {
-    let files = digest_of_files(live.files.iter().map(|file| (file.key.as_str(), file.size)));
-    (pointer.inputs, pointer.files) == (Some(digest_of_inputs(&live.inputs)), Some(files))
+/// True if the digests of a partition, by which a tick decides what to visit, are those of the live folder, or if it has none:
+/// then it is as an earlier build left it, and a tick visits it.
+fn has_digests(pointer: &Pointer, live: &Live, location: &str) -> bool {
+    let files = digest_of_files(location, live.files.iter().map(|file| (file.key.as_str(), file.size)));
+    let ours = (Some(digest_of_inputs(&live.inputs)), Some(files));
+    [ours, (None, None)].contains(&(pointer.inputs, pointer.files))
 }
 
 fn footer_of(bytes: Bytes) -> Option<FileMetaData> {

@@ -373,7 +373,7 @@ async fn publish(stack: &Stack, lie: &Manifest) {
     let manifest_etag = put.send().await.unwrap().e_tag.unwrap();
     let pointer = stack.catalog.parquet_pointer(lie.hour).await.unwrap().unwrap();
     let files = lie.live.as_ref().unwrap().files.iter().map(|file| (file.key.as_str(), file.size));
-    let pointer = Pointer { manifest_etag, files: Some(digest_of_files(files)), ..pointer };
+    let pointer = Pointer { manifest_etag, files: Some(digest_of_files(&pointer.location, files)), ..pointer };
     assert!(stack.catalog.point_parquet(lie.hour, &pointer, &|| true).await.unwrap());
 }
 
