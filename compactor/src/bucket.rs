@@ -72,14 +72,6 @@ impl Bucket {
         format!("s3://{}/{key}", self.name)
     }
 
-    /// The first key under `prefix` that is greater than `after`. `None` if there is none.
-    pub async fn first_key(&self, prefix: &str, after: &str) -> Result<Option<String>, BucketError> {
-        let call = self.s3.list_objects_v2().bucket(&self.name).encoding_type(EncodingType::Url);
-        let call = call.prefix(prefix).start_after(after).max_keys(1);
-        let listed = call.send().await.map_err(|error| self.failed("list", prefix, error))?;
-        Ok(listed.contents.unwrap_or_default().into_iter().next().map(|object| key_of(&object)))
-    }
-
     /// Deletes an object. Success if there is none.
     pub async fn delete(&self, key: &str) -> Result<(), BucketError> {
         let deleted = self.s3.delete_object().bucket(&self.name).key(key).send().await;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use log_format::{Hour, layout};
+use projection::manifest::Live;
 use sha2::{Digest, Sha256};
 
 use crate::bucket::{Bucket, BucketError, ObjectMeta};
@@ -126,14 +127,20 @@ impl Bucket {
 }
 
 /// A digest of an hour's inputs as they were listed: keys, ETags and sizes, in any order.
-pub fn digest_of_inputs(inputs: &[ObjectMeta]) -> u128 {
+pub(crate) fn digest_of_inputs(inputs: &[ObjectMeta]) -> u128 {
     digest(inputs.iter().map(|input| (input.key.as_str(), input.etag.as_str(), input.size)).collect())
 }
 
 /// A digest of the folder with this URI and of its files as they are listed: keys and sizes, in any order.
-pub fn digest_of_files<'a>(folder: &'a str, files: impl IntoIterator<Item = (&'a str, u64)>) -> u128 {
+pub(crate) fn digest_of_files<'a>(folder: &'a str, files: impl IntoIterator<Item = (&'a str, u64)>) -> u128 {
     let files = files.into_iter().map(|(key, size)| (key, "", size));
     digest(files.chain([(folder, "", 0)]).collect())
+}
+
+/// Both digests of a live folder with this URI: of its inputs, and of its files.
+pub fn digests_of_live(live: &Live, folder: &str) -> (u128, u128) {
+    let files = live.files.iter().map(|file| (file.key.as_str(), file.size));
+    (digest_of_inputs(&live.inputs), digest_of_files(folder, files))
 }
 
 /// The first half of a SHA-256. The lengths of the texts are hashed too, so that different lists are never the same bytes.

@@ -15,7 +15,7 @@ use compactor::bucket::Bucket;
 use compactor::clock::{Clock, Run};
 use compactor::config::Limits;
 use compactor::hour::Compactor;
-use compactor::listing::{digest_of_files, digest_of_inputs};
+use compactor::listing::digests_of_live;
 use compactor::request::Request;
 use futures::{StreamExt, TryStreamExt, stream};
 use local_aws::LocalAws;
@@ -110,13 +110,13 @@ async fn write_hour(s3: &Client, catalog: &Catalog, hour: Hour) -> anyhow::Resul
     let manifest = Manifest::new(hour).claimed("a", committed_at).committed(live.clone());
     let manifest_etag = put(&layout::manifest_key(hour), manifest.to_json()?).await?;
     let location = format!("s3://{BUCKET}/{}", live.folder(hour));
-    let files = live.files.iter().map(|file| (file.key.as_str(), file.size));
+    let (inputs, files) = digests_of_live(&live, &location);
     let pointer = Pointer {
-        files: Some(digest_of_files(&location, files)),
         location,
         manifest_etag,
         since: Some(committed_at),
-        inputs: Some(digest_of_inputs(&live.inputs)),
+        inputs: Some(inputs),
+        files: Some(files),
         ..Pointer::default()
     };
     catalog.ensure_json_partition(hour).await?;

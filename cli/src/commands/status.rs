@@ -101,7 +101,8 @@ pub enum CompactionState {
 pub enum Need {
     /// Objects whose rows are in its Parquet are gone: how many.
     ObjectsGone(usize),
-    /// Its JSON gives fewer rows than its Parquet has, or than an object of it gave before: how many fewer.
+    /// The hour's JSON gives fewer rows than its Parquet has, or one of its objects gives fewer than when it was read before:
+    /// how many fewer.
     RowsFewer(u64),
     /// Runs were abandoned over it: how many.
     RunsAbandoned(u32),

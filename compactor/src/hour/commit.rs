@@ -63,8 +63,9 @@ pub(super) async fn commit(
     }
 }
 
-/// Accepts the inputs of an hour that were written over: those that are told now, if they are `listed` as they were taken in,
-/// and none that another run takes in meanwhile. Returns a sentence for each.
+/// Accepts the objects of an hour that were written over, as the manifest names them at the start. None is accepted if one of
+/// them is not `listed` with the ETag that its rows come from, or if another run changes the manifest's list meanwhile.
+/// Returns a sentence for each object.
 pub(crate) async fn accept_replaced(
     store: &ManifestStore,
     hour: Hour,
@@ -93,7 +94,7 @@ pub(crate) async fn accept_replaced(
     };
     match swap.await? {
         Swap::Done(_) => Ok(told.replaced().iter().map(sentence).collect()),
-        // What is there now stays told.
+        // Another run has changed what was written over: nobody has accepted that.
         Swap::Stopped | Swap::Contended { error: None } => Ok(Vec::new()),
         Swap::Contended { error: Some(error) } => Err(error),
     }

@@ -134,7 +134,7 @@ pub enum SkipReason {
     },
     /// Fewer lines of an object are rows than when they became live (C8).
     FewerRows {
-        /// Its key. `None` if the manifest has no numbers for each object, as before writer version 4.
+        /// The object's key. `None` if the manifest does not count rows by object, as before writer version 4.
         object: Option<String>,
         /// Such lines now.
         rows: u64,

@@ -11,7 +11,7 @@ use projection::manifest::Live;
 use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::hour::error::HourError;
-use crate::listing::{digest_of_files, digest_of_inputs};
+use crate::listing::digests_of_live;
 use crate::manifest_store::{ManifestStore, VersionedManifest};
 
 /// A write to Glue follows the read of its manifest within this time, or does not happen: Glue's write has no condition.
@@ -66,15 +66,15 @@ impl Publisher<'_> {
         let same = found.filter(|it| it.location == location && it.has_since(live.committed_at));
         // If somebody made the partition again by hand, it does not know since when it names the folder.
         let since = same.and_then(|it| it.since).or(Some(self.clock.now().max(live.committed_at)));
-        let files = live.files.iter().map(|file| (file.key.as_str(), file.size));
+        let (inputs, files) = digests_of_live(live, &location);
         Pointer {
-            files: Some(digest_of_files(&location, files)),
             location,
             manifest_etag: stored.etag.clone().unwrap_or_default(),
             since,
             unfinished: stored.manifest.is_unfinished(),
             unsettled: stored.manifest.is_unsettled(),
-            inputs: Some(digest_of_inputs(&live.inputs)),
+            inputs: Some(inputs),
+            files: Some(files),
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Definitions {
     pub(crate) parquet: BTreeSet<Hour>,
     /// Partitions of no hour: the table, and the values.
     pub(crate) of_no_hour: Vec<(&'static str, Vec<String>)>,
-    /// The hours whose Parquet partition names a folder of another hour, or none of ours.
+    /// The hours whose Parquet partition names a folder of another hour, or a location outside of this bucket's `parquet/`.
     pub(crate) misplaced: Vec<Hour>,
 }
 

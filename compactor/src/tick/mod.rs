@@ -162,7 +162,7 @@ impl Compactor {
         let accepted = self.accept(request.scope, &run.clock).await;
         let (swept, definitions) = self.sweep(&mut discovery, run).await;
         let up_to_date = discovery.up_to_date.iter().map(|(hour, reason)| (*hour, Outcome::Nothing(*reason)));
-        // What the sweep repaired, or failed to, stays told.
+        // An hour that the sweep repaired, or failed to repair, keeps that outcome.
         let mut outcomes: BTreeMap<Hour, Outcome> = up_to_date.chain(swept).collect();
         let visit = |hour: Hour, pass: Pass| {
             let registered = discovery.registered.contains(&hour);

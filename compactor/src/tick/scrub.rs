@@ -71,8 +71,10 @@ impl Discoverer<'_> {
         let files = self.bucket.files_by_hour(from, to).await?;
         let with_manifest = known.manifests.range(from..to).map(|(hour, _)| *hour);
         let hours: BTreeSet<Hour> = inputs.range(from..to).map(|(hour, _)| *hour).chain(with_manifest).collect();
-        let of = |listed: &BTreeMap<Hour, Vec<ObjectMeta>>, hour| listed.get(&hour).cloned().unwrap_or_default();
-        let settled = |hour: &Hour| known.is_settled(*hour, &of(inputs, *hour), &of(&files, *hour));
+        let settled = |hour: &Hour| {
+            let [inputs, files] = [inputs, &files].map(|it| it.get(hour).map(Vec::as_slice).unwrap_or_default());
+            known.is_settled(*hour, inputs, files)
+        };
         let (up_to_date, due) = hours.into_iter().partition(settled);
         Ok(Scrubbed { due, up_to_date })
     }

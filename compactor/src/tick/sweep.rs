@@ -71,7 +71,7 @@ impl Compactor {
             let outcome = self.isolated(run, move |it, run| async move { it.repair_json_partition(hour, &run).await });
             let outcome = outcome.await;
             swept.repaired += u64::from(outcome == Outcome::Repaired);
-            // What failed at the other partition stays told.
+            // A failure at the hour's Parquet partition is not written over by a success here.
             outcomes.entry(hour).or_insert(outcome);
         }
         self.delete_foreign(&discovery.definitions, run, &mut swept).await;

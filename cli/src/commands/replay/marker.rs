@@ -9,7 +9,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use compactor::bucket::{Bucket, BucketError};
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use log_format::{Hour, layout};
 use projection::manifest::ObjectMeta;
 use projection::sealed;
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::error_records::ErrorRecords;
 use crate::gzip;
 
-/// How many markers are read at the same time.
+/// How many markers, or objects that they name, are read at the same time.
 const READS_AT_ONCE: usize = 16;
 /// The first bytes of a digest, which are written as 32 hexadecimal digits.
 const DIGEST_BYTES: usize = 16;
@@ -92,9 +92,8 @@ impl Marker {
 
     /// True if it tells of these lines.
     pub(super) fn tells_of(&self, lines: &[u8]) -> bool {
-        let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
         let same = self.lines_sha256.as_ref().is_none_or(|expected| *expected == hex::encode(Sha256::digest(lines)));
-        self.lines == count && same
+        self.lines == gzip::line_feeds(lines) && same
     }
 
     /// Why an object is not the one that this marker tells of. `None` if it is.
@@ -158,7 +157,7 @@ impl Markers {
     pub(crate) async fn read(bucket: &Bucket, prefix: &str) -> Result<Markers, BucketError> {
         let listed = bucket.list(prefix).await?.into_iter();
         let reads = listed.map(|it| async move { Marker::read(bucket, &it.key).await.map(|marker| (it, marker)) });
-        let read: Vec<_> = futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+        let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
         let mut markers = Markers::default();
         for (listed, marker) in read {
             match marker {
@@ -167,6 +166,15 @@ impl Markers {
             }
         }
         Ok(markers)
+    }
+
+    /// What is where each marker says that its lines are, by its source.
+    pub(crate) async fn found(&self, bucket: &Bucket) -> Result<BTreeMap<String, Found>, BucketError> {
+        let reads = self.by_source.values().cloned().map(|marker| async move {
+            let found = marker.found(bucket).await?;
+            Ok((marker.source, found))
+        });
+        stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
     }
 }
 

@@ -1,10 +1,7 @@
 //! Replays the objects under `error/`.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context;
-use compactor::bucket::{Bucket, BucketError, Got};
-use futures::{StreamExt, TryStreamExt, stream};
+use compactor::bucket::Got;
 use indicatif::ProgressBar;
 use log_format::layout;
 use projection::manifest::ObjectMeta;
@@ -14,20 +11,8 @@ use super::marker::{Found, Marker, Markers};
 use super::replayer::{Replayer, STOPPED};
 use super::write::Written;
 
-/// How many replayed objects are read at the same time.
-const READS_AT_ONCE: usize = 16;
 /// How many lines of one object are named.
 const NAMED_MAX: usize = 10;
-
-/// The sources whose lines are where their markers say, as they were written.
-async fn done(bucket: &Bucket, markers: &Markers) -> Result<BTreeSet<String>, BucketError> {
-    let reads = markers.by_source.values().cloned().map(|marker| async move {
-        let found = marker.found(bucket).await?;
-        Ok::<_, BucketError>((found == Found::Whole).then_some(marker.source))
-    });
-    let done: Vec<Option<String>> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
-    Ok(done.into_iter().flatten().collect())
-}
 
 impl Replayer<'_> {
     /// Replays every object that is not done, and makes the partitions of the hours of all that are.
@@ -35,12 +20,12 @@ impl Replayer<'_> {
         let bucket = self.bucket();
         let errors = bucket.list(layout::ERRORS).await?;
         let mut markers = Markers::read(bucket, &format!("{}{}", layout::REPLAYED, layout::ERRORS)).await?;
-        let done = done(bucket, &markers).await?;
+        let found = markers.found(bucket).await?;
         bar.set_length(errors.len() as u64);
         self.found.objects = errors.len() as u64;
         for error in &errors {
             let marker = markers.by_source.remove(&error.key);
-            let replayed = self.replay_object(error, marker, done.contains(&error.key)).await;
+            let replayed = self.replay_object(error, marker, found.get(&error.key) == Some(&Found::Whole)).await;
             replayed.with_context(|| format!("stopped at {}; {STOPPED}", self.bucket().uri(&error.key)))?;
             bar.inc(1);
         }

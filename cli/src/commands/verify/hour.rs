@@ -9,7 +9,7 @@ use catalog::Pointer;
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
-use compactor::listing::{digest_of_files, digest_of_inputs};
+use compactor::listing::digests_of_live;
 use log_format::{Hour, layout};
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -445,8 +445,8 @@ impl HourCheck<'_> {
 /// True if the digests of a partition, by which a tick decides what to visit, are those of the live folder, or if it has none:
 /// then it is as an earlier build left it, and a tick visits it.
 fn has_digests(pointer: &Pointer, live: &Live, location: &str) -> bool {
-    let files = digest_of_files(location, live.files.iter().map(|file| (file.key.as_str(), file.size)));
-    let ours = (Some(digest_of_inputs(&live.inputs)), Some(files));
+    let (inputs, files) = digests_of_live(live, location);
+    let ours = (Some(inputs), Some(files));
     [ours, (None, None)].contains(&(pointer.inputs, pointer.files))
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use compactor::bucket::{Bucket, BucketError};
-use futures::{StreamExt, TryStreamExt, stream};
 use log_format::layout;
 use projection::manifest::ObjectMeta;
 
@@ -12,9 +11,6 @@ use super::finding::{Difference, Finding};
 use super::verified::Verified;
 use crate::commands::replay::marker::{Found, Marker, Markers};
 use crate::inventory::Inventory;
-
-/// How many replayed objects are read at the same time.
-const READS_AT_ONCE: usize = 16;
 
 /// Objects under `error/`, and the markers of what was replayed.
 #[derive(Debug, Default)]
@@ -34,12 +30,7 @@ impl Replays {
     async fn read(bucket: &Bucket) -> Result<Replays, BucketError> {
         let errors = bucket.list(layout::ERRORS).await?;
         let markers = Markers::read(bucket, layout::REPLAYED).await?;
-        let reads = markers.by_source.values().cloned().map(|marker| async move {
-            let found = marker.found(bucket).await?;
-            Ok::<_, BucketError>((marker.source, found))
-        });
-        let found: BTreeMap<String, Found> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
-        let wrong = found.into_iter().filter(|(_, found)| *found != Found::Whole).collect();
+        let wrong = markers.found(bucket).await?.into_iter().filter(|(_, found)| *found != Found::Whole).collect();
         Ok(Replays { errors, markers, wrong })
     }
 

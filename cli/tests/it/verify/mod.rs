@@ -20,7 +20,7 @@ use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
 use catalog::Pointer;
 use compactor::clock::{Clock, Run};
-use compactor::listing::digest_of_files;
+use compactor::listing::digests_of_live;
 use compactor::request::{Request, Scope};
 use fixtures::gzip;
 use flate2::read::GzDecoder;
@@ -372,12 +372,13 @@ async fn publish(stack: &Stack, lie: &Manifest) {
     let put = stack.aws.s3().put_object().bucket(BUCKET).key(&key).body(lie.to_json().unwrap().into());
     let manifest_etag = put.send().await.unwrap().e_tag.unwrap();
     let pointer = stack.catalog.parquet_pointer(lie.hour).await.unwrap().unwrap();
-    let files = lie.live.as_ref().unwrap().files.iter().map(|file| (file.key.as_str(), file.size));
-    let pointer = Pointer { manifest_etag, files: Some(digest_of_files(&pointer.location, files)), ..pointer };
+    let (_, files) = digests_of_live(lie.live.as_ref().unwrap(), &pointer.location);
+    let pointer = Pointer { manifest_etag, files: Some(files), ..pointer };
     assert!(stack.catalog.point_parquet(lie.hour, &pointer, &|| true).await.unwrap());
 }
 
-/// An object that was written over is followed. It is told until a person names its hour or puts the former one back.
+/// Parquet follows an object that was written over. `verify` names the object until a person names its hour, or puts the former
+/// object back.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_that_was_followed_is_told_until_it_is_accepted() {
     let data = filled().await;
