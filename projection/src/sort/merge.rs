@@ -1,4 +1,4 @@
-//! Sorted runs → the hour's distinct rows, in order.
+//! Sorted runs → an hour's distinct rows, or the rows of several hours, in order.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -50,10 +50,24 @@ impl Merge {
     ///
     /// A temporary file could not be read.
     pub fn new(runs: Vec<SortedRun>, bytes: usize) -> io::Result<Merge> {
+        Merge::of(runs.into_iter().map(|run| (0, run)).collect(), bytes)
+    }
+
+    /// Merges runs of different sources, such as hours, which are counted from 0. Rows of different sources are never the same
+    /// row: equal ones stand in the order of their sources.
+    ///
+    /// # Errors
+    ///
+    /// A temporary file could not be read.
+    pub fn of_sources(runs: Vec<SortedRun>, bytes: usize) -> io::Result<Merge> {
+        Merge::of(runs.into_iter().enumerate().collect(), bytes)
+    }
+
+    fn of(runs: Vec<(usize, SortedRun)>, bytes: usize) -> io::Result<Merge> {
         let read_bytes = (bytes / runs.len().max(1)).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         let mut heads = BinaryHeap::with_capacity(runs.len());
-        for run in runs {
-            let mut head = Head::new(run, read_bytes);
+        for (source, run) in runs {
+            let mut head = Head::new(source, run, read_bytes);
             if head.advance()? {
                 heads.push(Reverse(Box::new(head)));
             }
@@ -63,17 +77,17 @@ impl Merge {
         Ok(Merge { heads, summary: MergeSummary::default(), collisions, log_id, timestamp })
     }
 
-    /// Hands the next distinct rows to `take`, in order, until it answers false: one row at least, if any is left. Returns
-    /// false if no row is left.
+    /// Hands the next distinct rows and their sources to `take`, in order, until it answers false: one row at least, if any is
+    /// left. Returns false if no row is left.
     ///
     /// # Errors
     ///
     /// A temporary file could not be read.
-    pub fn take_rows(&mut self, mut take: impl FnMut(EncodedRow<'_>) -> bool) -> io::Result<bool> {
+    pub fn take_rows(&mut self, mut take: impl FnMut(EncodedRow<'_>, usize) -> bool) -> io::Result<bool> {
         let mut wanted = true;
         while wanted {
             let Some(Reverse(mut first)) = self.heads.pop() else { return Ok(false) };
-            wanted = take(first.row());
+            wanted = take(first.row(), first.source);
             self.count(&first)?;
             while self.heads.peek().is_some_and(|next| next.0.cmp(&first).is_eq()) {
                 let Some(Reverse(mut next)) = self.heads.pop() else { break };
@@ -120,6 +134,8 @@ impl Merge {
 /// A run and its current row.
 #[derive(Debug)]
 struct Head {
+    /// Which source it is of.
+    source: usize,
     rest: Remaining,
     rows: Vec<u8>,
     /// Where in `rows` the current row lies.
@@ -136,14 +152,14 @@ enum Remaining {
 }
 
 impl Head {
-    fn new(run: SortedRun, read_bytes: usize) -> Head {
+    fn new(source: usize, run: SortedRun, read_bytes: usize) -> Head {
         let (rest, rows) = match run {
             SortedRun::Memory { rows, order } => (Remaining::Memory(order.into_iter()), rows),
             SortedRun::File { file, begin, bytes } => {
                 (Remaining::File { file, begin, bytes, filled: 0 }, vec![0; read_bytes.min(bytes as usize)])
             }
         };
-        Head { rest, rows, row: 0..0, first: None }
+        Head { source, rest, rows, row: 0..0, first: None }
     }
 
     fn row(&self) -> EncodedRow<'_> {
@@ -227,7 +243,8 @@ impl PartialOrd for Head {
 
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        self.first.cmp(&other.first).then_with(|| self.row().compare(other.row(), 0))
+        let rows = || self.row().compare(other.row(), 0);
+        self.first.cmp(&other.first).then_with(rows).then(self.source.cmp(&other.source))
     }
 }
 
@@ -256,7 +273,7 @@ mod tests {
         }
         let mut merge = Merge::new(runs, 0).unwrap();
         let (mut values, column) = (Vec::new(), position(column));
-        let more = merge.take_rows(|row| {
+        let more = merge.take_rows(|row, _| {
             values.push(row.value(column).map(|value| String::from_utf8(value.to_vec()).unwrap()));
             true
         });

@@ -78,23 +78,38 @@ impl Encoder {
 
 /// A Parquet file that is being written.
 pub struct ParquetFile {
+    schema: SchemaRef,
     writer: SerializedFileWriter<Vec<u8>>,
 }
 
 impl ParquetFile {
-    /// A file without rows.
+    /// A file of an hour, without rows.
     ///
     /// # Errors
     ///
     /// The Parquet writer failed.
     pub fn new() -> Result<ParquetFile, EncodeError> {
-        let root = ArrowSchemaConverter::new().convert(&schema())?.root_schema_ptr();
-        Ok(ParquetFile { writer: SerializedFileWriter::new(Vec::new(), root, Arc::new(properties()?))? })
+        ParquetFile::with(schema(false))
+    }
+
+    /// A file of a day, without rows: its rows have an hour.
+    ///
+    /// # Errors
+    ///
+    /// The Parquet writer failed.
+    pub fn of_day() -> Result<ParquetFile, EncodeError> {
+        ParquetFile::with(schema(true))
+    }
+
+    fn with(schema: SchemaRef) -> Result<ParquetFile, EncodeError> {
+        let root = ArrowSchemaConverter::new().convert(&schema)?.root_schema_ptr();
+        let writer = SerializedFileWriter::new(Vec::new(), root, Arc::new(properties()?))?;
+        Ok(ParquetFile { schema, writer })
     }
 
     /// The encoder of this file's row groups.
     pub fn encoder(&self) -> Encoder {
-        let schema = schema();
+        let schema = Arc::clone(&self.schema);
         let columns = self.writer.schema_descr().clone();
         Encoder { factory: ArrowRowGroupWriterFactory::new(&self.writer, Arc::clone(&schema)), schema, columns }
     }

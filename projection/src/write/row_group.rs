@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, BinaryBuilder, StringArray};
+use arrow::array::{ArrayRef, BinaryBuilder, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use log_format::COLUMNS;
@@ -23,9 +23,16 @@ const NARROW_COLUMNS: usize = COLUMNS.len() - WIDE.len();
 /// Positions of all columns, in the order of a file.
 static ORDER: LazyLock<[usize; COLUMNS.len()]> = LazyLock::new(|| in_order(&FIRST));
 
-/// The Arrow schema of a file: every column a nullable string.
-pub fn schema() -> SchemaRef {
-    let fields = ORDER.iter().map(|column| Field::new(COLUMNS[*column].name, DataType::Utf8, true));
+/// The column that files of a day have besides, before the wide ones: the hour of the row, in two digits.
+const HOUR: &str = "hour";
+
+/// The Arrow schema of a file of an hour, or of a day if `with_hour`: every column a nullable string.
+pub fn schema(with_hour: bool) -> SchemaRef {
+    let mut names: Vec<&str> = ORDER.iter().map(|column| COLUMNS[*column].name).collect();
+    if with_hour {
+        names.insert(NARROW_COLUMNS, HOUR);
+    }
+    let fields = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true));
     Arc::new(Schema::new(fields.collect::<Vec<Field>>()))
 }
 
@@ -33,6 +40,8 @@ pub fn schema() -> SchemaRef {
 #[derive(Debug)]
 pub struct RowGroupBuilder {
     narrow: Vec<BinaryBuilder>,
+    /// In a file of a day, the hour of each source, and of each row.
+    hours: Option<(Arc<[String]>, StringBuilder)>,
     wide: [Pages; WIDE.len()],
     rows: usize,
     bytes: usize,
@@ -53,7 +62,13 @@ impl RowGroupBuilder {
         let more = |size: usize| size + size / 8;
         let narrow = capacity.bytes.iter().map(|bytes| BinaryBuilder::with_capacity(more(capacity.rows), more(*bytes)));
         let wide = capacity.pages.map(Pages::new);
-        RowGroupBuilder { narrow: narrow.collect(), wide, rows: 0, bytes: 0 }
+        RowGroupBuilder { narrow: narrow.collect(), hours: None, wide, rows: 0, bytes: 0 }
+    }
+
+    /// The same for a file of a day whose sources are of these hours, each in two digits.
+    #[must_use]
+    pub fn of_hours(self, hours: Arc<[String]>) -> RowGroupBuilder {
+        RowGroupBuilder { hours: Some((hours, StringBuilder::new())), ..self }
     }
 
     /// The hints for the next row group.
@@ -68,16 +83,19 @@ impl RowGroupBuilder {
     ///
     /// A temporary file could not be read.
     pub fn fill_from(&mut self, merge: &mut Merge) -> io::Result<bool> {
-        merge.take_rows(|row| {
-            self.push(row);
+        merge.take_rows(|row, source| {
+            self.push(row, source);
             !self.is_full()
         })
     }
 
-    fn push(&mut self, row: EncodedRow<'_>) {
+    fn push(&mut self, row: EncodedRow<'_>, source: usize) {
         let (narrow, wide) = ORDER.split_at(NARROW_COLUMNS);
         for (column, values) in narrow.iter().zip(&mut self.narrow) {
             values.append_option(row.value(*column));
+        }
+        if let Some((hours, values)) = &mut self.hours {
+            values.append_option(hours.get(source));
         }
         for (column, pages) in wide.iter().zip(&mut self.wide) {
             pages.push(row.value(*column));
@@ -91,7 +109,7 @@ impl RowGroupBuilder {
         enough || self.rows >= ROW_GROUP_ROWS_MAX || self.bytes >= ROW_GROUP_BYTES_MAX
     }
 
-    /// The columns in the order of a file: first the narrow ones as arrays, then the wide ones as pages.
+    /// The columns in the order of a file: first the narrow ones and the hour as arrays, then the wide ones as pages.
     ///
     /// # Errors
     ///
@@ -99,7 +117,8 @@ impl RowGroupBuilder {
     pub fn finish(self) -> Result<(Vec<ArrayRef>, [Pages; WIDE.len()]), ArrowError> {
         let column =
             |mut values: BinaryBuilder| Ok(Arc::new(StringArray::try_from_binary(values.finish())?) as ArrayRef);
-        let narrow = self.narrow.into_iter().map(column).collect::<Result<_, ArrowError>>()?;
+        let mut narrow = self.narrow.into_iter().map(column).collect::<Result<Vec<_>, ArrowError>>()?;
+        narrow.extend(self.hours.map(|(_, mut hours)| Arc::new(hours.finish()) as ArrayRef));
         Ok((narrow, self.wide))
     }
 }

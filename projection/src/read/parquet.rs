@@ -1,0 +1,201 @@
+//! A Parquet file that we wrote → its rows as a sorted run, in a temporary file. So the files of many hours are merged with one
+//! row group of one of them in memory.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufWriter, IntoInnerError, Write};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use log_format::{COLUMNS, Row};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+use crate::sort::row::{self, EncodedRow};
+use crate::sort::sorter::SortedRun;
+
+/// Rows that are decoded at once.
+const BATCH_ROWS: usize = 1024;
+
+/// A file could not be read as one of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is no Parquet, or is damaged.
+    #[error("failed to read Parquet")]
+    Parquet(#[from] ParquetError),
+    /// Its pages hold no such columns.
+    #[error("failed to decode the columns of a row group")]
+    Columns(#[from] ArrowError),
+    /// It lacks a column of the log format, or has one that is no text.
+    #[error("it has no column {0} of texts")]
+    Column(&'static str),
+    /// Its rows are not in order, so nothing of ours wrote it.
+    #[error("its rows are not in the order of our files")]
+    Order,
+    /// The temporary file could not be written.
+    #[error("failed to keep rows in a temporary file")]
+    Spill(#[from] io::Error),
+}
+
+/// Reads files into one temporary file, a sorted run each.
+#[derive(Debug)]
+pub struct FileRuns {
+    spool: BufWriter<File>,
+    runs: Vec<(u64, u64)>,
+}
+
+impl FileRuns {
+    /// No files yet.
+    ///
+    /// # Errors
+    ///
+    /// There is no place for temporary files.
+    pub fn new() -> io::Result<FileRuns> {
+        Ok(FileRuns { spool: BufWriter::new(tempfile::tempfile()?), runs: Vec::new() })
+    }
+
+    /// Adds the rows of a file, whose columns may stand in any order. Returns how many it has.
+    ///
+    /// # Errors
+    ///
+    /// It is no file of ours, or the temporary file could not be written. What was added before stays as it is.
+    pub fn push(&mut self, file: Bytes) -> Result<u64, ReadError> {
+        let begin = self.runs.last().map_or(0, |(begin, bytes)| begin + bytes);
+        let (mut bytes, mut rows, mut before) = (0, 0, Vec::new());
+        for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build()? {
+            let batch = batch?;
+            let columns = columns(&batch)?;
+            for place in 0..batch.num_rows() {
+                let encoded = row::encode(&row_at(&columns, place));
+                let is_next = before.is_empty() || EncodedRow::of(&before).compare(EncodedRow::of(&encoded), 0).is_lt();
+                if !is_next {
+                    return Err(ReadError::Order);
+                }
+                self.spool.write_all(&encoded)?;
+                bytes += encoded.len() as u64;
+                rows += 1;
+                before = encoded;
+            }
+        }
+        self.runs.push((begin, bytes));
+        Ok(rows)
+    }
+
+    /// The runs, in the order of their files.
+    ///
+    /// # Errors
+    ///
+    /// The temporary file could not be written.
+    pub fn finish(self) -> io::Result<Vec<SortedRun>> {
+        let file = Arc::new(self.spool.into_inner().map_err(IntoInnerError::into_error)?);
+        let run = |(begin, bytes)| SortedRun::File { file: Arc::clone(&file), begin, bytes };
+        Ok(self.runs.into_iter().map(run).collect())
+    }
+}
+
+/// The columns of the log format, in its order.
+fn columns(batch: &RecordBatch) -> Result<Vec<&StringArray>, ReadError> {
+    let named = |name: &'static str| {
+        let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+        column.ok_or(ReadError::Column(name))
+    };
+    COLUMNS.iter().map(|column| named(column.name)).collect()
+}
+
+fn row_at<'a>(columns: &[&'a StringArray], place: usize) -> Row<'a> {
+    std::array::from_fn(|column| {
+        let values = columns[column];
+        values.is_valid(place).then(|| Cow::Borrowed(values.value(place)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    use super::*;
+    use crate::sort::merge::Merge;
+    use crate::sort::sorter::Sorter;
+    use crate::write::file::ParquetFile;
+    use crate::write::row_group::RowGroupBuilder;
+
+    /// A file of the merged rows, of a day if `hours` are given.
+    fn written(mut merge: Merge, hours: Option<&[&str]>) -> Bytes {
+        let mut file = if hours.is_some() { ParquetFile::of_day() } else { ParquetFile::new() }.unwrap();
+        let (mut bytes, mut number) = (Vec::new(), 0);
+        loop {
+            let mut rows = RowGroupBuilder::default();
+            if let Some(hours) = hours {
+                rows = rows.of_hours(hours.iter().map(ToString::to_string).collect());
+            }
+            let more = rows.fill_from(&mut merge).unwrap();
+            bytes.extend(file.append(file.encoder().encode(number, rows).unwrap()).unwrap());
+            number += 1;
+            if !more {
+                bytes.extend(file.finish().unwrap().0);
+                return bytes.into();
+            }
+        }
+    }
+
+    fn hour(lines: &[&str]) -> Bytes {
+        let mut sorter = Sorter::new(1 << 20);
+        for line in lines {
+            sorter.push_line(line.as_bytes()).unwrap().unwrap();
+        }
+        written(Merge::new(sorter.finish(false).unwrap().runs, 0).unwrap(), None)
+    }
+
+    fn day(hours: &[(&str, Bytes)]) -> Bytes {
+        let mut runs = FileRuns::new().unwrap();
+        for (_, file) in hours {
+            runs.push(file.clone()).unwrap();
+        }
+        let names: Vec<&str> = hours.iter().map(|(hour, _)| *hour).collect();
+        written(Merge::of_sources(runs.finish().unwrap(), 0).unwrap(), Some(&names))
+    }
+
+    /// `hour log_id details` of each row, and the names of the columns.
+    fn shown(file: &Bytes) -> (Vec<String>, Vec<String>) {
+        let reader = SerializedFileReader::new(file.clone()).unwrap();
+        let columns = reader.metadata().file_metadata().schema_descr().columns();
+        let names: Vec<String> = columns.iter().map(|column| column.name().to_string()).collect();
+        let rows = reader.get_row_iter(None).unwrap().map(|row| {
+            let row = row.unwrap();
+            let value = |name: &str| match row.get_column_iter().find(|(column, _)| *column == name) {
+                Some((_, Field::Str(text))) => text.clone(),
+                _ => "-".to_string(),
+            };
+            ["hour", "log_id", "details"].map(value).join(" ")
+        });
+        (rows.collect(), names)
+    }
+
+    const A: &str = r#"{"log_id":"1","user_id":"a","details":"{}"}"#;
+    const B: &str = r#"{"log_id":"2","user_id":"b"}"#;
+    const C: &str = r#"{"log_id":"3","user_id":"a","details":""}"#;
+
+    #[test]
+    fn hours_become_a_day_in_order_and_none_of_their_rows_is_merged() {
+        let hours = [("05", hour(&[B, A])), ("06", hour(&[C])), ("17", hour(&[A, B, C]))];
+        let made = day(&hours);
+        let (rows, columns) = shown(&made);
+        assert_eq!(rows, ["05 1 {}", "17 1 {}", "06 3 ", "17 3 ", "05 2 -", "17 2 -"]);
+        assert_eq!(columns[columns.len() - 3..], ["hour", "details", "extra"]);
+        assert_eq!(made, day(&hours), "the same hours give the same bytes");
+    }
+
+    #[test]
+    fn only_files_of_ours_are_read() {
+        let mut runs = FileRuns::new().unwrap();
+        assert!(matches!(runs.push(Bytes::from_static(b"no Parquet")), Err(ReadError::Parquet(_))));
+        assert_eq!(runs.push(hour(&[A, B])).unwrap(), 2);
+        // The rows of a day are ordered as those of an hour, but for equal ones.
+        let doubled = day(&[("05", hour(&[A])), ("06", hour(&[A]))]);
+        assert!(matches!(runs.push(doubled), Err(ReadError::Order)));
+        assert_eq!(runs.finish().unwrap().len(), 1);
+    }
+}
