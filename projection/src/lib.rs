@@ -16,6 +16,7 @@
 //! write   row_group         rows → the columns of a row group
 //!         pages             the pages of the two wide columns
 //!         file              row groups → a Parquet file
+//!         append            the file of a large hour → a file of a day, without decoding
 //! ```
 //!
 //! [`manifest`] holds the state machine of an hour: its transitions are pure functions. [`sealed`] is how a manifest, and

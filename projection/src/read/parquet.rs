@@ -31,6 +31,9 @@ pub enum ReadError {
     /// It lacks a column of the log format, or has one that is no text.
     #[error("it has no column {0} of texts")]
     Column(&'static str),
+    /// It has a column that files of hours do not have, or one twice.
+    #[error("it has a column {0} that files of hours do not have")]
+    OtherColumn(String),
     /// Its rows are not in order, so nothing of ours wrote it.
     #[error("its rows are not in the order of our files")]
     Order,

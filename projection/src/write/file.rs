@@ -3,20 +3,21 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::WRITER_VERSION;
 use crate::write::pages::ColumnChunk;
-use crate::write::row_group::{ROW_GROUP_ROWS_MAX, RowGroupBuilder, schema};
+use crate::write::row_group::{HOUR, ROW_GROUP_ROWS_MAX, RowGroupBuilder, schema};
 
 /// Columns in which people look up single values: each row group has a bloom filter for them. A filter is sized by the
 /// distinct values of its group: 33 KB for 25,000.
@@ -64,16 +65,36 @@ impl Encoder {
         let (arrays, pages) = rows.finish()?;
         let mut narrow = Vec::with_capacity(arrays.len());
         let writers = self.factory.create_column_writers(number)?;
-        for ((mut writer, field), array) in writers.into_iter().zip(self.schema.fields()).zip(&arrays) {
-            for leaf in compute_leaves(field, array)? {
-                writer.write(&leaf)?;
-            }
-            narrow.push(writer.close()?);
+        for ((writer, field), array) in writers.into_iter().zip(self.schema.fields()).zip(&arrays) {
+            narrow.push(encode_column(writer, field, array)?);
         }
         let columns = &self.columns.columns()[arrays.len()..];
         let wide = columns.iter().zip(pages).map(|(column, pages)| pages.encode(Arc::clone(column)));
         Ok(EncodedRowGroup { narrow, wide: wide.collect::<Result<_, _>>()? })
     }
+
+    /// Encodes the column of the hour, for `rows` rows of one hour, as [`Encoder::encode`] would.
+    ///
+    /// # Errors
+    ///
+    /// The file is none of a day, or the Parquet writer failed.
+    pub(super) fn encode_hour(&self, number: usize, hour: &str, rows: usize) -> Result<ArrowColumnChunk, EncodeError> {
+        let place = self.schema.index_of(HOUR)?;
+        let writer = self.factory.create_column_writers(number)?.swap_remove(place);
+        let hours: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(hour, rows)));
+        Ok(encode_column(writer, &self.schema.fields()[place], &hours)?)
+    }
+}
+
+fn encode_column(
+    mut writer: ArrowColumnWriter,
+    field: &FieldRef,
+    values: &ArrayRef,
+) -> Result<ArrowColumnChunk, ParquetError> {
+    for leaf in compute_leaves(field, values)? {
+        writer.write(&leaf)?;
+    }
+    writer.close()
 }
 
 /// A Parquet file that is being written.
@@ -102,7 +123,7 @@ impl ParquetFile {
     }
 
     fn with(schema: SchemaRef) -> Result<ParquetFile, EncodeError> {
-        let root = ArrowSchemaConverter::new().convert(&schema)?.root_schema_ptr();
+        let root = parquet_schema(&schema)?.root_schema_ptr();
         let writer = SerializedFileWriter::new(Vec::new(), root, Arc::new(properties()?))?;
         Ok(ParquetFile { schema, writer })
     }
@@ -120,13 +141,28 @@ impl ParquetFile {
     ///
     /// The Parquet writer failed.
     pub fn append(&mut self, group: EncodedRowGroup) -> Result<Vec<u8>, EncodeError> {
+        self.append_with(|writer| {
+            for chunk in group.narrow {
+                chunk.append_to_row_group(writer)?;
+            }
+            for chunk in group.wide {
+                chunk.append_to(writer)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Appends the row group that `fill` writes and returns the file's bytes since the last call.
+    ///
+    /// # Errors
+    ///
+    /// `fill` or the Parquet writer failed. The file is of no use then.
+    pub(super) fn append_with(
+        &mut self,
+        fill: impl FnOnce(&mut SerializedRowGroupWriter<'_, Vec<u8>>) -> Result<(), ParquetError>,
+    ) -> Result<Vec<u8>, EncodeError> {
         let mut writer = self.writer.next_row_group()?;
-        for chunk in group.narrow {
-            chunk.append_to_row_group(&mut writer)?;
-        }
-        for chunk in group.wide {
-            chunk.append_to(&mut writer)?;
-        }
+        fill(&mut writer)?;
         writer.close()?;
         self.writer.flush().map_err(ParquetError::from)?;
         Ok(std::mem::take(self.writer.inner_mut()))
@@ -141,6 +177,11 @@ impl ParquetFile {
         let rows = self.writer.finish()?.file_metadata().num_rows().unsigned_abs();
         Ok((std::mem::take(self.writer.inner_mut()), rows))
     }
+}
+
+/// The Parquet schema of a file with this Arrow schema.
+pub(super) fn parquet_schema(schema: &SchemaRef) -> Result<SchemaDescriptor, ParquetError> {
+    ArrowSchemaConverter::new().convert(schema)
 }
 
 /// No page index: Trino before 436 answered wrongly with one, and Athena does not say which fixes it has. Data page v1

@@ -18,13 +18,14 @@ const FIRST: [&str; 6] = ["type", "ip", "user_id", "timestamp", "log_id", "descr
 
 /// The columns that hold most bytes. They come last in a file.
 const WIDE: [&str; 2] = ["details", "extra"];
-const NARROW_COLUMNS: usize = COLUMNS.len() - WIDE.len();
+/// How many columns of an hour stand before them. In a file of a day the hour comes next.
+pub(super) const NARROW_COLUMNS: usize = COLUMNS.len() - WIDE.len();
 
 /// Positions of all columns, in the order of a file.
-static ORDER: LazyLock<[usize; COLUMNS.len()]> = LazyLock::new(|| in_order(&FIRST));
+pub(super) static ORDER: LazyLock<[usize; COLUMNS.len()]> = LazyLock::new(|| in_order(&FIRST));
 
 /// The column that files of a day have besides, before the wide ones: the hour of the row, in two digits.
-const HOUR: &str = "hour";
+pub(super) const HOUR: &str = "hour";
 
 /// The Arrow schema of a file of an hour, or of a day if `with_hour`: every column a nullable string.
 pub fn schema(with_hour: bool) -> SchemaRef {
