@@ -46,7 +46,7 @@ READERS: dict[str, Callable[[pathlib.Path], tuple[list[str], list[Row]]]] = {
 
 def main(bucket: pathlib.Path) -> None:
     """Compares every hour, and says how many rows there were."""
-    manifests = [json.loads(path.read_text()) for path in sorted(bucket.glob("manifests/*/*/*/*.json"))]
+    manifests = [json.loads(path.read_text()) for path in sorted(bucket.glob("manifests/*/*/*/[0-9]*.json"))]
     rows = sum(compare(bucket, manifest) for manifest in manifests)
     if rows == 0:
         sys.exit("there is nothing to read")

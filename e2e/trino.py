@@ -36,6 +36,7 @@ import trino_server
 
 BUCKET, DATABASE = "auth0-logs", "auth0_event_logs"
 JSON, PARQUET, VIEW = "auth0_logs_json", "auth0_logs_parquet", "auth0_logs"
+DAILY = "auth0_logs_daily"
 # The same rows in Parquet as one writes it who thinks of nothing: in the order of their arrival.
 UNSORTED = "unsorted"
 KEYS = ("date", "hour")
@@ -154,12 +155,15 @@ PREDICATES: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
 def check_shows_the_tables(world: World) -> str:
     """SHOW and DESCRIBE say what Glue holds."""
     tables = [name for (name,) in world.trino.query("SHOW TABLES")]
-    same(tables, [VIEW, JSON, PARQUET, UNSORTED], "the tables")
-    columns = [world.trino.query(f"SELECT * FROM {table} WHERE false") for table in (JSON, PARQUET, VIEW)]
-    same(columns, [[], [], []], "the rows of nothing")
-    described = [[row[:2] for row in world.trino.query(f"DESCRIBE {table}")] for table in (JSON, PARQUET, VIEW)]
-    same(described[1:], [described[0]] * 2, "the columns")
-    return f"{len(described[0])} columns, the same in both tables and the view"
+    same(tables, [VIEW, DAILY, JSON, PARQUET, UNSORTED], "the tables")
+    all_of_them = (JSON, PARQUET, DAILY, VIEW)
+    columns = [world.trino.query(f"SELECT * FROM {table} WHERE false") for table in all_of_them]
+    same(columns, [[]] * 4, "the rows of nothing")
+    described = [[row[:2] for row in world.trino.query(f"DESCRIBE {table}")] for table in all_of_them]
+    # Of days only the date is a partition key, and keys come last.
+    described[2] = described[2][:-2] + described[2][:-3:-1]
+    same(described[1:], [described[0]] * 3, "the columns")
+    return f"{len(described[0])} columns, the same in the three tables and the view"
 
 
 def check_counts_what_the_manifests_count(world: World) -> str:
@@ -210,6 +214,19 @@ def parts_of(world: World) -> Iterator[str]:
     yield f"({' OR '.join(part)})"
 
 
+def check_days_hold_the_rows_of_their_hours(world: World) -> str:
+    """No row is in the table of days and not, or not as often, in the hourly one, and the view shows the same."""
+    columns = ", ".join(f'"{row[0]}"' for row in world.trino.query(f"DESCRIBE {JSON}"))
+    days = sorted({date for date, _ in world.counts(DAILY)})
+    same(bool(days), True, "whether the demo has a day that is rolled up")
+    where = f"\"date\" BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'"
+    daily, hourly, view = (f"SELECT {columns} FROM {table} WHERE {where}" for table in (DAILY, PARQUET, VIEW))
+    for one, other in ((daily, hourly), (hourly, daily), (daily, view), (view, daily)):
+        left = world.number(f"SELECT count(*) FROM ({one} EXCEPT ALL {other})")
+        same(left, 0, f"rows of {one} that are not in {other}")
+    return f"{len(days)} days, {world.number(f'SELECT count(*) FROM {DAILY} WHERE {where}')} rows"
+
+
 def check_answers_what_our_own_engine_answers(world: World) -> str:
     """`query` and Trino give the same rows in the same order."""
     for sql, expected in world.answers.items():
@@ -218,13 +235,16 @@ def check_answers_what_our_own_engine_answers(world: World) -> str:
 
 
 def check_an_hour_is_read_and_nothing_else(world: World) -> str:
-    """A query of one hour reads that hour's objects alone, as the server counts them: in either table, and in the view on
-    both sides of its watermark."""
+    """A query of one hour reads that hour's objects alone, or its day's, as the server counts them: in each table, and in the
+    view on all sides of its watermarks."""
     told = []
-    behind = world.demo_hours()[3]
-    cases = ((JSON, "logs", behind), (PARQUET, "parquet", behind), (VIEW, "parquet", behind), (VIEW, "logs", OPEN))
+    days = {date for date, _ in world.counts(DAILY)}
+    old, young = ([it for it in world.demo_hours() if (it[0] in days) == is_old] for is_old in (True, False))
+    cases = [(JSON, "logs", old[0]), (PARQUET, "parquet", old[0]), (DAILY, "daily", old[0]), (VIEW, "daily", old[0])]
+    # The demo may end with a whole day.
+    cases += [(VIEW, "parquet", hour) for hour in young[:1]] + [(VIEW, "logs", OPEN)]
     for source, prefix, (date, hour) in cases:
-        folder = f"{prefix}/{date.replace('-', '/')}/{hour}/"
+        folder = f"{prefix}/{date.replace('-', '/')}/" + ("" if prefix == "daily" else f"{hour}/")
         condition = f"\"date\" = DATE '{date}' AND \"hour\" = '{hour}'"
         answer, objects = world.reads(f"SELECT count(DISTINCT log_id) FROM {source} WHERE {condition}")
         same([key for key in objects if not key.startswith(folder)], [], f"what {source} reads besides")
@@ -447,6 +467,7 @@ CHECKS: tuple[Callable[[World], str], ...] = (
     check_shows_the_tables,
     check_counts_what_the_manifests_count,
     check_both_formats_hold_the_same_rows,
+    check_days_hold_the_rows_of_their_hours,
     check_answers_what_our_own_engine_answers,
     check_an_hour_is_read_and_nothing_else,
     check_an_audit_reads_little,
@@ -473,7 +494,7 @@ def moto_of(endpoint: str) -> Iterator[str]:
     with servers.moto(pathlib.Path()) as moto:
         glue = servers.client("glue", moto)
         glue.create_database(DatabaseInput={"Name": DATABASE})
-        for resource in ("JsonTable", "ParquetTable"):
+        for resource in stacks.of_type(catalog.template, "AWS::Glue::Table"):
             table = catalog.resource(resource)["TableInput"]
             glue.create_table(DatabaseName=DATABASE, TableInput=table)
             pages = ours.get_paginator("get_partitions").paginate(DatabaseName=DATABASE, TableName=table["Name"])
@@ -585,7 +606,7 @@ def world_of(
 ) -> Iterator[World]:
     """Runs our S3 over the folder, Glue as `metastore` has it, and Trino over these."""
     manifests = {
-        hour_of(path): json.loads(path.read_text()) for path in (data / BUCKET / "manifests").glob("*/*/*/*.json")
+        hour_of(path): json.loads(path.read_text()) for path in (data / BUCKET / "manifests").glob("*/*/*/[0-9]*.json")
     }
     started = time.monotonic()
     access_log = data.parent / "access.ndjson"

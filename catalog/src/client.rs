@@ -9,9 +9,12 @@ use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, Table, Table
 use log_format::Hour;
 
 use crate::definition::{Columns, table_differences};
-use crate::partition::{self, Pointer};
-use crate::tables::{self, JSON, PARQUET};
-use crate::view::{self, VIEW};
+use crate::partition::{self, ParquetKey, Pointer};
+use crate::tables::{self, DAILY, JSON, PARQUET};
+use crate::view::{self, VIEW, Watermarks};
+
+/// The tables, in the order of their definitions.
+const TABLES: [&str; 3] = [JSON, PARQUET, DAILY];
 
 /// A client of one Glue database whose tables are over one bucket, in our verbs.
 #[derive(Debug, Clone)]
@@ -30,7 +33,7 @@ pub enum Ensured {
     Existed,
 }
 
-/// How the two tables in Glue are.
+/// How the tables in Glue are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TablesState {
     /// The tables that do not exist.
@@ -41,13 +44,13 @@ pub struct TablesState {
 
 /// The partitions of a table.
 #[derive(Debug, Clone)]
-pub struct Partitions<T> {
-    /// What the partition of each hour says.
-    pub by_hour: BTreeMap<Hour, T>,
-    /// What differs between a partition and our definition, a sentence each. Nearly all hours have no entry.
-    pub differences: BTreeMap<Hour, Vec<String>>,
-    /// The values of the partitions that are of no hour.
-    pub of_no_hour: Vec<Vec<String>>,
+pub struct Partitions<T, K = Hour> {
+    /// What the partition of each hour or day says.
+    pub by_key: BTreeMap<K, T>,
+    /// What differs between a partition and our definition, a sentence each. Nearly all have no entry.
+    pub differences: BTreeMap<K, Vec<String>>,
+    /// The values of the partitions that are of no hour or day.
+    pub of_none: Vec<Vec<String>>,
 }
 
 /// Why a call failed.
@@ -131,7 +134,7 @@ impl Catalog {
         &self.database
     }
 
-    /// Creates the database and the two tables if they are missing. On AWS the templates do this.
+    /// Creates the database and the tables if they are missing. On AWS the templates do this.
     pub async fn ensure_tables(&self) -> Result<(), CatalogError> {
         let input = DatabaseInput::builder().name(&self.database).build();
         let input = input.map_err(aws_sdk_glue::Error::from).map_err(failed("name the database", &self.database))?;
@@ -145,10 +148,10 @@ impl Catalog {
         Ok(())
     }
 
-    /// Whether the two tables exist, and whether they are as we define them.
+    /// Whether the tables exist, and whether they are as we define them.
     pub async fn tables(&self) -> Result<TablesState, CatalogError> {
         let mut state = TablesState::default();
-        for (name, ours) in [JSON, PARQUET].into_iter().zip(self.definitions()) {
+        for (name, ours) in TABLES.into_iter().zip(self.definitions()) {
             match self.table(name).await? {
                 None => state.missing.push(name),
                 Some(found) => {
@@ -179,12 +182,12 @@ impl Catalog {
 
     /// Registers `hour` in the JSON table. Never changes a partition that exists.
     pub async fn ensure_json_partition(&self, hour: Hour) -> Result<Ensured, CatalogError> {
-        self.create_partition(JSON, hour, partition::json_input(hour, &self.bucket)).await
+        self.create_partition(JSON, partition::json_input(hour, &self.bucket)).await
     }
 
     /// Makes the JSON partition of `hour`, which exists, as we define it.
     pub async fn repair_json_partition(&self, hour: Hour) -> Result<(), CatalogError> {
-        self.update_partition(JSON, hour, partition::json_input(hour, &self.bucket)).await
+        self.update_partition(JSON, partition::json_input(hour, &self.bucket)).await
     }
 
     /// Deletes a partition. Success if there is none.
@@ -193,15 +196,15 @@ impl Catalog {
         let deleted = call.set_partition_values(Some(values.to_vec())).send().await;
         match deleted.map_err(aws_sdk_glue::Error::from) {
             Ok(_) | Err(aws_sdk_glue::Error::EntityNotFoundException(_)) => Ok(()),
-            Err(error) => Err(failed("delete the partition", format!("{table} {}", values.join(" ")))(error)),
+            Err(error) => Err(failed("delete the partition", partition_name(table, values))(error)),
         }
     }
 
-    /// What the Parquet partition of `hour` says. `None` if there is no partition.
-    pub async fn parquet_pointer(&self, hour: Hour) -> Result<Option<Pointer>, CatalogError> {
-        let call = self.glue.get_partition().database_name(&self.database).table_name(PARQUET);
-        let found = call.set_partition_values(Some(hour.partition_values().into())).send().await;
-        let table = tables::parquet_table(&self.bucket);
+    /// What the Parquet partition of an hour or a day says. `None` if there is no partition.
+    pub async fn pointer<K: ParquetKey>(&self, key: K) -> Result<Option<Pointer>, CatalogError> {
+        let call = self.glue.get_partition().database_name(&self.database).table_name(K::TABLE);
+        let found = call.set_partition_values(Some(key.values())).send().await;
+        let table = K::table(&self.bucket);
         let pointer = |partition: &Partition| {
             let differences = partition::parquet_differences(partition, &table, Columns::Compared);
             Pointer::of(partition, differences.is_empty())
@@ -209,45 +212,45 @@ impl Catalog {
         match found.map_err(aws_sdk_glue::Error::from) {
             Ok(found) => Ok(found.partition.as_ref().map(pointer)),
             Err(aws_sdk_glue::Error::EntityNotFoundException(_)) => Ok(None),
-            Err(error) => Err(failed("get the partition", partition_name(PARQUET, hour))(error)),
+            Err(error) => Err(failed("get the partition", partition_name(K::TABLE, &key.values()))(error)),
         }
     }
 
-    /// Sets the Parquet partition of `hour` to `pointer`, whatever it said before.
+    /// Sets the Parquet partition of an hour or a day to `pointer`, whatever it said before.
     ///
     /// Glue has no conditional write, so `may_write` is asked right before each write. Returns false if it said no.
-    pub async fn point_parquet(
+    pub async fn point<K: ParquetKey>(
         &self,
-        hour: Hour,
+        key: K,
         pointer: &Pointer,
         may_write: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, CatalogError> {
-        let input = partition::parquet_input(hour, pointer, &self.bucket);
+        let input = partition::parquet_input(key, pointer, &self.bucket);
         if !may_write() {
             return Ok(false);
         }
-        let created = self.create_partition(PARQUET, hour, input.clone()).await?;
+        let created = self.create_partition(K::TABLE, input.clone()).await?;
         if created == Ensured::Created {
             return Ok(true);
         }
         if !may_write() {
             return Ok(false);
         }
-        self.update_partition(PARQUET, hour, input).await.map(|()| true)
+        self.update_partition(K::TABLE, input).await.map(|()| true)
     }
 
-    /// What the Parquet partitions say, for all hours of the dates that `hours` touches.
-    pub async fn parquet_partitions(
+    /// What the Parquet partitions of hours or days say, for all of the dates that `keys` touches.
+    pub async fn parquet_partitions<K: ParquetKey>(
         &self,
-        hours: impl RangeBounds<Hour>,
+        keys: impl RangeBounds<K>,
         columns: Columns,
-    ) -> Result<Partitions<Pointer>, CatalogError> {
-        let table = tables::parquet_table(&self.bucket);
+    ) -> Result<Partitions<Pointer, K>, CatalogError> {
+        let table = K::table(&self.bucket);
         let read = |_, partition: &Partition| {
             let differences = partition::parquet_differences(partition, &table, columns);
             (Pointer::of(partition, differences.is_empty()), differences)
         };
-        self.partitions_by_hour(PARQUET, hours, columns, read).await
+        self.partitions_by_key(K::TABLE, keys, columns, read).await
     }
 
     /// The JSON partitions, for all hours of the dates that `hours` touches.
@@ -261,20 +264,21 @@ impl Catalog {
             let differences = partition::json_differences(hour, partition, (&table, &self.bucket), columns);
             ((), differences)
         };
-        self.partitions_by_hour(JSON, hours, columns, read).await
+        self.partitions_by_key(JSON, hours, columns, read).await
     }
 
-    /// What the Parquet partitions say, for all hours of the dates that `hours` touches. Their columns are not looked at.
-    pub async fn parquet_pointers(
+    /// What the Parquet partitions of hours or days say, for all of the dates that `keys` touches. Their columns are not looked
+    /// at.
+    pub async fn pointers<K: ParquetKey>(
         &self,
-        hours: impl RangeBounds<Hour>,
-    ) -> Result<BTreeMap<Hour, Pointer>, CatalogError> {
-        Ok(self.parquet_partitions(hours, Columns::LeftOut).await?.by_hour)
+        keys: impl RangeBounds<K>,
+    ) -> Result<BTreeMap<K, Pointer>, CatalogError> {
+        Ok(self.parquet_partitions(keys, Columns::LeftOut).await?.by_key)
     }
 
     /// The hours with a partition of the JSON table, of all dates that `hours` touches, in order.
     pub async fn json_hours(&self, hours: impl RangeBounds<Hour>) -> Result<Vec<Hour>, CatalogError> {
-        Ok(self.json_partitions(hours, Columns::LeftOut).await?.by_hour.into_keys().collect())
+        Ok(self.json_partitions(hours, Columns::LeftOut).await?.by_key.into_keys().collect())
     }
 
     /// The table or view of that name. `None` if it does not exist.
@@ -287,42 +291,42 @@ impl Catalog {
         }
     }
 
-    /// The partitions of a table, of all dates that `hours` touches.
-    pub async fn partitions(
+    /// The partitions of a table, of all dates that `keys` touches.
+    pub async fn partitions<K: ParquetKey>(
         &self,
         table: &str,
-        hours: impl RangeBounds<Hour>,
+        keys: impl RangeBounds<K>,
         columns: Columns,
     ) -> Result<Vec<Partition>, CatalogError> {
         let mut partitions = Vec::new();
-        self.walk(table, hours, columns, |partition| partitions.push(partition)).await?;
+        self.walk(table, keys, columns, |partition| partitions.push(partition)).await?;
         Ok(partitions)
     }
 
     /// What `read` says of each partition. Never more than a page of them is held: there may be years of hours.
-    async fn partitions_by_hour<T>(
+    async fn partitions_by_key<T, K: ParquetKey>(
         &self,
         table: &str,
-        hours: impl RangeBounds<Hour>,
+        keys: impl RangeBounds<K>,
         columns: Columns,
-        read: impl Fn(Hour, &Partition) -> (T, Vec<String>),
-    ) -> Result<Partitions<T>, CatalogError> {
-        let mut found = Partitions { by_hour: BTreeMap::new(), differences: BTreeMap::new(), of_no_hour: Vec::new() };
-        self.walk(table, hours, columns, |partition| found.add(&partition, &read)).await?;
+        read: impl Fn(K, &Partition) -> (T, Vec<String>),
+    ) -> Result<Partitions<T, K>, CatalogError> {
+        let mut found = Partitions { by_key: BTreeMap::new(), differences: BTreeMap::new(), of_none: Vec::new() };
+        self.walk(table, keys, columns, |partition| found.add(&partition, &read)).await?;
         Ok(found)
     }
 
     /// Hands over each partition, page by page. Without columns a page is a third as long.
-    async fn walk(
+    async fn walk<K: ParquetKey>(
         &self,
         table: &str,
-        hours: impl RangeBounds<Hour>,
+        keys: impl RangeBounds<K>,
         columns: Columns,
         mut take: impl FnMut(Partition),
     ) -> Result<(), CatalogError> {
         let call = self.glue.get_partitions().database_name(&self.database).table_name(table);
         let call = call.exclude_column_schema(columns == Columns::LeftOut);
-        let call = call.set_expression(of_dates(&hours)).max_results(1000);
+        let call = call.set_expression(of_dates(&keys)).max_results(1000);
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(aws_sdk_glue::Error::from).map_err(failed("list the partitions", table))?;
@@ -343,13 +347,13 @@ impl Catalog {
         }
     }
 
-    /// Makes the view read Parquet up to `watermark`. Does nothing if it does so already. Returns true if it repaired a view
+    /// Makes the view read up to `watermarks`. Does nothing if it does so already. Returns true if it repaired a view
     /// that was not as any run of ours leaves it.
     ///
     /// `stored` is the view as it was read before the watermark was. Glue's VersionId then refuses a slower writer with
-    /// an older watermark.
-    pub async fn set_view(&self, stored: Option<&Table>, watermark: Hour) -> Result<bool, CatalogError> {
-        let input = view::table(&self.database, watermark);
+    /// older watermarks.
+    pub async fn set_view(&self, stored: Option<&Table>, watermarks: Watermarks) -> Result<bool, CatalogError> {
+        let input = view::table(&self.database, watermarks);
         match stored {
             None => self.create_view(input).await.map(|()| false),
             Some(table) if table_differences(table, &input).is_empty() => Ok(false),
@@ -376,45 +380,38 @@ impl Catalog {
         }
     }
 
-    fn definitions(&self) -> [TableInput; 2] {
-        [tables::json_table(&self.bucket), tables::parquet_table(&self.bucket)]
+    fn definitions(&self) -> [TableInput; TABLES.len()] {
+        let bucket = &self.bucket;
+        [tables::json_table(bucket), tables::parquet_table(bucket), tables::daily_table(bucket)]
     }
 
-    async fn create_partition(
-        &self,
-        table: &'static str,
-        hour: Hour,
-        input: PartitionInput,
-    ) -> Result<Ensured, CatalogError> {
+    async fn create_partition(&self, table: &'static str, input: PartitionInput) -> Result<Ensured, CatalogError> {
+        let name = partition_name(table, input.values());
         let call = self.glue.create_partition().database_name(&self.database).table_name(table);
         let created = existed(call.partition_input(input).send().await);
-        created.map_err(|error| self.partition_error("create the partition", table, hour, error))
+        created.map_err(|error| self.partition_error("create the partition", table, name, error))
     }
 
-    async fn update_partition(
-        &self,
-        table: &'static str,
-        hour: Hour,
-        input: PartitionInput,
-    ) -> Result<(), CatalogError> {
+    async fn update_partition(&self, table: &'static str, input: PartitionInput) -> Result<(), CatalogError> {
+        let name = partition_name(table, input.values());
         let call = self.glue.update_partition().database_name(&self.database).table_name(table);
-        let call = call.set_partition_value_list(Some(hour.partition_values().into()));
+        let call = call.set_partition_value_list(input.values.clone());
         let updated = call.partition_input(input).send().await.map_err(aws_sdk_glue::Error::from);
-        updated.map(|_| ()).map_err(failed("update the partition", partition_name(table, hour)))
+        updated.map(|_| ()).map_err(failed("update the partition", name))
     }
 
     fn partition_error(
         &self,
         verb: &'static str,
         table: &'static str,
-        hour: Hour,
+        name: String,
         error: Box<aws_sdk_glue::Error>,
     ) -> CatalogError {
         match *error {
             aws_sdk_glue::Error::EntityNotFoundException(_) => {
                 CatalogError::TableMissing { database: self.database.clone(), table }
             }
-            _ => failed(verb, partition_name(table, hour))(error),
+            _ => failed(verb, name)(error),
         }
     }
 }
@@ -428,32 +425,32 @@ fn existed<T, E: Into<aws_sdk_glue::Error>>(created: Result<T, E>) -> Result<Ens
     }
 }
 
-impl<T> Partitions<T> {
-    fn add(&mut self, partition: &Partition, read: impl Fn(Hour, &Partition) -> (T, Vec<String>)) {
-        let Some(hour) = partition::hour_of(partition) else {
-            self.of_no_hour.push(partition.values().to_vec());
+impl<T, K: ParquetKey> Partitions<T, K> {
+    fn add(&mut self, partition: &Partition, read: impl Fn(K, &Partition) -> (T, Vec<String>)) {
+        let Some(key) = K::of_values(partition.values()) else {
+            self.of_none.push(partition.values().to_vec());
             return;
         };
-        let (says, differences) = read(hour, partition);
-        self.by_hour.insert(hour, says);
+        let (says, differences) = read(key, partition);
+        self.by_key.insert(key, says);
         if !differences.is_empty() {
-            self.differences.insert(hour, differences);
+            self.differences.insert(key, differences);
         }
     }
 }
 
-fn partition_name(table: &str, hour: Hour) -> String {
-    format!("{table} {hour}")
+fn partition_name(table: &str, values: &[String]) -> String {
+    format!("{table} {}", values.join(" "))
 }
 
-/// Glue's filter of partitions by the dates that `hours` touches. It does not filter by hour.
-fn of_dates(hours: &impl RangeBounds<Hour>) -> Option<String> {
-    let bound = |sign: &str, bound: Bound<&Hour>| match bound {
-        Bound::Included(hour) | Bound::Excluded(hour) => Some(format!("date {sign} '{}'", hour.date())),
+/// Glue's filter of partitions by the dates that `keys` touches. It does not filter by hour.
+fn of_dates<K: ParquetKey>(keys: &impl RangeBounds<K>) -> Option<String> {
+    let bound = |sign: &str, bound: Bound<&K>| match bound {
+        Bound::Included(key) | Bound::Excluded(key) => Some(format!("date {sign} '{}'", key.date())),
         Bound::Unbounded => None,
     };
     let bounds: Vec<String> =
-        [bound(">=", hours.start_bound()), bound("<=", hours.end_bound())].into_iter().flatten().collect();
+        [bound(">=", keys.start_bound()), bound("<=", keys.end_bound())].into_iter().flatten().collect();
     (!bounds.is_empty()).then(|| bounds.join(" AND "))
 }
 

@@ -210,8 +210,9 @@ mod tests {
 
     #[test]
     fn what_was_written_does_not_differ() {
-        let watermark = "2026-11-20T13".parse().unwrap();
-        for input in [tables::json_table("b"), tables::parquet_table("b"), view::table("d", watermark)] {
+        let watermarks = view::Watermarks { hour: "2026-11-20T13".parse().unwrap(), day: None };
+        let tables = [tables::json_table("b"), tables::parquet_table("b"), tables::daily_table("b")];
+        for input in tables.into_iter().chain([view::table("d", watermarks)]) {
             check(&input, |_| {}, &[]);
         }
     }

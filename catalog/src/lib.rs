@@ -1,7 +1,7 @@
 //! Glue in our verbs, for the partitioner and the compactor. Terms: `docs/glossary.md`.
 //!
-//! The database has three things of ours: the table [`JSON`] over `logs/`, the table [`PARQUET`] over `parquet/`, and
-//! the view [`VIEW`], which takes every hour from exactly one of the two tables.
+//! The database has four things of ours: the table [`JSON`] over `logs/`, the tables [`PARQUET`] over `parquet/` and [`DAILY`] over
+//! `daily/`, and the view [`VIEW`], which takes every hour from exactly one of the three tables.
 //!
 //! - [`tables`] and [`view`] define them, as pure functions.
 //! - `client` holds [`Catalog`], which makes the calls.
@@ -23,6 +23,6 @@ pub mod view;
 
 pub use client::{Catalog, CatalogError, Ensured, Partitions, TablesState};
 pub use definition::{Columns, table_differences};
-pub use partition::Pointer;
-pub use tables::{JSON, PARQUET};
-pub use view::VIEW;
+pub use partition::{ParquetKey, Pointer};
+pub use tables::{DAILY, JSON, PARQUET};
+pub use view::{VIEW, Watermarks};

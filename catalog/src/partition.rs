@@ -1,16 +1,17 @@
-//! The partitions of the two tables: what we write, and what a partition in Glue says. Pure.
+//! The partitions of the three tables: what we write, and what a partition in Glue says. Pure.
 //!
 //! A partition is made from our definition of its table and never from the table in Glue: engines read a partition by its own
 //! descriptor, so a damaged table would damage every hour after it.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInput};
 use chrono::{DateTime, SecondsFormat, Utc};
-use log_format::{Hour, layout};
+use log_format::{Day, Hour, layout};
 
 use crate::definition::{Columns, partition_differences};
-use crate::tables;
+use crate::tables::{self, DAILY, PARQUET};
 
 /// Parameter of a Parquet partition: the ETag of the manifest that names its folder.
 const MANIFEST_ETAG: &str = "manifest_etag";
@@ -31,10 +32,80 @@ const SET: &str = "true";
 /// All of these.
 const OURS: [&str; 6] = [MANIFEST_ETAG, SINCE, UNFINISHED, UNSETTLED, INPUTS, FILES];
 
+/// What a partition of Parquet is of: an hour of [`PARQUET`], or a day of [`DAILY`].
+pub trait ParquetKey: Copy + Ord + Display + Send + Sync + 'static {
+    /// The table.
+    const TABLE: &'static str;
+
+    /// The partition's values.
+    fn values(self) -> Vec<String>;
+
+    /// What a partition with these values is of. `None` if they are none as we write them.
+    fn of_values(values: &[String]) -> Option<Self>;
+
+    /// The first value.
+    fn date(self) -> String;
+
+    /// The prefix of all folders that a partition can name.
+    fn prefix(self) -> String;
+
+    /// The table's definition.
+    fn table(bucket: &str) -> TableInput;
+}
+
+impl ParquetKey for Hour {
+    const TABLE: &'static str = PARQUET;
+
+    fn values(self) -> Vec<String> {
+        self.partition_values().into()
+    }
+
+    /// `9` and `09` are different partitions to Glue.
+    fn of_values(values: &[String]) -> Option<Hour> {
+        Hour::from_partition_values(values)
+    }
+
+    fn date(self) -> String {
+        Hour::date(self)
+    }
+
+    fn prefix(self) -> String {
+        layout::parquet_prefix(self)
+    }
+
+    fn table(bucket: &str) -> TableInput {
+        tables::parquet_table(bucket)
+    }
+}
+
+impl ParquetKey for Day {
+    const TABLE: &'static str = DAILY;
+
+    fn values(self) -> Vec<String> {
+        self.partition_values().into()
+    }
+
+    fn of_values(values: &[String]) -> Option<Day> {
+        Day::from_partition_values(values)
+    }
+
+    fn date(self) -> String {
+        Day::date(self)
+    }
+
+    fn prefix(self) -> String {
+        layout::daily_prefix(self)
+    }
+
+    fn table(bucket: &str) -> TableInput {
+        tables::daily_table(bucket)
+    }
+}
+
 /// What a Parquet partition says: where its files are, and which manifest it was set from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pointer {
-    /// The folder of the files, with "/" at its end: `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`.
+    /// The folder of the files, with "/" at its end: `s3://<bucket>/parquet/YYYY/MM/DD/HH/<attempt>/`, or of a day.
     pub location: String,
     /// ETag of the manifest in which the folder is live. Empty if somebody else made the partition, or changed how its
     /// files are read.
@@ -53,12 +124,12 @@ pub struct Pointer {
 }
 
 impl Pointer {
-    /// True if it names a folder of `hour` in `bucket`.
-    pub fn is_of(&self, hour: Hour, bucket: &str) -> bool {
-        self.location.starts_with(&format!("s3://{bucket}/{}", layout::parquet_prefix(hour)))
+    /// True if it names a folder of `key` in `bucket`.
+    pub fn is_of(&self, key: impl ParquetKey, bucket: &str) -> bool {
+        self.location.starts_with(&format!("s3://{bucket}/{}", key.prefix()))
     }
 
-    /// What a partition of the Parquet table says. `as_made` is whether it is as we define it.
+    /// What a partition of a Parquet table says. `as_made` is whether it is as we define it.
     pub(crate) fn of(partition: &Partition, as_made: bool) -> Pointer {
         let parameter = |name| partition.parameters().and_then(|parameters| parameters.get(name)).cloned();
         let flags = [UNFINISHED, UNSETTLED].map(parameter);
@@ -97,7 +168,7 @@ fn read_digest(text: &str) -> Option<u128> {
     u128::from_str_radix(text, 16).ok().filter(|digest| format!("{digest:032x}") == text)
 }
 
-/// What differs between a partition of the Parquet table and our definition, a sentence each. Its location and what it says of
+/// What differs between a partition of a Parquet table and our definition, a sentence each. Its location and what it says of
 /// its manifest are not looked at: only the manifest tells whether they are right.
 pub(crate) fn parquet_differences(partition: &Partition, table: &TableInput, columns: Columns) -> Vec<String> {
     partition_differences(partition, table, &OURS, columns)
@@ -118,19 +189,14 @@ pub(crate) fn json_differences(
     differences
 }
 
-/// The partition of the Parquet table for `hour`.
-pub(crate) fn parquet_input(hour: Hour, pointer: &Pointer, bucket: &str) -> PartitionInput {
-    input(hour, tables::parquet_table(bucket), pointer.location.clone(), pointer.parameters())
+/// The partition of the Parquet table of `key`.
+pub(crate) fn parquet_input<K: ParquetKey>(key: K, pointer: &Pointer, bucket: &str) -> PartitionInput {
+    input(key.values(), K::table(bucket), pointer.location.clone(), pointer.parameters())
 }
 
 /// The partition of the JSON table for `hour`.
 pub(crate) fn json_input(hour: Hour, bucket: &str) -> PartitionInput {
-    input(hour, tables::json_table(bucket), json_location(hour, bucket), HashMap::new())
-}
-
-/// The hour of a partition. `None` if its values are none as we write them: `9` and `09` are different partitions to Glue.
-pub(crate) fn hour_of(partition: &Partition) -> Option<Hour> {
-    Hour::from_partition_values(partition.values())
+    input(hour.values(), tables::json_table(bucket), json_location(hour, bucket), HashMap::new())
 }
 
 /// The location of a partition, empty if it has none.
@@ -142,11 +208,16 @@ fn json_location(hour: Hour, bucket: &str) -> String {
     format!("s3://{bucket}/{}", layout::json_prefix(hour))
 }
 
-fn input(hour: Hour, table: TableInput, location: String, parameters: HashMap<String, String>) -> PartitionInput {
+fn input(
+    values: Vec<String>,
+    table: TableInput,
+    location: String,
+    parameters: HashMap<String, String>,
+) -> PartitionInput {
     let mut storage = table.storage_descriptor;
     if let Some(storage) = &mut storage {
         storage.location = Some(location);
     }
-    let input = PartitionInput::builder().set_values(Some(hour.partition_values().into()));
+    let input = PartitionInput::builder().set_values(Some(values));
     input.set_storage_descriptor(storage).set_parameters(Some(parameters)).build()
 }

@@ -1,4 +1,4 @@
-//! The definitions of the two tables, made from the columns of the log format.
+//! The definitions of the three tables, made from the columns of the log format.
 
 use aws_sdk_glue::types::{Column, SerDeInfo, StorageDescriptor, TableInput};
 use log_format::{COLUMNS, layout};
@@ -8,8 +8,14 @@ pub const JSON: &str = "auth0_logs_json";
 /// The name of the table over the Parquet files.
 pub const PARQUET: &str = "auth0_logs_parquet";
 
-/// The partition keys of both tables, with their Athena types.
+/// The name of the table over the Parquet files of days.
+pub const DAILY: &str = "auth0_logs_daily";
+
+/// The partition keys of the tables of hours, with their Athena types. The table of days has the first as its key, and the second
+/// as its last column.
 pub const PARTITION_KEYS: [(&str, &str); 2] = [("date", "date"), ("hour", "string")];
+/// The description of the column `hour`.
+const HOUR: &str = "Hour of the event's arrival, in UTC: two digits";
 
 /// How the files of a table are read.
 struct Format {
@@ -44,20 +50,28 @@ const PARQUET_FORMAT: Format = Format {
 
 /// The definition of the table over `s3://<bucket>/logs/`.
 pub fn json_table(bucket: &str) -> TableInput {
-    table(JSON, &format!("s3://{bucket}/{}", layout::LOGS), &JSON_FORMAT)
+    table(JSON, &format!("s3://{bucket}/{}", layout::LOGS), &JSON_FORMAT, columns(), &PARTITION_KEYS)
 }
 
 /// The definition of the table over `s3://<bucket>/parquet/`.
 pub fn parquet_table(bucket: &str) -> TableInput {
-    table(PARQUET, &format!("s3://{bucket}/{}", layout::PARQUET), &PARQUET_FORMAT)
+    table(PARQUET, &format!("s3://{bucket}/{}", layout::PARQUET), &PARQUET_FORMAT, columns(), &PARTITION_KEYS)
 }
 
-/// The Glue columns of both tables, without the partition keys.
+/// The definition of the table over `s3://<bucket>/daily/`.
+pub fn daily_table(bucket: &str) -> TableInput {
+    let (date, (hour, kind)) = (&PARTITION_KEYS[..1], PARTITION_KEYS[1]);
+    let mut columns = columns();
+    columns.push(glue_column(hour, kind, Some(HOUR)));
+    table(DAILY, &format!("s3://{bucket}/{}", layout::DAILY), &PARQUET_FORMAT, columns, date)
+}
+
+/// The Glue columns of the tables of hours, without the partition keys.
 pub fn columns() -> Vec<Column> {
     COLUMNS.iter().map(|column| glue_column(column.name, "string", Some(column.description))).collect()
 }
 
-fn table(name: &str, location: &str, format: &Format) -> TableInput {
+fn table(name: &str, location: &str, format: &Format, columns: Vec<Column>, keys: &[(&str, &str)]) -> TableInput {
     let parameters = format.serde_parameters.iter().map(|(key, value)| (key.to_string(), value.to_string()));
     let serde =
         SerDeInfo::builder().serialization_library(format.serde).set_parameters(Some(parameters.collect())).build();
@@ -66,7 +80,7 @@ fn table(name: &str, location: &str, format: &Format) -> TableInput {
         .input_format(format.input)
         .output_format(format.output)
         .serde_info(serde)
-        .set_columns(Some(columns()))
+        .set_columns(Some(columns))
         .build();
     let mut input = aws_sdk_glue::types::builders::TableInputBuilder::default()
         .name(name)
@@ -74,7 +88,7 @@ fn table(name: &str, location: &str, format: &Format) -> TableInput {
         .parameters("EXTERNAL", "TRUE")
         .parameters("classification", format.classification)
         .storage_descriptor(storage);
-    for (key, kind) in PARTITION_KEYS {
+    for (key, kind) in keys {
         input = input.partition_keys(glue_column(key, kind, None));
     }
     named(input)

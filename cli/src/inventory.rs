@@ -5,12 +5,12 @@ use std::fmt;
 
 use anyhow::Context;
 use aws_sdk_glue::types::Table;
-use catalog::{Catalog, CatalogError, Columns, JSON, PARQUET, Partitions, Pointer, TablesState};
+use catalog::{Catalog, CatalogError, Columns, DAILY, JSON, PARQUET, Partitions, Pointer, TablesState, Watermarks};
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
-use log_format::{Hour, layout};
-use projection::manifest::{Manifest, ObjectMeta};
+use log_format::{Day, Hour, layout};
+use projection::manifest::{Manifest, ObjectMeta, Period};
 use projection::sealed;
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -25,6 +25,8 @@ const PENDING_HOURS: i64 = 2;
 pub(crate) struct Inventory {
     /// Every hour that has an object, a manifest or a partition.
     pub(crate) hours: BTreeMap<Hour, HourInventory>,
+    /// Every day that has a file, a manifest or a partition.
+    pub(crate) days: BTreeMap<Day, DayInventory>,
     /// Objects under our prefixes that belong to no attempt.
     pub(crate) stray: Vec<ObjectMeta>,
     /// The number of objects under `logs/` that no reader takes for an hour's.
@@ -33,8 +35,8 @@ pub(crate) struct Inventory {
     pub(crate) of_no_hour: Vec<(ObjectMeta, &'static str)>,
     /// What differs between the tables and our definitions of them.
     pub(crate) table_differences: Vec<String>,
-    /// Partitions whose values are no hour: the table and the values.
-    pub(crate) partitions_of_no_hour: Vec<String>,
+    /// Partitions whose values are no hour or day: the table and the values.
+    pub(crate) partitions_of_none: Vec<String>,
     /// The tables that are missing.
     pub(crate) missing_tables: Vec<&'static str>,
     pub(crate) view: View,
@@ -58,6 +60,19 @@ pub(crate) struct HourInventory {
     pub(crate) pointer: Option<Pointer>,
     /// True if it has a JSON partition.
     pub(crate) registered: bool,
+}
+
+/// What there is of one day.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct DayInventory {
+    /// The day's Parquet files, by attempt.
+    pub(crate) folders: BTreeMap<String, Vec<ObjectMeta>>,
+    /// The ETag of its manifest. `None` if it has none.
+    pub(crate) manifest_etag: Option<String>,
+    /// What differs between its partition and our definition.
+    pub(crate) partition_differences: Vec<String>,
+    /// What its partition says. `None` if there is no partition.
+    pub(crate) pointer: Option<Pointer>,
 }
 
 /// What the catalog has under the view's name.
@@ -92,28 +107,28 @@ struct StoredWatermark {
     watermark: Hour,
 }
 
-/// A manifest as it is stored. An hour without manifest has an empty one, and neither ETag nor digest.
+/// A manifest as it is stored. An hour or day without manifest has an empty one, and neither ETag nor digest.
 #[derive(Debug)]
-pub(crate) struct StoredManifest {
-    pub(crate) manifest: Manifest,
+pub(crate) struct StoredManifest<P: Period = Hour> {
+    pub(crate) manifest: Manifest<P>,
     pub(crate) etag: String,
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub(crate) sha256: Option<String>,
 }
 
 /// A manifest, or why it cannot be read.
-pub(crate) type ManifestRead = Result<StoredManifest, String>;
+pub(crate) type ManifestRead<P = Hour> = Result<StoredManifest<P>, String>;
 
-/// Reads the manifest of an hour.
+/// Reads the manifest of an hour or a day.
 ///
 /// # Errors
 ///
 /// S3 failed.
-pub(crate) async fn read_manifest(bucket: &Bucket, hour: Hour) -> Result<ManifestRead, BucketError> {
-    let Some((bytes, etag)) = bucket.read_as_is(&layout::manifest_key(hour)).await? else {
-        return Ok(Ok(StoredManifest { manifest: Manifest::new(hour), etag: String::new(), sha256: None }));
+pub(crate) async fn read_manifest<P: Period>(bucket: &Bucket, period: P) -> Result<ManifestRead<P>, BucketError> {
+    let Some((bytes, etag)) = bucket.read_as_is(&period.manifest_key()).await? else {
+        return Ok(Ok(StoredManifest { manifest: Manifest::new(period), etag: String::new(), sha256: None }));
     };
-    let manifest = Manifest::from_json(&bytes, hour).map_err(|error| format!("is not this hour's: {error}"));
+    let manifest = Manifest::from_json(&bytes, period).map_err(|error| format!("is not this {}'s: {error}", P::FIELD));
     let sha256 = Some(hex::encode(Sha256::digest(&bytes)));
     Ok(manifest.map(|manifest| StoredManifest { manifest, etag, sha256 }))
 }
@@ -133,9 +148,11 @@ impl Inventory {
         Ok(inventory)
     }
 
-    /// Leaves out the hours outside of `range`.
+    /// Leaves out the hours outside of `range`, and the days that have hours outside of it: a day is checked against all of its
+    /// hours.
     pub(crate) fn keep(&mut self, range: HourRange) {
         self.hours.retain(|hour, _| range.contains(*hour));
+        self.days.retain(|day, _| range.contains_day(*day));
     }
 
     /// Leaves out all hours but the last `count`.
@@ -158,6 +175,26 @@ impl Inventory {
         stored.ok().map(|stored| stored.watermark)
     }
 
+    /// The hours of `day` that have a manifest.
+    pub(crate) fn hours_with_manifest(&self, day: Day) -> Vec<Hour> {
+        let hours = self.hours.range(day.first()..day.end()).filter(|(_, hour)| hour.has_manifest);
+        hours.map(|(hour, _)| *hour).collect()
+    }
+
+    /// The last day that the view reads from the table of days. `None` if it reads none from there, or if it is not ours.
+    pub(crate) fn view_day(&self) -> Option<Day> {
+        match &self.view {
+            View::Ours(table) => catalog::view::watermarks_of(table)?.day,
+            View::Missing | View::NotOurs => None,
+        }
+    }
+
+    /// The days before `end` that the table of days is to have at `now`.
+    pub(crate) fn days_before(&self, end: Day, now: DateTime<Utc>) -> BTreeSet<Day> {
+        let with_hours = self.hours.iter().filter(|(_, hour)| hour.has_manifest).map(|(hour, _)| Day::of(*hour));
+        compactor::day::plan::wanted(&with_hours.collect(), end, now)
+    }
+
     /// True if any hour has a manifest.
     pub(crate) fn has_manifests(&self) -> bool {
         self.hours.values().any(|hour| hour.has_manifest)
@@ -167,6 +204,12 @@ impl Inventory {
         for object in bucket.list(layout::PARQUET).await? {
             match layout::attempt_of(&object.key) {
                 Some((hour, attempt)) => self.hour(hour).folders.entry(attempt).or_default().push(object),
+                None => self.stray.push(object),
+            }
+        }
+        for object in bucket.list(layout::DAILY).await? {
+            match layout::day_attempt_of(&object.key) {
+                Some((day, attempt)) => self.day(day).folders.entry(attempt).or_default().push(object),
                 None => self.stray.push(object),
             }
         }
@@ -187,10 +230,12 @@ impl Inventory {
     }
 
     fn add_manifest(&mut self, object: ObjectMeta) {
-        match layout::hour_of_manifest(&object.key) {
-            Some(hour) => self.hour(hour).has_manifest = true,
-            None if object.key == layout::WATERMARK || layout::is_kept_unreadable(&object.key) => {}
-            None => self.stray.push(object),
+        if let Some(hour) = layout::hour_of_manifest(&object.key) {
+            self.hour(hour).has_manifest = true;
+        } else if let Some(day) = layout::day_of_manifest(&object.key) {
+            self.day(day).manifest_etag = Some(object.etag);
+        } else if object.key != layout::WATERMARK && !layout::is_kept_unreadable(&object.key) {
+            self.stray.push(object);
         }
     }
 
@@ -223,8 +268,25 @@ impl Inventory {
                 hour.registered = true;
             });
         }
+        if !missing.contains(&DAILY) {
+            self.add_days(catalog.parquet_partitions(.., Columns::Compared).await?);
+        }
         self.missing_tables = missing;
         Ok(())
+    }
+
+    fn add_days(&mut self, partitions: Partitions<Pointer, Day>) {
+        for (day, pointer) in partitions.by_key {
+            self.day(day).pointer = Some(pointer);
+        }
+        for (day, differences) in partitions.differences {
+            self.day(day).partition_differences = differences;
+        }
+        self.add_of_none(DAILY, &partitions.of_none);
+    }
+
+    fn add_of_none(&mut self, table: &str, of_none: &[Vec<String>]) {
+        self.partitions_of_none.extend(of_none.iter().map(|values| format!("{table} {values:?}")));
     }
 
     fn add_partitions<T>(
@@ -233,18 +295,22 @@ impl Inventory {
         partitions: Partitions<T>,
         add: impl Fn(&mut HourInventory, T),
     ) {
-        for (hour, says) in partitions.by_hour {
+        for (hour, says) in partitions.by_key {
             add(self.hour(hour), says);
         }
         for (hour, differences) in partitions.differences {
             let differences = differences.into_iter().map(|what| (table, what));
             self.hour(hour).partition_differences.extend(differences);
         }
-        self.partitions_of_no_hour.extend(partitions.of_no_hour.iter().map(|values| format!("{table} {values:?}")));
+        self.add_of_none(table, &partitions.of_none);
     }
 
     fn hour(&mut self, hour: Hour) -> &mut HourInventory {
         self.hours.entry(hour).or_default()
+    }
+
+    fn day(&mut self, day: Day) -> &mut DayInventory {
+        self.days.entry(day).or_default()
     }
 }
 
@@ -263,7 +329,8 @@ impl View {
             (View::NotOurs, _) => ViewState::NotOurs,
             (View::Ours(_), None) => ViewState::WithoutWatermark,
             (View::Ours(view), Some(watermark)) => {
-                let ours = catalog::view::table(database, watermark);
+                let day = catalog::view::watermarks_of(view).and_then(|watermarks| watermarks.day);
+                let ours = catalog::view::table(database, Watermarks { hour: watermark, day });
                 match view.view_original_text() == ours.view_original_text() {
                     true if catalog::table_differences(view, &ours).is_empty() => ViewState::FollowsWatermark,
                     true => ViewState::Differs,

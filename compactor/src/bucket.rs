@@ -144,6 +144,20 @@ impl Bucket {
         Ok(Some((body.into_bytes(), etag)))
     }
 
+    /// Hands over the bytes of an object as they come. Returns false if there is none.
+    pub async fn read_parts(&self, key: &str, mut take: impl FnMut(&[u8])) -> Result<bool, BucketError> {
+        match self.s3.get_object().bucket(&self.name).key(key).send().await {
+            Ok(mut found) => {
+                while let Some(part) = found.body.try_next().await.map_err(|error| self.broken(key, error))? {
+                    take(&part);
+                }
+                Ok(true)
+            }
+            Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => Ok(false),
+            Err(error) => Err(self.failed("read", key, error)),
+        }
+    }
+
     /// The bytes of an object, if it still is what was listed.
     pub async fn read_if(&self, input: &ObjectMeta) -> Result<Got, BucketError> {
         match self.s3.get_object().bucket(&self.name).key(&input.key).if_match(&input.etag).send().await {

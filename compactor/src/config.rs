@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use aws_config::timeout::TimeoutConfig;
 use chrono::{DateTime, TimeDelta, Utc};
-use log_format::Hour;
+use log_format::{Day, Hour};
 use tokio::time::Duration;
 
 /// The compactor's configuration.
@@ -27,6 +27,10 @@ pub struct Limits {
     pub look_back_hours: u32,
     /// `WATERMARK_LAG_HOURS`: how far the watermark stays behind the clock.
     pub watermark_lag_hours: u32,
+    /// `DAILY_TABLE`: whether days are rolled up. If not, no day is begun, and the live ones are kept up.
+    pub daily_table: bool,
+    /// How long after its end a day is rolled up, in hours. Sooner would roll it up again for late objects.
+    pub day_lag_hours: u32,
     /// Hours that a run works on at once, each in memory. More than one only for a command on a larger machine.
     pub hours_at_once: usize,
     /// `MEMORY_BYTES_MAX`: bytes of rows, texts and objects in memory, of all hours that are worked on. The rest goes to
@@ -47,6 +51,8 @@ impl Default for Limits {
             settle_minutes: 20,
             look_back_hours: 48,
             watermark_lag_hours: 3,
+            daily_table: true,
+            day_lag_hours: 26,
             hours_at_once: 1,
             memory_bytes_max: 128 << 20,
             threads: 1,
@@ -71,6 +77,7 @@ impl Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
             watermark_lag_hours: time("WATERMARK_LAG_HOURS", standard.watermark_lag_hours)?,
+            daily_table: set(&var, DAILY_TABLE).map_or(Ok(standard.daily_table), truth)?,
             memory_bytes_max: number("MEMORY_BYTES_MAX")?.or(half).unwrap_or(standard.memory_bytes_max),
             ..standard
         })
@@ -107,6 +114,11 @@ impl Limits {
         Hour::of(now - self.settle())
     }
 
+    /// The first day that is not to be rolled up yet.
+    pub fn first_unsettled_day(&self, now: DateTime<Utc>) -> Day {
+        Day::of(Hour::of(now - TimeDelta::hours(self.day_lag_hours.into())))
+    }
+
     /// How long after its end an hour is closed.
     pub fn settle(&self) -> TimeDelta {
         TimeDelta::minutes(self.settle_minutes.into())
@@ -118,6 +130,8 @@ impl Limits {
     }
 }
 
+/// The variable that says whether days are rolled up.
+const DAILY_TABLE: &str = "DAILY_TABLE";
 /// Lambda's variable for the function's memory in MB. Half of it is for rows, the rest for what they become.
 const FUNCTION_MEGABYTES: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 /// An hour's memory at least. With less, rows become many short runs, and each takes memory when they are merged.
@@ -151,6 +165,14 @@ pub enum ConfigError {
         /// The greatest value it can have.
         most: u64,
     },
+    /// Neither yes nor no.
+    #[error("environment variable {name} is {value:?}; it must be true or false")]
+    NotATruth {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
 }
 
 /// A hundred years: more than any delay needs, and no overflow.
@@ -170,6 +192,14 @@ impl Config {
 
 fn set(var: &impl Fn(&str) -> Option<String>, name: &str) -> Option<String> {
     var(name).filter(|value| !value.is_empty())
+}
+
+fn truth(value: String) -> Result<bool, ConfigError> {
+    match value.as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(ConfigError::NotATruth { name: DAILY_TABLE, value }),
+    }
 }
 
 fn bounded<N: FromStr + PartialOrd + Copy + Into<u64>>(
@@ -204,6 +234,7 @@ mod tests {
         check("SETTLE_MINUTES", "30", "acme-logs TimeDelta { secs: 1800, nanos: 0 }");
         check("SETTLE_MINUTES", "", "acme-logs TimeDelta { secs: 1200, nanos: 0 }");
         check("LOG_BUCKET", "", "environment variable LOG_BUCKET is not set");
+        check("DAILY_TABLE", "no", "environment variable DAILY_TABLE is \"no\"; it must be true or false");
         let range = "it must be a whole number from 0 to 876600";
         check("WATERMARK_LAG_HOURS", "-1", &format!("environment variable WATERMARK_LAG_HOURS is \"-1\"; {range}"));
         check(

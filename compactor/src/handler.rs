@@ -83,7 +83,7 @@ pub async fn handle(
 
 /// One log line a tick.
 fn log(tick: &Tick) {
-    let totals = tick.totals();
+    let (totals, days) = (tick.totals(), tick.day_totals());
     info!(
         compacted = totals.compacted,
         nothing = totals.nothing,
@@ -97,8 +97,12 @@ fn log(tick: &Tick) {
         collisions = totals.counts.collisions,
         rejected = totals.counts.rejected,
         replaced = totals.replaced,
+        days_rolled_up = days.compacted,
+        days_deferred = days.deferred + days.needs_operator,
+        days_failed = days.failed,
         catalog_repaired = tick.catalog_repaired(),
         watermark = watermark_text(tick),
+        day_watermark = day_watermark_text(tick),
         "tick finished"
     );
 }
@@ -114,6 +118,12 @@ fn watermark_text(tick: &Tick) -> String {
     }
 }
 
+/// `2026-11-18`.
+fn day_watermark_text(tick: &Tick) -> String {
+    let day = tick.watermark.iter().flatten().find_map(|status| status.day);
+    day.map(|day| day.to_string()).unwrap_or_default()
+}
+
 /// One log line for each edit that was accepted.
 fn tell_accepted(tick: &Tick) {
     for edit in tick.accepted.iter().flatten() {
@@ -121,7 +131,7 @@ fn tell_accepted(tick: &Tick) {
     }
 }
 
-/// One log line for each failure and each hour that needs an operator, or whose objects were written over.
+/// One log line for each failure and each hour or day that needs an operator, or whose objects were written over.
 fn warn(tick: &Tick) {
     for trouble in [tick.failures(), tick.needs_operator(), tick.replaced()].concat() {
         error!(trouble, "something needs attention");
@@ -129,12 +139,16 @@ fn warn(tick: &Tick) {
 }
 
 fn emit(tick: &Tick, function: &str, now: DateTime<Utc>) {
-    let totals = tick.totals();
+    let (totals, days) = (tick.totals(), tick.day_totals());
     let mut values = vec![
         (metrics::HOURS_COMPACTED, totals.compacted),
         (metrics::HOURS_FAILED, totals.failed),
         (metrics::HOURS_DEFERRED, totals.deferred),
         (metrics::HOURS_NEED_OPERATOR, totals.needs_operator),
+        (metrics::DAYS_ROLLED_UP, days.compacted),
+        (metrics::DAYS_FAILED, days.failed),
+        (metrics::DAYS_DEFERRED, days.deferred),
+        (metrics::DAYS_NEED_OPERATOR, days.needs_operator),
         (metrics::ROWS, totals.counts.rows),
         (metrics::DUPLICATES, totals.counts.duplicates),
         (metrics::COLLISIONS, totals.counts.collisions),
@@ -144,6 +158,8 @@ fn emit(tick: &Tick, function: &str, now: DateTime<Utc>) {
         (metrics::TABLES_DIFFER, tick.definitions.tables.len() as u64),
     ];
     // If the watermark could not be read nothing is emitted, which is an alarm in itself.
-    values.extend(tick.watermark.iter().flatten().map(|status| (metrics::HOURS_BEHIND, status.behind)));
+    if let Some(Ok(status)) = &tick.watermark {
+        values.extend([(metrics::HOURS_BEHIND, status.behind), (metrics::DAYS_BEHIND, status.days_behind)]);
+    }
     metrics::emit(function, now, &values);
 }

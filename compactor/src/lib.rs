@@ -29,6 +29,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod day;
 pub mod handler;
 pub mod hour;
 pub mod listing;

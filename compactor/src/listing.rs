@@ -2,11 +2,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use log_format::{Hour, layout};
-use projection::manifest::Live;
+use log_format::{Day, Hour, layout};
 use sha2::{Digest, Sha256};
 
 use crate::bucket::{Bucket, BucketError, ObjectMeta};
+
+/// The ETags of manifests.
+#[derive(Debug, Default)]
+pub(crate) struct ManifestEtags {
+    /// Of hours.
+    pub(crate) hours: BTreeMap<Hour, String>,
+    /// Of days.
+    pub(crate) days: BTreeMap<Day, String>,
+}
 
 impl Bucket {
     /// The hours from `from` up to, not including, `to` that have inputs, with these.
@@ -59,11 +67,11 @@ impl Bucket {
     ///
     /// S3 failed.
     pub async fn hours_with_manifest(&self, from: Hour, to: Hour) -> Result<Vec<Hour>, BucketError> {
-        Ok(self.manifest_etags(from, to).await?.into_keys().collect())
+        Ok(self.manifest_etags(from, to).await?.hours.into_keys().collect())
     }
 
-    /// The ETags of the manifests of the hours from `from` up to, not including, `to`.
-    pub(crate) async fn manifest_etags(&self, from: Hour, to: Hour) -> Result<BTreeMap<Hour, String>, BucketError> {
+    /// The ETags of the manifests of the hours from `from` up to, not including, `to`, and of the days that end by then.
+    pub(crate) async fn manifest_etags(&self, from: Hour, to: Hour) -> Result<ManifestEtags, BucketError> {
         self.list_manifests(from, to, |_| true).await
     }
 
@@ -79,7 +87,7 @@ impl Bucket {
             found += usize::from(layout::hour_of_manifest(key).is_some());
             found <= count_max
         };
-        Ok(self.list_manifests(from, to, wanted).await?.into_keys().collect())
+        Ok(self.list_manifests(from, to, wanted).await?.hours.into_keys().collect())
     }
 
     async fn list_manifests(
@@ -87,12 +95,19 @@ impl Bucket {
         from: Hour,
         to: Hour,
         mut wanted: impl FnMut(&str) -> bool,
-    ) -> Result<BTreeMap<Hour, String>, BucketError> {
+    ) -> Result<ManifestEtags, BucketError> {
         let bound = |hour: Hour| format!("{}{}", layout::MANIFESTS, hour.path());
         let (begin, end) = (bound(from), bound(to));
         let listed = self.list_between(layout::MANIFESTS, &begin, |key| *key < *end && wanted(key)).await?;
-        let hours = listed.into_iter().filter_map(|object| Some((layout::hour_of_manifest(&object.key)?, object.etag)));
-        Ok(hours.collect())
+        let mut etags = ManifestEtags::default();
+        for object in listed {
+            if let Some(hour) = layout::hour_of_manifest(&object.key) {
+                etags.hours.insert(hour, object.etag);
+            } else if let Some(day) = layout::day_of_manifest(&object.key) {
+                etags.days.insert(day, object.etag);
+            }
+        }
+        Ok(etags)
     }
 
     /// All Parquet files of the hours from `from` up to, not including, `to`.
@@ -107,6 +122,19 @@ impl Bucket {
         for file in found {
             if let Some((hour, _)) = layout::attempt_of(&file.key) {
                 files.entry(hour).or_default().push(file);
+            }
+        }
+        Ok(files)
+    }
+
+    /// All Parquet files of the days from `from` up to, not including, `to`.
+    pub(crate) async fn files_by_day(&self, from: Day, to: Day) -> Result<BTreeMap<Day, Vec<ObjectMeta>>, BucketError> {
+        let end = layout::daily_prefix(to);
+        let found = self.list_between(layout::DAILY, &layout::daily_prefix(from), |key| *key < *end).await?;
+        let mut files: BTreeMap<Day, Vec<ObjectMeta>> = BTreeMap::new();
+        for file in found {
+            if let Some((day, _)) = layout::day_attempt_of(&file.key) {
+                files.entry(day).or_default().push(file);
             }
         }
         Ok(files)
@@ -137,10 +165,10 @@ pub(crate) fn digest_of_files<'a>(folder: &'a str, files: impl IntoIterator<Item
     digest(files.chain([(folder, "", 0)]).collect())
 }
 
-/// Both digests of a live folder with this URI: of its inputs, and of its files.
-pub fn digests_of_live(live: &Live, folder: &str) -> (u128, u128) {
-    let files = live.files.iter().map(|file| (file.key.as_str(), file.size));
-    (digest_of_inputs(&live.inputs), digest_of_files(folder, files))
+/// A digest of folders, by their URIs in any order.
+pub fn digest_of_folders(folders: impl IntoIterator<Item = String>) -> u128 {
+    let folders: Vec<String> = folders.into_iter().collect();
+    digest(folders.iter().map(|folder| (folder.as_str(), "", 0)).collect())
 }
 
 /// The first half of a SHA-256. The lengths of the texts are hashed too, so that different lists are never the same bytes.

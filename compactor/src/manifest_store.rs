@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use log_format::{Hour, layout};
-use projection::manifest::Manifest;
+use projection::manifest::{Manifest, Period};
 use projection::sealed;
 use serde::{Deserialize, Serialize};
 
@@ -27,18 +27,18 @@ pub(crate) struct ManifestStore {
 
 /// A manifest as it was read or written.
 #[derive(Debug, Clone)]
-pub(crate) struct VersionedManifest {
-    pub(crate) manifest: Manifest,
-    /// `None` if the hour has no manifest yet.
+pub(crate) struct VersionedManifest<P: Period = Hour> {
+    pub(crate) manifest: Manifest<P>,
+    /// `None` if the hour or day has no manifest yet.
     pub(crate) etag: Option<String>,
     /// The time right before the call that read or wrote it.
     pub(crate) at: DateTime<Utc>,
 }
 
 /// What to do about the manifest that is stored now.
-pub(crate) enum Decision {
+pub(crate) enum Decision<P: Period = Hour> {
     /// Write this version over it.
-    Write(Box<Manifest>),
+    Write(Box<Manifest<P>>),
     /// Nothing: the change stands already.
     Done,
     /// Nothing: the change does not apply any more.
@@ -46,9 +46,9 @@ pub(crate) enum Decision {
 }
 
 /// The result of [`ManifestStore::compare_and_swap`].
-pub(crate) enum Swap {
+pub(crate) enum Swap<P: Period = Hour> {
     /// The change stands, in this version.
-    Done(Box<VersionedManifest>),
+    Done(Box<VersionedManifest<P>>),
     /// The change does not apply any more.
     Stopped,
     /// Others kept changing the manifest, or every write failed.
@@ -77,8 +77,10 @@ pub enum StoreError {
     /// The run has lasted too long.
     #[error(transparent)]
     RunOver(#[from] RunOver),
-    /// The bytes are no manifest of this hour.
-    #[error("{key} is not this hour's manifest; `verify --repair` keeps it aside and rebuilds the hour from its JSON")]
+    /// The bytes are no manifest of this hour or day.
+    #[error(
+        "{key} is not the manifest that belongs there; `verify --repair` keeps it aside and builds anew what it told of"
+    )]
     UnreadableManifest {
         /// The manifest's key.
         key: String,
@@ -103,7 +105,7 @@ pub enum StoreError {
     },
 }
 
-impl VersionedManifest {
+impl<P: Period> VersionedManifest<P> {
     fn condition(&self) -> Condition {
         self.etag.clone().map_or(Condition::Absent, Condition::Matches)
     }
@@ -114,32 +116,36 @@ impl ManifestStore {
         ManifestStore { bucket }
     }
 
-    /// The manifest of an hour. An hour without one has an empty manifest and no ETag.
-    pub(crate) async fn read(&self, hour: Hour, clock: &Clock) -> Result<VersionedManifest, StoreError> {
-        let key = layout::manifest_key(hour);
+    /// The manifest of an hour or a day. One without has an empty manifest and no ETag.
+    pub(crate) async fn read<P: Period>(&self, period: P, clock: &Clock) -> Result<VersionedManifest<P>, StoreError> {
+        let key = period.manifest_key();
         let at = clock.now();
         let Some((bytes, etag)) = self.bucket.read(&key).await? else {
-            return Ok(VersionedManifest { manifest: Manifest::new(hour), etag: None, at });
+            return Ok(VersionedManifest { manifest: Manifest::new(period), etag: None, at });
         };
-        let manifest = Manifest::from_json(&bytes, hour);
+        let manifest = Manifest::from_json(&bytes, period);
         let manifest = manifest.map_err(|source| StoreError::UnreadableManifest { key, source })?;
         Ok(VersionedManifest { manifest, etag: Some(etag), at })
     }
 
-    /// The manifests of hours, in the order of the hours.
-    pub(crate) async fn read_many(&self, hours: &[Hour], clock: &Clock) -> Vec<Result<VersionedManifest, StoreError>> {
-        let reads = hours.iter().copied().map(|hour| self.read(hour, clock));
+    /// The manifests of hours or days, in their order.
+    pub(crate) async fn read_many<P: Period>(
+        &self,
+        periods: &[P],
+        clock: &Clock,
+    ) -> Vec<Result<VersionedManifest<P>, StoreError>> {
+        let reads = periods.iter().copied().map(|period| self.read(period, clock));
         stream::iter(reads).buffered(READS_AT_ONCE).collect().await
     }
 
     /// Writes `next` if `current` is still stored. `None` if it is not. An error leaves open whether it was written.
-    pub(crate) async fn replace(
+    pub(crate) async fn replace<P: Period>(
         &self,
-        current: &VersionedManifest,
-        next: Manifest,
+        current: &VersionedManifest<P>,
+        next: Manifest<P>,
         clock: &Clock,
-    ) -> Result<Option<VersionedManifest>, StoreError> {
-        let key = layout::manifest_key(next.hour);
+    ) -> Result<Option<VersionedManifest<P>>, StoreError> {
+        let key = next.period.manifest_key();
         let body = next.to_json().map_err(|source| StoreError::Serialise { key: key.clone(), source })?;
         clock.may_write()?;
         let at = clock.now();
@@ -155,12 +161,12 @@ impl ManifestStore {
     /// # Errors
     ///
     /// The manifest could not be read after such a write.
-    pub(crate) async fn compare_and_swap(
+    pub(crate) async fn compare_and_swap<P: Period>(
         &self,
-        current: VersionedManifest,
+        current: VersionedManifest<P>,
         clock: &Clock,
-        mut decide: impl FnMut(&VersionedManifest) -> Decision,
-    ) -> Result<Swap, StoreError> {
+        mut decide: impl FnMut(&VersionedManifest<P>) -> Decision<P>,
+    ) -> Result<Swap<P>, StoreError> {
         let (mut current, mut error, mut writes) = (current, None, 0);
         loop {
             let next = match decide(&current) {
@@ -172,7 +178,7 @@ impl ManifestStore {
                 return Ok(Swap::Contended { error });
             }
             writes += 1;
-            let hour = next.hour;
+            let period = next.period;
             error = match self.replace(&current, *next, clock).await {
                 Ok(Some(written)) => return Ok(Swap::Done(Box::new(written))),
                 refused_or_lost => refused_or_lost.err(),
@@ -181,14 +187,14 @@ impl ManifestStore {
                 // No later write would be made either.
                 writes = WRITES_MAX;
             }
-            current = self.read(hour, clock).await?;
+            current = self.read(period, clock).await?;
         }
     }
 
     /// The bytes and the ETag of a manifest that cannot be read. `None` if it can, or if there is none.
-    pub(crate) async fn read_unreadable(&self, hour: Hour) -> Result<Option<(Bytes, String)>, StoreError> {
-        let found = self.bucket.read_as_is(&layout::manifest_key(hour)).await?;
-        Ok(found.filter(|(bytes, _)| Manifest::from_json(bytes, hour).is_err()))
+    pub(crate) async fn read_unreadable<P: Period>(&self, period: P) -> Result<Option<(Bytes, String)>, StoreError> {
+        let found = self.bucket.read_as_is(&period.manifest_key()).await?;
+        Ok(found.filter(|(bytes, _)| Manifest::from_json(bytes, period).is_err()))
     }
 
     /// The watermark and its file's ETag. `None` if there is no file.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use log_format::Hour;
+use log_format::{Day, Hour};
 use serde_json::Value;
 
 use crate::hour::plan::Rewrite;
@@ -25,6 +25,8 @@ pub enum Scope {
     Range(Hour, Hour),
     /// One hour, because a person named it. That accepts what was written over in it.
     Hour(Hour),
+    /// One day, because a person named it.
+    Day(Day),
 }
 
 /// A payload that cannot be read as a request.
@@ -38,6 +40,9 @@ pub enum RequestError {
         /// The field's value, as JSON.
         value: String,
     },
+    /// `day` is not a day.
+    #[error("day is {0}; write it like \"2026-11-20\"")]
+    NotADay(String),
     /// `from` without `to`, or the reverse. The missing one is named.
     #[error("{0} is missing: a backfill takes from and to, the first hour and the one after the last")]
     HalfRange(&'static str),
@@ -54,17 +59,17 @@ impl Request {
     pub const TICK: Request = Request { scope: Scope::Tick, rewrite: Rewrite::No };
 
     /// A request for `scope`, with what an older version wrote rewritten if `rewrite`. Only if it names an hour alone may that
-    /// hour shrink.
+    /// hour shrink. A day that is named is rolled up again.
     pub fn new(scope: Scope, rewrite: bool) -> Request {
         let rewrite = match (rewrite, scope) {
             (false, _) => Rewrite::No,
-            (true, Scope::Hour(_)) => Rewrite::Shrinking,
+            (true, Scope::Hour(_) | Scope::Day(_)) => Rewrite::Shrinking,
             (true, _) => Rewrite::Older,
         };
         Request { scope, rewrite }
     }
 
-    /// Reads the Lambda's payload: `{"hour": …}` or `{"from": …, "to": …}`, either with `"rewrite": true`. Any other payload,
+    /// Reads the Lambda's payload: `{"hour": …}`, `{"day": …}` or `{"from": …, "to": …}`, each with `"rewrite": true`. Any other payload,
     /// such as a schedule's, is a tick.
     ///
     /// # Errors
@@ -82,6 +87,10 @@ impl Request {
 fn scope(payload: &Value) -> Result<Scope, RequestError> {
     if let Some(hour) = field(payload, "hour")? {
         return Ok(Scope::Hour(hour));
+    }
+    if let Some(value) = payload.get("day") {
+        let day = value.as_str().and_then(|text| text.parse().ok());
+        return day.map(Scope::Day).ok_or_else(|| RequestError::NotADay(value.to_string()));
     }
     match (field(payload, "from")?, field(payload, "to")?) {
         (Some(from), Some(to)) if from < to => Ok(Scope::Range(from, to)),
@@ -104,6 +113,7 @@ impl fmt::Display for Scope {
             Scope::Tick => f.write_str("look-back"),
             Scope::Range(from, to) => write!(f, "{from} to {to}"),
             Scope::Hour(hour) => hour.fmt(f),
+            Scope::Day(day) => day.fmt(f),
         }
     }
 }
@@ -134,12 +144,14 @@ mod tests {
         );
         let alone = json!({"hour": "2026-11-20T13", "rewrite": true});
         check(alone, "2026-11-20T13, Shrinking");
+        check(json!({"day": "2026-11-20"}), "2026-11-20");
     }
 
     #[test]
     fn says_what_is_wrong_with_a_request() {
         check(json!({"hour": "13"}), r#"hour is "13"; write it like "2026-11-20T13""#);
         check(json!({"from": 1, "to": 2}), r#"from is 1; write it like "2026-11-20T13""#);
+        check(json!({"day": "2026-11-20T13"}), r#"day is "2026-11-20T13"; write it like "2026-11-20""#);
         check(
             json!({"from": "2026-11-01T00"}),
             "to is missing: a backfill takes from and to, the first hour and the one after the last",

@@ -11,10 +11,11 @@ BESIDES = {"Description", "Retention"}
 
 def test_tables_are_those_of_the_code(tmp_path):
     subprocess.run([*servers.command(), "compact", "--data", str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
-    resolved = stacks.Resolved(stacks.parsed(stacks.TEMPLATES / "catalog.yaml"), {"LogBucket": "auth0-logs"})
+    template = stacks.parsed(stacks.TEMPLATES / "catalog.yaml")
+    resolved = stacks.Resolved(template, {"LogBucket": "auth0-logs"})
     with servers.local_aws(tmp_path) as endpoint:
         glue = servers.client("glue", endpoint)
-        for name in ("JsonTable", "ParquetTable"):
+        for name in stacks.of_type(template, "AWS::Glue::Table"):
             declared = resolved.resource(name)["TableInput"]
             made = glue.get_table(DatabaseName="auth0_event_logs", Name=declared["Name"])["Table"]
             assert significant(declared) == significant(made, set(declared))

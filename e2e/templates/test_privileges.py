@@ -160,11 +160,14 @@ FORBIDDEN = [
     ("compactor", "s3:DeleteBucket", f"arn:aws:s3:::{BUCKET}"),
     ("compactor", "glue:DeleteTable", f"{GLUE}:table/{DATABASE}/auth0_logs"),
     ("compactor", "glue:UpdateTable", f"{GLUE}:table/{DATABASE}/another"),
+    ("compactor", "glue:UpdateTable", f"{GLUE}:table/{DATABASE}/auth0_logs_daily"),
     ("compactor", "s3:GetObject", "arn:aws:s3:::another/logs/a.gz"),
     ("partitioner", "glue:UpdatePartition", f"{GLUE}:table/{DATABASE}/auth0_logs_json"),
+    ("partitioner", "glue:CreatePartition", f"{GLUE}:table/{DATABASE}/auth0_logs_daily"),
     ("partitioner", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/logs/a.gz"),
     ("firehose", "s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/logs/a.gz"),
     ("firehose", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/manifests/a.json"),
+    ("firehose", "s3:PutObject", f"arn:aws:s3:::{BUCKET}/daily/2026/11/20/a/00000.parquet"),
 ]
 
 

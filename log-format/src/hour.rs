@@ -57,16 +57,6 @@ impl Hour {
         self.0 + TimeDelta::hours(1)
     }
 
-    /// The first hour of its day.
-    pub fn midnight(self) -> Hour {
-        Hour(self.0.with_time(NaiveTime::MIN).single().unwrap_or(self.0))
-    }
-
-    /// The first hour of the next day.
-    pub fn next_day(self) -> Hour {
-        Hour(self.midnight().0 + TimeDelta::days(1))
-    }
-
     /// The hour after this one.
     #[must_use]
     pub fn next(self) -> Hour {
@@ -77,6 +67,12 @@ impl Hour {
     #[must_use]
     pub fn back(self, hours: u32) -> Hour {
         Hour(self.0 - TimeDelta::hours(i64::from(hours)))
+    }
+
+    /// The hour that is `hours` hours after this one.
+    #[must_use]
+    pub fn after(self, hours: u32) -> Hour {
+        Hour(self.0 + TimeDelta::hours(i64::from(hours)))
     }
 
     /// The hours from this one to `end`, which is not included.

@@ -3,7 +3,9 @@
 //! ```text
 //! logs/YYYY/MM/DD/HH/<object>              JSON lines, gzip: the record, written by Firehose
 //! parquet/YYYY/MM/DD/HH/<attempt>/<file>   Parquet: the projection, written by the compactor
+//! daily/YYYY/MM/DD/<attempt>/<file>        Parquet: the hours of a day rolled up, written by the compactor
 //! manifests/YYYY/MM/DD/HH.json             the state of an hour
+//! manifests/YYYY/MM/DD/day.json            the state of a day
 //! manifests/watermark.json                 the hour up to which the view reads Parquet
 //! rejected/YYYY/MM/DD/HH/<attempt>.ndjson.gz   lines that could not be read
 //! error/…                                  records that Firehose could not transform or deliver
@@ -16,12 +18,15 @@ use std::str::Utf8Error;
 
 use percent_encoding::percent_decode_str;
 
+use crate::day::Day;
 use crate::hour::Hour;
 
 /// Prefix of the event log.
 pub const LOGS: &str = "logs/";
 /// Prefix of the Parquet files.
 pub const PARQUET: &str = "parquet/";
+/// Prefix of the Parquet files of days.
+pub const DAILY: &str = "daily/";
 /// Prefix of the manifests.
 pub const MANIFESTS: &str = "manifests/";
 /// Prefix of the rejected lines.
@@ -46,6 +51,34 @@ pub fn parquet_prefix(hour: Hour) -> String {
 /// Folder that one attempt at an hour writes to: `parquet/2026/11/20/13/<attempt>/`.
 pub fn parquet_folder(hour: Hour, attempt: &str) -> String {
     format!("{}{attempt}/", parquet_prefix(hour))
+}
+
+/// Prefix of all of a day's Parquet folders: `daily/2026/11/20/`.
+pub fn daily_prefix(day: Day) -> String {
+    format!("{DAILY}{}/", day.path())
+}
+
+/// Folder that one attempt at a day writes to: `daily/2026/11/20/<attempt>/`.
+pub fn daily_folder(day: Day, attempt: &str) -> String {
+    format!("{}{attempt}/", daily_prefix(day))
+}
+
+/// Key of a day's manifest: `manifests/2026/11/20/day.json`.
+pub fn day_manifest_key(day: Day) -> String {
+    format!("{MANIFESTS}{}/day.json", day.path())
+}
+
+/// The day whose manifest has this key. `None` if `key` is not the key of a day's manifest.
+pub fn day_of_manifest(key: &str) -> Option<Day> {
+    Day::from_path(key.strip_prefix(MANIFESTS)?.strip_suffix("/day.json")?)
+}
+
+/// The day and the attempt that wrote a file, by its key. `None` if `key` is not a Parquet file of an attempt at a day.
+pub fn day_attempt_of(key: &str) -> Option<(Day, String)> {
+    let below = key.strip_prefix(DAILY)?;
+    let (day, name) = (Day::from_path(below.get(..10)?)?, below.get(10..)?.strip_prefix('/')?);
+    let attempt = name.split_once('/')?.0;
+    (!attempt.is_empty()).then(|| (day, attempt.to_string()))
 }
 
 /// Key of an hour's manifest: `manifests/2026/11/20/13.json`.
@@ -203,6 +236,11 @@ mod tests {
         assert_eq!(rejected_key(hour, "a1"), "rejected/2026/11/20/13/a1.ndjson.gz");
         assert_eq!(hour_of_manifest(&manifest_key(hour)), Some(hour));
         assert_eq!(hour_of_manifest(WATERMARK), None);
+        let day = Day::of(hour);
+        assert_eq!(daily_folder(day, "a1"), "daily/2026/11/20/a1/");
+        assert_eq!(day_manifest_key(day), "manifests/2026/11/20/day.json");
+        assert_eq!(day_of_manifest(&day_manifest_key(day)), Some(day));
+        assert_eq!((hour_of_manifest(&day_manifest_key(day)), day_of_manifest(&manifest_key(hour))), (None, None));
     }
 
     #[test]
@@ -233,6 +271,21 @@ mod tests {
         ];
         for (key, attempt) in cases {
             assert_eq!(attempt_of(key), attempt.map(|attempt| (hour, attempt.to_string())), "{key}");
+        }
+    }
+
+    #[test]
+    fn tells_which_attempt_wrote_a_file_of_a_day() {
+        let cases = [
+            ("daily/2026/11/20/a1/00000.parquet", Some("a1")),
+            ("daily/2026/11/20/00000.parquet", None),
+            ("daily/2026/11/20//x", None),
+            ("daily/2026/11/31/a1/x", None),
+            ("parquet/2026/11/20/13/a1/x", None),
+        ];
+        for (key, attempt) in cases {
+            let expected = attempt.map(|attempt| ("2026-11-20".parse().unwrap(), attempt.to_string()));
+            assert_eq!(day_attempt_of(key), expected, "{key}");
         }
     }
 

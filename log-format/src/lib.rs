@@ -8,7 +8,7 @@
 //! - `line`: [`read_line`] turns any line into a [`Row`].
 //! - `canonical`: [`read_canonical`] does the same, faster, for a line exactly as [`write_line`] writes it.
 //! - `json`: [`Object`], a JSON object whose keys and values stay text.
-//! - [`Hour`] is the unit of partitioning and compaction, [`layout`] says where the things of an hour lie.
+//! - [`Hour`] is the unit of partitioning and compaction, [`Day`] of rolling up. [`layout`] says where their things lie.
 //!
 //! Invariants, listed with all others in `docs/architecture.md`:
 //! F1: no field of an event is lost; it can be rebuilt from its row.
@@ -16,6 +16,7 @@
 
 mod canonical;
 mod column;
+mod day;
 mod event;
 mod hour;
 mod json;
@@ -24,6 +25,7 @@ mod line;
 
 pub use canonical::{Lengths, NULL, PADDING_BYTES, read_canonical};
 pub use column::{COLUMNS, Column, Kind, columns_markdown};
+pub use day::{Day, ParseDayError};
 pub use event::{EmptyEvent, event_of, write_line};
 pub use hour::{Hour, ParseHourError};
 pub use json::object::{Field, Object};

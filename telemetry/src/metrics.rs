@@ -60,6 +60,16 @@ pub const HOURS_DEFERRED: Metric = count("HoursDeferred");
 pub const HOURS_NEED_OPERATOR: Metric = count("HoursNeedOperator");
 /// Compactor: hours by which the watermark is behind its allowed lag.
 pub const HOURS_BEHIND: Metric = count("HoursBehind");
+/// Compactor: days rolled up.
+pub const DAYS_ROLLED_UP: Metric = count("DaysRolledUp");
+/// Compactor: days that ended with an error or a panic.
+pub const DAYS_FAILED: Metric = count("DaysFailed");
+/// Compactor: days with work due that was deferred to a later run.
+pub const DAYS_DEFERRED: Metric = count("DaysDeferred");
+/// Compactor: days that need a decision of the operator.
+pub const DAYS_NEED_OPERATOR: Metric = count("DaysNeedOperator");
+/// Compactor: days by which the day watermark is behind its allowed lag.
+pub const DAYS_BEHIND: Metric = count("DaysBehind");
 /// Compactor: objects under `error/` that have not been replayed.
 pub const OBJECTS_NOT_REPLAYED: Metric = count("ObjectsNotReplayed");
 /// Compactor: rows written.
@@ -74,11 +84,11 @@ pub const REJECTED: Metric = count("Rejected");
 pub const INPUTS_REPLACED: Metric = count("InputsReplaced");
 /// Compactor: partitions and views that were not as we define them and were made so, and partitions of no hour deleted.
 pub const CATALOG_REPAIRED: Metric = count("CatalogRepaired");
-/// Compactor: differences between the two tables and our definitions of them.
+/// Compactor: differences between the tables and our definitions of them.
 pub const TABLES_DIFFER: Metric = count("TablesDiffer");
 
 /// Every metric.
-pub const ALL: [Metric; 21] = [
+pub const ALL: [Metric; 26] = [
     RECORDS,
     RECORDS_OK,
     RECORDS_FAILED,
@@ -92,6 +102,11 @@ pub const ALL: [Metric; 21] = [
     HOURS_DEFERRED,
     HOURS_NEED_OPERATOR,
     HOURS_BEHIND,
+    DAYS_ROLLED_UP,
+    DAYS_FAILED,
+    DAYS_DEFERRED,
+    DAYS_NEED_OPERATOR,
+    DAYS_BEHIND,
     OBJECTS_NOT_REPLAYED,
     ROWS,
     DUPLICATES,

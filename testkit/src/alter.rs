@@ -2,30 +2,30 @@
 
 use aws_sdk_glue::Client;
 use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInput};
-use log_format::Hour;
+use catalog::ParquetKey;
 
-/// The partition of `hour`.
-pub async fn partition(glue: &Client, database: &str, table: &str, hour: Hour) -> Partition {
+/// The partition of an hour or a day.
+pub async fn partition(glue: &Client, database: &str, table: &str, key: impl ParquetKey) -> Partition {
     let call = glue.get_partition().database_name(database).table_name(table);
-    let call = call.set_partition_values(Some(hour.partition_values().into()));
+    let call = call.set_partition_values(Some(key.values()));
     call.send().await.unwrap().partition.unwrap()
 }
 
-/// Changes the storage descriptor of the partition of `hour`.
+/// Changes the storage descriptor of the partition of an hour or a day.
 pub async fn alter_partition(
     glue: &Client,
     database: &str,
     table: &str,
-    hour: Hour,
+    key: impl ParquetKey,
     change: impl FnOnce(&mut StorageDescriptor),
 ) {
-    let found = partition(glue, database, table, hour).await;
+    let found = partition(glue, database, table, key).await;
     let mut storage = found.storage_descriptor.unwrap();
     change(&mut storage);
     let input = PartitionInput::builder().storage_descriptor(storage);
     let input = input.set_values(found.values).set_parameters(found.parameters).build();
     let call = glue.update_partition().database_name(database).table_name(table);
-    let call = call.set_partition_value_list(Some(hour.partition_values().into()));
+    let call = call.set_partition_value_list(Some(key.values()));
     call.partition_input(input).send().await.unwrap();
 }
 

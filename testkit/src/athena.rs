@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use aws_sdk_glue::types::Partition;
-use catalog::{Columns, JSON, PARQUET, view};
+use catalog::{Columns, DAILY, JSON, PARQUET, ParquetKey, view};
 use flate2::read::MultiGzDecoder;
 use local_aws::seam::{Call, Service};
-use log_format::{COLUMNS, Hour, layout};
+use log_format::{COLUMNS, Day, Hour, layout};
 use serde_json::{Map, Value};
 
-use crate::world::{BUCKET, World, rows_of};
+use crate::world::{BUCKET, World, rows_by_hour, rows_of};
 
 /// Rows by hour; a row that is there twice is there twice.
 pub type Rows = BTreeMap<Hour, Vec<String>>;
@@ -21,19 +21,25 @@ pub type Rows = BTreeMap<Hour, Vec<String>>;
 impl World {
     /// `SELECT * FROM auth0_logs`, each row as its `column=value` pairs, in order.
     pub async fn athena(&self) -> Rows {
-        let [view, _] = self.view_and_parquet().await;
+        let [view, _, _] = self.view_and_tables().await;
         view
     }
 
-    /// The same, and `SELECT * FROM auth0_logs_parquet`, which has an hour before the view takes it from there.
-    async fn view_and_parquet(&self) -> [Rows; 2] {
+    /// The same, `SELECT * FROM auth0_logs_parquet` and `SELECT * FROM auth0_logs_daily`, which have an hour before the view
+    /// takes it from there.
+    async fn view_and_tables(&self) -> [Rows; 3] {
         let (watermark, mut view, mut parquet) = (self.view_watermark().await, Rows::new(), Rows::new());
         for (hour, prefix) in self.locations(PARQUET).await {
             let mut rows = self.rows_under(&prefix, true);
             rows.sort();
             parquet.insert(hour, rows);
         }
-        view.extend(parquet.range(..=watermark).map(|(hour, rows)| (*hour, rows.clone())));
+        let daily = self.daily_rows().await;
+        let first = self.view_day().await.map_or(Hour::EPOCH, Day::end);
+        view.extend(daily.range(..first).map(|(hour, rows)| (*hour, rows.clone())));
+        view.extend(
+            parquet.range(first..).filter(|(hour, _)| **hour <= watermark).map(|(hour, rows)| (*hour, rows.clone())),
+        );
         for (hour, prefix) in self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > watermark) {
             let mut rows = self.rows_under(&prefix, false);
             rows.sort();
@@ -41,22 +47,36 @@ impl World {
             rows.dedup();
             view.insert(hour, rows);
         }
-        [view, parquet].map(|mut rows| {
+        [view, parquet, daily].map(|mut rows| {
             rows.retain(|_, rows| !rows.is_empty());
             rows
         })
     }
 
+    /// The rows of the table of days, by the hour that each says.
+    async fn daily_rows(&self) -> Rows {
+        let mut rows = Rows::new();
+        for (day, prefix) in self.locations::<Day>(DAILY).await {
+            for key in self.files(&prefix) {
+                for (hour, row) in rows_by_hour(self.content(&key)) {
+                    rows.entry(Hour::from_parts(&day.date(), &hour).unwrap()).or_default().push(row);
+                }
+            }
+        }
+        rows.values_mut().for_each(|rows| rows.sort());
+        rows
+    }
+
     /// Where the partitions of a table point, as prefixes of keys. A table that is gone has none.
-    async fn locations(&self, table: &str) -> Vec<(Hour, String)> {
-        let partitions = match self.catalog.partitions(table, .., Columns::Compared).await {
+    async fn locations<K: ParquetKey>(&self, table: &str) -> Vec<(K, String)> {
+        let partitions = match self.catalog.partitions::<K>(table, .., Columns::Compared).await {
             Err(_) if self.catalog.table(table).await.unwrap().is_none() => return Vec::new(),
             found => found.unwrap(),
         };
         let location = |partition: &Partition| {
-            let hour = Hour::from_partition_values(partition.values()).unwrap();
+            let key = K::of_values(partition.values()).unwrap();
             let location = partition.storage_descriptor().unwrap().location().unwrap();
-            (hour, location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap().to_owned())
+            (key, location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap().to_owned())
         };
         partitions.iter().map(location).collect()
     }
@@ -66,13 +86,20 @@ impl World {
         self.locations(table).await.into_iter().map(|(hour, _)| hour).collect()
     }
 
-    /// The files that a query on the view or on the Parquet table would read, were it planned now: it asks Glue for the
+    /// The days that the table of days has partitions of.
+    pub async fn days(&self) -> Vec<Day> {
+        self.locations(DAILY).await.into_iter().map(|(day, _)| day).collect()
+    }
+
+    /// The files that a query on the view or on a Parquet table would read, were it planned now: it asks Glue for the
     /// view and for the partitions, lists their folders, and reads later.
     pub async fn plan(&self) -> Vec<String> {
         let watermark = self.view_watermark().await;
-        let mut locations = self.locations(PARQUET).await;
+        let mut locations = self.locations::<Hour>(PARQUET).await;
         locations.extend(self.locations(JSON).await.into_iter().filter(|(hour, _)| *hour > watermark));
-        locations.iter().flat_map(|(_, prefix)| self.files(prefix)).collect()
+        let days = self.locations::<Day>(DAILY).await.into_iter().map(|(_, prefix)| prefix);
+        let prefixes = locations.into_iter().map(|(_, prefix)| prefix).chain(days);
+        prefixes.flat_map(|prefix| self.files(&prefix)).collect()
     }
 
     /// Is there such an object?
@@ -146,9 +173,15 @@ impl World {
     pub async fn view_watermark(&self) -> Hour {
         let Some(view) = self.catalog.view().await.unwrap() else { return Hour::EPOCH };
         let stored = view::stored_sql(&view).unwrap();
-        let date = stored.split("DATE '").nth(2).unwrap().get(..10).unwrap();
+        let date = stored.split("(\"date\" < DATE '").nth(1).unwrap().get(..10).unwrap();
         let hour = stored.split("\"hour\" <= '").nth(1).unwrap().get(..2).unwrap();
         Hour::from_parts(date, hour).unwrap()
+    }
+
+    /// The last day that the view takes from the table of days. `None` if it takes none.
+    pub async fn view_day(&self) -> Option<Day> {
+        let stored = view::stored_sql(&self.catalog.view().await.unwrap()?).unwrap();
+        Some(stored.split("\"date\" <= DATE '").nth(1)?.get(..10).unwrap().parse().unwrap())
     }
 
     fn rows_under(&self, prefix: &str, is_parquet: bool) -> Vec<String> {
@@ -160,18 +193,24 @@ impl World {
         rows
     }
 
-    /// What must hold in every state, whatever crashed: each file under `parquet/` is in a folder that its hour's
-    /// manifest knows (C5), and each live file is there.
+    /// What must hold in every state, whatever crashed: each file under `parquet/` and `daily/` is in a folder that the manifest of
+    /// its hour or day knows (C5), and each live file is there.
     pub fn check_folders(&self, when: &str) {
-        let files: BTreeSet<String> = self.files(layout::PARQUET).into_iter().collect();
+        let files = [layout::PARQUET, layout::DAILY].into_iter().flat_map(|prefix| self.files(prefix));
+        let files: BTreeSet<String> = files.collect();
         let mut known = BTreeSet::new();
         for key in self.files(layout::MANIFESTS) {
-            let Some(hour) = layout::hour_of_manifest(&key) else { continue };
+            let folder: Box<dyn Fn(&str) -> String> =
+                match (layout::hour_of_manifest(&key), layout::day_of_manifest(&key)) {
+                    (Some(hour), _) => Box::new(move |attempt| layout::parquet_folder(hour, attempt)),
+                    (_, Some(day)) => Box::new(move |attempt| layout::daily_folder(day, attempt)),
+                    (None, None) => continue,
+                };
             let manifest: Value = serde_json::from_slice(&self.content(&key)).unwrap();
             let attempts = |list: &str| manifest[list].as_array().unwrap().clone();
             let all = attempts("claims").into_iter().chain(attempts("retired")).chain([manifest["live"].clone()]);
             let names = all.filter_map(|it| it["attempt"].as_str().map(str::to_owned));
-            known.extend(names.map(|attempt| layout::parquet_folder(hour, &attempt)));
+            known.extend(names.map(|attempt| folder(&attempt)));
             for file in manifest["live"]["files"].as_array().into_iter().flatten() {
                 let key = file["key"].as_str().unwrap();
                 assert!(files.contains(key), "{when}: the live file {key} is missing");
@@ -184,11 +223,11 @@ impl World {
     }
 }
 
-/// A reader that looks again and again, at the view and at the Parquet table behind it.
+/// A reader that looks again and again, at the view and at the Parquet tables behind it.
 #[derive(Default)]
 pub struct Reader {
     /// What was ever seen of each.
-    seen: [Rows; 2],
+    seen: [Rows; 3],
     pub looks: usize,
 }
 
@@ -198,7 +237,7 @@ impl Reader {
     pub async fn look(&mut self, world: &World, when: impl Fn() -> String) -> Vec<String> {
         self.looks += 1;
         let (delivered, mut gone) = (world.delivered(), Vec::new());
-        for (seen, found) in self.seen.iter_mut().zip(world.view_and_parquet().await) {
+        for (seen, found) in self.seen.iter_mut().zip(world.view_and_tables().await) {
             for (hour, rows) in &found {
                 let twice = rows.windows(2).any(|pair| pair[0] == pair[1]);
                 assert!(!twice, "{}: {hour} shows a row twice: {rows:?}", when());
@@ -231,9 +270,9 @@ pub fn writes(call: &Call) -> bool {
     !["Get", "List", "Head"].iter().any(|reading| call.name.starts_with(reading))
 }
 
-/// Can `call` change what a reader sees, who asks Glue and reads what lies under `logs/` and `parquet/`?
+/// Can `call` change what a reader sees, who asks Glue and reads what lies under `logs/`, `parquet/` and `daily/`?
 pub fn can_be_seen(call: &Call) -> bool {
-    let read = [layout::LOGS, layout::PARQUET].map(|prefix| format!(":::{BUCKET}/{prefix}"));
+    let read = [layout::LOGS, layout::PARQUET, layout::DAILY].map(|prefix| format!(":::{BUCKET}/{prefix}"));
     let is_read = |arn: &String| read.iter().any(|prefix| arn.contains(prefix));
     writes(call) && (call.service == Service::Glue || call.resources.iter().any(is_read))
 }

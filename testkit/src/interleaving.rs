@@ -1,8 +1,10 @@
 //! Every order in which the calls of several runs can meet, up to a bound.
 
 use std::fmt;
+use std::sync::Arc;
 
 use compactor::clock::Run;
+use compactor::config::Limits;
 use compactor::hour::Visit;
 use compactor::hour::plan::{Pass, Rewrite};
 use local_aws::seam::{Call, Faults, Service};
@@ -10,11 +12,12 @@ use log_format::{Hour, layout};
 use tokio::time::{Duration, sleep};
 
 use crate::athena::{Reader, can_be_seen, may_show_less, writes};
-use crate::world::{BUCKET, Snapshot, World, compactor};
+use crate::world::{BUCKET, Snapshot, TICK, World, compactor, limited_compactor};
 
-/// Something that calls on its own: a compactor on the hour, or whoever puts an object.
+/// Something that calls on its own: a compactor on the hour or in a whole tick, or whoever puts an object.
 pub enum Actor {
     Compactor(Run),
+    Tick(Run, Limits),
     Writer { key: String, body: Vec<u8> },
 }
 
@@ -121,7 +124,7 @@ async fn play(
 impl Actor {
     fn named(&self, number: usize) -> String {
         match self {
-            Actor::Compactor(_) => format!("compactor {number}"),
+            Actor::Compactor(_) | Actor::Tick(..) => format!("compactor {number}"),
             Actor::Writer { .. } => format!("firehose {number}"),
         }
     }
@@ -139,6 +142,9 @@ fn start(world: &World, hour: Hour, number: usize, actor: Actor) -> tokio::task:
                 let visit = Visit { hour, registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
                 // What a run makes of its defeat is its own; the world it leaves is what counts.
                 let _ = compactor(&aws).visit(visit, &run).await;
+            }
+            Actor::Tick(run, limits) => {
+                let _ = limited_compactor(&aws, limits).tick(&Arc::new(run), TICK, |_, _| {}).await;
             }
             Actor::Writer { key, body } => {
                 aws.s3().put_object().bucket(BUCKET).key(key).body(body.into()).send().await.unwrap();

@@ -1,6 +1,7 @@
 //! A world for tests: a bucket, a catalog and a compactor over the embedded AWS, at any time of day.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -114,7 +115,8 @@ pub fn compactor(aws: &LocalAws) -> Arc<Compactor> {
     limited_compactor(aws, Limits::default())
 }
 
-fn limited_compactor(aws: &LocalAws, limits: Limits) -> Arc<Compactor> {
+/// One with other limits.
+pub fn limited_compactor(aws: &LocalAws, limits: Limits) -> Arc<Compactor> {
     let config = aws.sdk_config().into_builder().timeout_config(timeouts()).build();
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let bucket = Bucket::new(aws_sdk_s3::Client::from_conf(s3), BUCKET);
@@ -183,7 +185,7 @@ impl World {
     /// `column=value` pairs, in order of the file.
     pub async fn parquet_rows(&self, hour: &str) -> Vec<String> {
         let hour: Hour = hour.parse().unwrap();
-        let partitions = self.catalog.partitions(PARQUET, hour.., Columns::LeftOut).await.unwrap();
+        let partitions = self.catalog.partitions::<Hour>(PARQUET, hour.., Columns::LeftOut).await.unwrap();
         let Some(partition) = partitions.iter().find(|it| it.values() == hour.partition_values()) else {
             return Vec::new();
         };
@@ -198,25 +200,41 @@ impl World {
     }
 }
 
+/// The rows of a file of an hour.
 pub fn rows_of(file: Vec<u8>) -> Vec<String> {
+    rows_by_hour(file).into_iter().map(|(_, row)| row).collect()
+}
+
+/// The rows of a file of a day, each with the hour that it says. In a file of an hour that is empty.
+pub fn rows_by_hour(file: Vec<u8>) -> Vec<(String, String)> {
     let reader = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
     let rows = reader.get_row_iter(None).unwrap().map(|row| {
         let row = row.unwrap();
+        let not_null = row.get_column_iter().filter(|(_, value)| **value != Field::Null);
+        let (hour, mut values): (Vec<_>, Vec<_>) = not_null.partition(|(name, _)| *name == "hour");
         // A file has its columns in an order of its own.
-        let mut values: Vec<_> = row.get_column_iter().filter(|(_, value)| **value != Field::Null).collect();
         values.sort_by_key(|(name, _)| COLUMNS.iter().position(|column| column.name == **name).unwrap());
         let text = |value: &Field| match value {
             Field::Str(text) => text.clone(),
             other => panic!("a column is no text: {other}"),
         };
-        values.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
+        let hour = hour.first().map(|(_, value)| text(value)).unwrap_or_default();
+        (hour, values.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" "))
     });
     rows.collect()
 }
 
-/// Outcomes as one line each, for reading.
+/// The outcomes of hours as one line each, for reading.
 pub fn shown(tick: &Tick) -> Vec<String> {
-    let outcomes: &BTreeMap<Hour, Outcome> = &tick.outcomes;
+    shown_of(&tick.outcomes)
+}
+
+/// The outcomes of days as one line each, for reading.
+pub fn shown_days(tick: &Tick) -> Vec<String> {
+    shown_of(&tick.days)
+}
+
+fn shown_of<P: fmt::Display>(outcomes: &BTreeMap<P, Outcome>) -> Vec<String> {
     let show = |outcome: &Outcome| match outcome {
         Outcome::Compacted { counts, .. } => format!(
             "{} lines, {} rows, {} duplicates, {} collisions, {} rejected",
@@ -224,8 +242,9 @@ pub fn shown(tick: &Tick) -> Vec<String> {
         ),
         Outcome::Nothing(reason) => format!("{reason:?}"),
         Outcome::Repaired => "repaired".to_owned(),
+        Outcome::BehindDay(_) => "behind its day".to_owned(),
         Outcome::Deferred(reason) => format!("deferred: {reason}"),
         Outcome::Failed(why) => format!("failed: {why}"),
     };
-    outcomes.iter().map(|(hour, outcome)| format!("{hour} {}", show(outcome))).collect()
+    outcomes.iter().map(|(period, outcome)| format!("{period} {}", show(outcome))).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, CatalogError, Columns, Ensured, JSON, PARQUET, Pointer, VIEW, view};
+use catalog::{Catalog, CatalogError, Columns, Ensured, JSON, PARQUET, Pointer, VIEW, Watermarks, view};
 use local_aws::LocalAws;
 use log_format::{COLUMNS, Hour};
 use tempfile::TempDir;
@@ -25,6 +25,11 @@ fn hour(text: &str) -> Hour {
     text.parse().unwrap()
 }
 
+/// Watermarks of a view without days.
+fn up_to(text: &str) -> Watermarks {
+    Watermarks { hour: hour(text), day: None }
+}
+
 #[tokio::test]
 async fn tables_are_made_once_and_have_every_column() {
     let world = world().await;
@@ -45,7 +50,7 @@ async fn a_partition_has_the_whole_descriptor_of_our_definition() {
     let world = world().await;
     assert_eq!(world.catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap(), Ensured::Created);
     assert_eq!(world.catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap(), Ensured::Existed);
-    let partitions = world.catalog.partitions(JSON, .., Columns::Compared).await.unwrap();
+    let partitions = world.catalog.partitions::<Hour>(JSON, .., Columns::Compared).await.unwrap();
     let [partition] = partitions.as_slice() else { panic!("{partitions:?}") };
     assert_eq!(partition.values(), ["2026-11-20", "13"]);
     let storage = partition.storage_descriptor().unwrap();
@@ -61,7 +66,7 @@ async fn a_partition_has_the_whole_descriptor_of_our_definition() {
 async fn a_pointer_is_read_back_as_it_was_set() {
     let world = world().await;
     let at = hour("2026-11-20T13");
-    assert_eq!(world.catalog.parquet_pointer(at).await.unwrap(), None);
+    assert_eq!(world.catalog.pointer(at).await.unwrap(), None);
     for attempt in ["a", "b"] {
         let pointer = Pointer {
             location: format!("s3://acme-logs/parquet/2026/11/20/13/{attempt}/"),
@@ -72,9 +77,9 @@ async fn a_pointer_is_read_back_as_it_was_set() {
             inputs: (attempt == "a").then_some(1),
             files: Some(u128::MAX),
         };
-        world.catalog.point_parquet(at, &pointer, &|| true).await.unwrap();
-        assert_eq!(world.catalog.parquet_pointer(at).await.unwrap(), Some(pointer.clone()));
-        assert_eq!(world.catalog.parquet_pointers(Hour::EPOCH..).await.unwrap().get(&at), Some(&pointer));
+        world.catalog.point(at, &pointer, &|| true).await.unwrap();
+        assert_eq!(world.catalog.pointer(at).await.unwrap(), Some(pointer.clone()));
+        assert_eq!(world.catalog.pointers(Hour::EPOCH..).await.unwrap().get(&at), Some(&pointer));
     }
 }
 
@@ -98,15 +103,15 @@ async fn partitions_are_listed_by_dates_over_many_pages() {
 async fn the_view_follows_the_watermark_and_never_an_older_one() {
     let world = world().await;
     assert!(world.catalog.view().await.unwrap().is_none());
-    world.catalog.set_view(None, hour("2026-11-20T10")).await.unwrap();
+    world.catalog.set_view(None, up_to("2026-11-20T10")).await.unwrap();
     let older = world.catalog.view().await.unwrap();
-    world.catalog.set_view(older.as_ref(), hour("2026-11-20T12")).await.unwrap();
+    world.catalog.set_view(older.as_ref(), up_to("2026-11-20T12")).await.unwrap();
     // A run that read the view before the other wrote it is refused, and that is no error of its own.
-    world.catalog.set_view(older.as_ref(), hour("2026-11-20T11")).await.unwrap();
+    world.catalog.set_view(older.as_ref(), up_to("2026-11-20T11")).await.unwrap();
     let stored = world.catalog.view().await.unwrap().unwrap();
-    assert_eq!(view::stored_sql(&stored), Some(view::sql(hour("2026-11-20T12"))));
+    assert_eq!(view::stored_sql(&stored), Some(view::sql(up_to("2026-11-20T12"))));
     let version = stored.version_id().map(str::to_string);
-    world.catalog.set_view(Some(&stored), hour("2026-11-20T12")).await.unwrap();
+    world.catalog.set_view(Some(&stored), up_to("2026-11-20T12")).await.unwrap();
     let same = world.catalog.view().await.unwrap().unwrap();
     assert_eq!(same.version_id().map(str::to_string), version);
 }
@@ -131,6 +136,6 @@ async fn errors_name_what_was_attempted() {
     let catalog = Catalog::new(aws.glue(), "absent", "acme-logs");
     let error = catalog.ensure_json_partition(hour("2026-11-20T13")).await.unwrap_err();
     assert_eq!(error.to_string(), "absent.auth0_logs_json does not exist; deploy the catalog again");
-    let error = catalog.partitions(JSON, .., Columns::Compared).await.unwrap_err();
+    let error = catalog.partitions::<Hour>(JSON, .., Columns::Compared).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to list the partitions in Glue: auth0_logs_json");
 }

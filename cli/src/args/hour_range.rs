@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches, Id};
-use log_format::Hour;
+use log_format::{Day, Hour};
 
 /// Hours from `from` up to, not including, `to`. Never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,11 @@ impl HourRange {
     /// The hour after the last.
     pub fn to(&self) -> Hour {
         self.to
+    }
+
+    /// True if all hours of `day` are among them.
+    pub fn contains_day(&self, day: Day) -> bool {
+        self.contains(day.first()) && self.contains(day.last())
     }
 
     /// True if `hour` is one of them.

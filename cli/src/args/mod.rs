@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
-use log_format::Hour;
+use log_format::{Day, Hour};
 
 use crate::target::Target;
 
@@ -126,22 +126,28 @@ pub struct Run {
 /// Options of `compact`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Without --hour and --from every closed hour that has objects or a manifest is visited. An hour that is deferred is left
-to a later run; one that needs an operator is printed with the reason.
+Without --hour, --day and --from every closed hour that has objects or a manifest is visited, and every day that is over
+for a day is rolled up from its hours. An hour or a day that is deferred is left to a later run; one that needs an
+operator is printed with the reason.
 
 Examples:
   auth0-s3-logs compact
   auth0-s3-logs compact --hour 2026-11-20T13
+  auth0-s3-logs compact --day 2026-11-20 --rewrite
   auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite
   auth0-s3-logs compact --aws --bucket B --from 2025-01-01T00 --to 2026-01-01T00 --invoke auth0-s3-logs-compactor")]
 pub struct Compact {
     /// One hour, written like 2026-11-20T13. Naming it accepts objects that were written over
     #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to"])]
     pub hour: Option<Hour>,
+    /// One day, written like 2026-11-20: its hours are rolled up, however short its end is ago
+    #[arg(long, value_name = "DAY", conflicts_with_all = ["hour", "from", "to"])]
+    pub day: Option<Day>,
     /// A range of hours.
     #[command(flatten)]
     pub range: Option<HourRange>,
-    /// Also rewrite hours that an older version wrote. With --hour, rewrite it in any case, also if rows go away
+    /// Also rewrite hours that an older version wrote. With --hour or --day, rewrite it in any case, an hour also if rows go
+    /// away
     #[arg(long)]
     pub rewrite: bool,
     /// How many hours are compacted at once, each in memory; with --invoke, how many invocations run at once [default:
@@ -157,13 +163,14 @@ pub struct Compact {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = "\
 Hour by hour, the JSON objects are checked against the manifest, the manifest against the Parquet files to the byte, and
-the rejected lines, what was replayed, the tables, partitions and the view against all of them. Without --repair nothing
+the rejected lines, what was replayed, the tables, partitions and the view against all of them. Day by day, what is rolled
+up is checked against the manifests of the day's hours, and like an hour. Without --repair nothing
 is changed, and nothing under logs/ is ever changed. Differences are checked again, at most twice, before they are
 reported, so a compactor run in progress raises no false alarm.
 
 Each hour is printed as one line: sound, pending (open, or closed less than two hours ago), differs or unknown; the
 number of its objects; the lines and rows of its Parquet. Its differences follow, each with what to do about it. The
-summary comes last. A dash means that the number is unknown, because the hour has no manifest with a live folder.
+days follow in the same way, then the summary. A dash means that the number is unknown, because the hour has no manifest with a live folder.
 
 Exit codes:
   0  proven: every delivered event is in exactly one place
@@ -180,7 +187,7 @@ pub struct Verify {
     /// The hours to verify. `None` verifies all.
     #[command(flatten)]
     pub range: Option<HourRange>,
-    /// Also read every JSON object and compare every row with every line
+    /// Also read every JSON object and compare every row with every line, and every row of a day with those of its hours
     #[arg(long)]
     pub deep: bool,
     /// Repair what can be repaired, then verify again; the exit code is that of the second check
@@ -206,6 +213,9 @@ States of an hour:
   needs operator       inputs are gone or edited, runs were abandoned over it, or it is too large; `compact` or
                        `verify` says what to do
   manifest unreadable  `verify --repair` writes the hour anew from its JSON
+
+Below the hours are the watermark, up to which the view reads Parquet, and the last day that it reads from the table of
+days; then how many days are rolled up, and how many the compactor would roll up now.
 
 \"of JSON\" is the size of the Parquet as a share of the JSON. \"rewrites\" counts how often an hour was compacted again,
 mostly for late objects. \"duplicates\" counts lines left out because their row was there already, \"rejected\" the lines
@@ -341,6 +351,9 @@ mod tests {
         let hour = |text: &str| -> Hour { text.parse().unwrap() };
         let contained = ["2026-11-20T12", "2026-11-20T13", "2026-11-20T14", "2026-11-20T15"];
         assert_eq!(contained.map(|text| range.contains(hour(text))), [false, true, true, false]);
+        assert!(read(&["compact", "--day", "2026-11-20"]).is_ok());
+        assert!(read(&["compact", "--day", "2026-11-20", "--hour", "2026-11-20T13"]).is_err());
+        assert!(read(&[&["compact", "--day", "2026-11-20"], from_to.as_slice()].concat()).is_err());
         assert!(
             read(&["compact", "--hour", "2026-11-20T13", "--from", "2026-11-20T13", "--to", "2026-11-20T14"]).is_err()
         );

@@ -7,15 +7,16 @@ use comfy_table::ContentArrangement;
 use compactor::bucket::{Bucket, BucketError};
 use compactor::config::Limits;
 use compactor::hour::plan::{Due, HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan};
+use compactor::listing::digest_of_folders;
 use futures::{StreamExt, TryStreamExt};
-use log_format::Hour;
+use log_format::{Day, Hour};
 use projection::manifest::{Live, Manifest};
 use serde::{Serialize, Serializer};
 
 use crate::args::Status;
 use crate::deployment::Deployment;
 use crate::env::Env;
-use crate::inventory::{HourInventory, Inventory, ViewState, is_recent, read_manifest};
+use crate::inventory::{DayInventory, HourInventory, Inventory, ViewState, is_recent, read_manifest};
 use crate::output::report;
 use crate::output::verdict::Verdict;
 use crate::target::Target;
@@ -40,10 +41,23 @@ pub struct Overview {
     pub watermark: Option<Hour>,
     /// Whether the view reads Parquet up to the watermark.
     pub view: ViewState,
+    /// The days that are rolled up.
+    pub days: DaysStatus,
     /// The stretches of hours without any object between the hours above: the first hour of each, and the last.
     pub gaps: Vec<(Hour, Hour)>,
     /// The keys of the objects under `logs/` that no table reads although their names do not hide them.
     pub of_no_hour: Vec<String>,
+}
+
+/// How far the table of days goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DaysStatus {
+    /// The last day that the view reads from the table of days. `None` if it reads none from there.
+    pub watermark: Option<Day>,
+    /// How many days hold what their hours have, as far as the partitions tell.
+    pub rolled_up: u64,
+    /// How many days the compactor would roll up now.
+    pub due: u64,
 }
 
 /// One line of the table.
@@ -137,6 +151,7 @@ pub async fn status(target: &Target, options: &Status, env: &Env) -> anyhow::Res
 pub async fn look(deployment: &Deployment, options: &Status, env: &Env) -> anyhow::Result<Overview> {
     let Deployment { bucket, catalog, limits, .. } = deployment;
     let mut inventory = Inventory::gather(bucket, catalog).await?;
+    let days = DaysStatus::of(&inventory, env.now, limits);
     inventory.hours.retain(|_, hour| !hour.inputs.is_empty() || hour.has_manifest);
     match options.range {
         Some(range) => inventory.keep(range),
@@ -147,7 +162,29 @@ pub async fn look(deployment: &Deployment, options: &Status, env: &Env) -> anyho
     let view = inventory.view.state(catalog.database(), watermark);
     let hours = inventory.hours.into_iter().map(|(hour, known)| hour_status(bucket, hour, known, env.now, limits));
     let hours = futures::stream::iter(hours).buffered(READS_AT_ONCE).try_collect().await?;
-    Ok(Overview { hours, watermark, view, gaps, of_no_hour })
+    Ok(Overview { hours, watermark, view, days, gaps, of_no_hour })
+}
+
+impl DaysStatus {
+    /// By the rules by which a tick finds days.
+    fn of(inventory: &Inventory, now: DateTime<Utc>, limits: &Limits) -> DaysStatus {
+        let is_rolled_up = |day: &Day, known: &DayInventory| {
+            let (Some(pointer), Some(etag)) = (&known.pointer, &known.manifest_etag) else { return false };
+            let hours = inventory.hours.range(day.first()..day.end()).filter_map(|(_, hour)| hour.pointer.as_ref());
+            let folders = digest_of_folders(hours.map(|pointer| pointer.location.clone()));
+            pointer.manifest_etag == *etag && pointer.inputs == Some(folders)
+        };
+        let rolled_up = inventory.days.iter().filter(|(day, known)| is_rolled_up(day, known)).count();
+        let end = inventory.watermark().map(|watermark| Day::of(watermark.next()));
+        let end = end.filter(|_| limits.daily_table).map(|end| end.min(limits.first_unsettled_day(now)));
+        let begun = end.map(|end| inventory.days_before(end, now)).unwrap_or_default();
+        let never = begun.iter().filter(|day| !inventory.days.contains_key(day)).count();
+        DaysStatus {
+            watermark: inventory.view_day(),
+            rolled_up: rolled_up as u64,
+            due: (inventory.days.len() - rolled_up + never) as u64,
+        }
+    }
 }
 
 async fn hour_status(
@@ -171,7 +208,7 @@ async fn hour_status(
         json_bytes: known.json_bytes(),
         rows: live.map(|live| live.counts.rows),
         parquet_bytes: live.map_or(0, |live: &Live| live.files.iter().map(|file| file.size).sum()),
-        live_folder: live.map(|live| live.folder(hour)),
+        live_folder: manifest.live_folder(),
         rewrites: manifest.commits.saturating_sub(1),
         duplicates: counts.duplicates,
         rejected: counts.rejected,
@@ -214,9 +251,11 @@ impl CompactionState {
             SkipReason::WouldShrink { rows, had } => CompactionState::NeedsOperator(Need::RowsFewer(had - rows)),
             SkipReason::CrashLooping { abandoned } => CompactionState::NeedsOperator(Need::RunsAbandoned(abandoned)),
             SkipReason::TooLarge { .. } => CompactionState::NeedsOperator(Need::TooLarge),
-            SkipReason::Unfinished { .. } | SkipReason::Contended | SkipReason::InputChanging | SkipReason::NoTime => {
-                CompactionState::Unfinished
-            }
+            SkipReason::Unfinished { .. }
+            | SkipReason::HourLost { .. }
+            | SkipReason::Contended
+            | SkipReason::InputChanging
+            | SkipReason::NoTime => CompactionState::Unfinished,
         }
     }
 }
@@ -268,7 +307,7 @@ impl Overview {
             [] => String::new(),
             gaps => format!("hours without objects: {}\n", report::stretches(gaps)),
         };
-        let view = [view, gaps, report::of_no_hour(&self.of_no_hour)].concat();
+        let view = [view, self.days.to_text(), gaps, report::of_no_hour(&self.of_no_hour)].concat();
         if self.hours.is_empty() {
             return format!("There are no hours.\n{view}");
         }
@@ -310,6 +349,18 @@ impl Overview {
             None => format!(" {} {:>digits$} {}\n", hour.hour, "-", hour.state),
         };
         self.hours.iter().map(line).collect()
+    }
+}
+
+impl DaysStatus {
+    /// A line. Empty if there is no day.
+    fn to_text(self) -> String {
+        if self == DaysStatus::default() {
+            return String::new();
+        }
+        let up_to = self.watermark.map_or("no day".to_string(), |day| format!("days up to {day}"));
+        let DaysStatus { rolled_up, due, .. } = self;
+        format!("the view reads {up_to} from {}; {rolled_up} days are rolled up, {due} are due\n", catalog::DAILY)
     }
 }
 
@@ -371,6 +422,7 @@ mod tests {
             hours,
             watermark: Some("2026-11-20T13".parse().unwrap()),
             view: ViewState::FollowsWatermark,
+            days: DaysStatus::default(),
             gaps: Vec::new(),
             of_no_hour: Vec::new(),
         }
@@ -414,6 +466,17 @@ mod tests {
         let unreadable = HourStatus { state: CompactionState::ManifestUnreadable, ..overview.hours[0].clone() };
         let table = Overview { hours: vec![unreadable], ..overview }.table(100).to_string();
         assert!(table.contains(" manifest unreadable"), "{table}");
+    }
+
+    #[test]
+    fn the_days_are_a_line() {
+        let text = |days: DaysStatus| Overview { days, ..overview(Vec::new()) }.to_text(100);
+        let day = "2026-11-18".parse().ok();
+        let told = "the view reads days up to 2026-11-18 from auth0_logs_daily; 12 days are rolled up, 1 are due\n";
+        assert!(text(DaysStatus { watermark: day, rolled_up: 12, due: 1 }).ends_with(told));
+        let told = "the view reads no day from auth0_logs_daily; 0 days are rolled up, 3 are due\n";
+        assert!(text(DaysStatus { watermark: None, rolled_up: 0, due: 3 }).ends_with(told));
+        assert!(!text(DaysStatus::default()).contains("auth0_logs_daily"));
     }
 
     #[test]

@@ -22,7 +22,10 @@ async fn s3_and_glue_answer_on_one_port() {
         .build();
     let tables = aws_sdk_glue::Client::from_conf(glue).get_tables().database_name("auth0_event_logs").send().await;
     let tables = tables.unwrap().table_list.unwrap();
-    assert_eq!(tables.iter().map(|table| table.name()).collect::<Vec<_>>(), ["auth0_logs_json", "auth0_logs_parquet"]);
+    assert_eq!(
+        tables.iter().map(|table| table.name()).collect::<Vec<_>>(),
+        ["auth0_logs_daily", "auth0_logs_json", "auth0_logs_parquet"]
+    );
 }
 
 /// The access log shows what a query reads.

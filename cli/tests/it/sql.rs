@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth0_s3_logs::sql::{Answer, Sql};
 use aws_sdk_glue::types::{Column, PartitionInput, SerDeInfo, StorageDescriptor, TableInput};
 use base64::Engine;
-use catalog::{Catalog, Pointer};
+use catalog::{Catalog, Pointer, Watermarks};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fixtures::gzip;
 use local_aws::LocalAws;
@@ -52,12 +52,12 @@ impl Bucket {
         self.put(&format!("{folder}part-0.parquet"), parquet_file(rows)).await;
         let location = format!("s3://{BUCKET}/{folder}");
         let pointer = Pointer { location, ..Pointer::default() };
-        self.catalog.point_parquet(hour, &pointer, &|| true).await.unwrap();
+        self.catalog.point(hour, &pointer, &|| true).await.unwrap();
     }
 
     async fn set_watermark(&self, hour: &str) {
         let stored = self.catalog.view().await.unwrap();
-        self.catalog.set_view(stored.as_ref(), hour.parse().unwrap()).await.unwrap();
+        self.catalog.set_view(stored.as_ref(), Watermarks { hour: hour.parse().unwrap(), day: None }).await.unwrap();
     }
 
     async fn sql(&self) -> Sql {
@@ -227,7 +227,7 @@ async fn row_groups_that_cannot_match_are_not_read() {
 async fn names_are_those_of_athena() {
     let bucket = Bucket::filled().await;
     let sql = bucket.sql().await;
-    assert_eq!(sql.tables(), ["auth0_logs", "auth0_logs_json", "auth0_logs_parquet"]);
+    assert_eq!(sql.tables(), ["auth0_logs", "auth0_logs_daily", "auth0_logs_json", "auth0_logs_parquet"]);
     for name in [
         "auth0_logs",
         "\"auth0_logs\"",
@@ -240,7 +240,7 @@ async fn names_are_those_of_athena() {
     ] {
         check(&sql, &format!("SELECT count(*) AS n FROM {name}"), &["4"]).await;
     }
-    for (query, rows) in [("SHOW TABLES", 10), ("DESCRIBE auth0_logs", 19), ("EXPLAIN SELECT 1", 2)] {
+    for (query, rows) in [("SHOW TABLES", 11), ("DESCRIBE auth0_logs", 19), ("EXPLAIN SELECT 1", 2)] {
         assert_eq!(sql.query(query).await.unwrap().rows(), rows, "{query}");
     }
     let named = "WITH busy AS (SELECT user_id, count(*) AS n FROM auth0_logs GROUP BY 1) \
@@ -341,11 +341,11 @@ async fn errors_say_what_to_do() {
     let cases = [
         (
             "SELECT * FROM logs",
-            "there is no table logs in \"auth0_event_logs\"; it has auth0_logs, auth0_logs_json, auth0_logs_parquet",
+            "there is no table logs in \"auth0_event_logs\"; it has auth0_logs, auth0_logs_daily, auth0_logs_json, auth0_logs_parquet",
         ),
         (
             "SELECT * FROM other.auth0_logs",
-            "there is no table auth0_logs in \"auth0_event_logs\"; it has auth0_logs, auth0_logs_json, auth0_logs_parquet",
+            "there is no table auth0_logs in \"auth0_event_logs\"; it has auth0_logs, auth0_logs_daily, auth0_logs_json, auth0_logs_parquet",
         ),
         ("SELECT user FROM auth0_logs_json", "No field named user. Did you mean 'auth0_logs_json.user_id'?"),
         (
@@ -413,7 +413,7 @@ async fn an_empty_database_has_empty_tables() {
 async fn a_partition_without_a_folder_has_no_rows() {
     let bucket = Bucket::filled().await;
     let gone = Pointer { location: format!("s3://{BUCKET}/parquet/gone/"), ..Pointer::default() };
-    bucket.catalog.point_parquet("2026-11-20T13".parse().unwrap(), &gone, &|| true).await.unwrap();
+    bucket.catalog.point("2026-11-20T13".parse::<Hour>().unwrap(), &gone, &|| true).await.unwrap();
     check(&bucket.sql().await, "SELECT log_id FROM auth0_logs_parquet ORDER BY 1", &["1", "2"]).await;
 }
 
@@ -494,7 +494,7 @@ async fn views_may_name_other_views() {
 async fn a_bucket_that_is_elsewhere_is_named() {
     let bucket = Bucket::new().await;
     let there = Pointer { location: "s3://elsewhere/parquet/".into(), ..Pointer::default() };
-    bucket.catalog.point_parquet("2026-11-20T13".parse().unwrap(), &there, &|| true).await.unwrap();
+    bucket.catalog.point("2026-11-20T13".parse::<Hour>().unwrap(), &there, &|| true).await.unwrap();
     let error = bucket.sql().await.query("SELECT * FROM auth0_logs_parquet").await.unwrap_err();
     assert!(error.to_string().contains("there is no bucket elsewhere in the data folder"), "{error}");
 }

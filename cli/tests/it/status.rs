@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auth0_s3_logs::args::{HourRange, Status};
-use auth0_s3_logs::commands::status::look;
+use auth0_s3_logs::commands::status::{DaysStatus, look};
 use auth0_s3_logs::inventory::ViewState;
 use auth0_s3_logs::simulation::stack::Stack;
 use compactor::clock::{Clock, Run};
@@ -91,6 +91,25 @@ async fn every_state_has_a_name() {
     let range = HourRange::new(hour("2025-03-01T08"), hour("2025-03-01T10")).unwrap();
     let some = Status { range: Some(range) };
     assert_eq!(look(&deployment(&stack, "status"), &some, &env).await.unwrap().hours.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let stack = open(data.path()).await;
+    let days = async || look(&deployment(&stack, "status"), &Status::default(), &env(NOW, 1)).await.unwrap().days;
+    for at in ["2025-02-25T10", "2025-02-27T10", "2025-03-01T10"] {
+        put_lines(&stack, at, "1", LINE).await;
+    }
+    assert_eq!(days().await, DaysStatus::default());
+    // The day before is not over for long enough, and one between has no rows.
+    tick(&stack, NOW).await;
+    let watermark = "2025-02-27".parse().ok();
+    assert_eq!(days().await, DaysStatus { watermark, rolled_up: 3, due: 0 });
+    let glue = stack.aws.glue();
+    let drop = glue.delete_partition().database_name(stack.catalog.database()).table_name(catalog::DAILY);
+    drop.partition_values("2025-02-26").send().await.unwrap();
+    assert_eq!(days().await, DaysStatus { watermark, rolled_up: 2, due: 1 });
 }
 
 #[tokio::test(flavor = "multi_thread")]

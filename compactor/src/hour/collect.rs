@@ -1,25 +1,24 @@
-//! Garbage collection of an hour: files of retired folders are deleted once no query can still read them. Objects under
+//! Garbage collection of an hour or a day: files of retired folders are deleted once no query can still read them. Objects under
 //! `logs/` are never deleted (C4).
 
 use catalog::Pointer;
 use chrono::{DateTime, Utc};
-use log_format::{Hour, layout};
-use projection::manifest::{Attempt, Manifest};
+use projection::manifest::{Attempt, Manifest, Period};
 
 use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::hour::error::HourError;
 use crate::manifest_store::{ManifestStore, VersionedManifest};
 
-/// Step 6 of an hour. `pointer` is what Glue says in this very visit. Returns the manifest as it was changed. `None` if it
+/// Step 6. `pointer` is what Glue says in this very visit. Returns the manifest as it was changed. `None` if it
 /// was not: nothing was due, or another run changed it first and the next visit goes on.
-pub(super) async fn collect(
+pub(crate) async fn collect<P: Period>(
     bucket: &Bucket,
     store: &ManifestStore,
-    stored: VersionedManifest,
+    stored: VersionedManifest<P>,
     pointer: Option<&Pointer>,
     clock: &Clock,
-) -> Result<Option<VersionedManifest>, HourError> {
+) -> Result<Option<VersionedManifest<P>>, HourError> {
     let expired = match stored.manifest.expired(clock.now()) {
         Some(next) => match store.replace(&stored, next, clock).await? {
             Some(written) => Some(written),
@@ -33,7 +32,7 @@ pub(super) async fn collect(
         return Ok(expired);
     }
     for attempt in &attempts {
-        delete_attempt(bucket, stored.manifest.hour, attempt, clock).await?;
+        delete_attempt(bucket, stored.manifest.period, attempt, clock).await?;
     }
     // A folder is forgotten only after its files are gone. After a crash in between the next visit deletes again.
     let forgotten = store.replace(&stored, stored.manifest.forgotten(&attempts), clock).await?;
@@ -41,24 +40,33 @@ pub(super) async fn collect(
 }
 
 /// True if [`collect`] would change anything.
-pub(crate) fn may_collect(bucket: &Bucket, manifest: &Manifest, pointer: Option<&Pointer>, now: DateTime<Utc>) -> bool {
+pub(crate) fn may_collect<P: Period>(
+    bucket: &Bucket,
+    manifest: &Manifest<P>,
+    pointer: Option<&Pointer>,
+    now: DateTime<Utc>,
+) -> bool {
     manifest.expired(now).is_some() || !collectable(bucket, manifest, pointer, now).is_empty()
 }
 
 /// The retired folders whose files may be deleted.
-fn collectable(bucket: &Bucket, manifest: &Manifest, pointer: Option<&Pointer>, now: DateTime<Utc>) -> Vec<Attempt> {
+fn collectable<P: Period>(
+    bucket: &Bucket,
+    manifest: &Manifest<P>,
+    pointer: Option<&Pointer>,
+    now: DateTime<Utc>,
+) -> Vec<Attempt> {
     let since = pointer.filter(|pointer| names_live(bucket, pointer, manifest)).and_then(|pointer| pointer.since);
     manifest.collectable(now, since)
 }
 
-fn names_live(bucket: &Bucket, pointer: &Pointer, manifest: &Manifest) -> bool {
-    let folder = manifest.live.as_ref().map(|live| bucket.uri(&live.folder(manifest.hour)));
-    folder.as_ref() == Some(&pointer.location)
+fn names_live<P: Period>(bucket: &Bucket, pointer: &Pointer, manifest: &Manifest<P>) -> bool {
+    manifest.live_folder().map(|folder| bucket.uri(&folder)).as_ref() == Some(&pointer.location)
 }
 
-async fn delete_attempt(bucket: &Bucket, hour: Hour, attempt: &str, clock: &Clock) -> Result<(), HourError> {
-    let files = bucket.list(&layout::parquet_folder(hour, attempt)).await?;
-    let keys = files.into_iter().map(|file| file.key).chain([layout::rejected_key(hour, attempt)]);
+async fn delete_attempt<P: Period>(bucket: &Bucket, period: P, attempt: &str, clock: &Clock) -> Result<(), HourError> {
+    let files = bucket.list(&period.folder(attempt)).await?;
+    let keys = files.into_iter().map(|file| file.key).chain(period.rejected_key(attempt));
     for key in keys {
         clock.may_write()?;
         bucket.delete(&key).await?;

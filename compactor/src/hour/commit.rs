@@ -1,57 +1,55 @@
-//! Claim, commit and withdrawal: whose folder an hour's readers read. The store writes; the decisions are here.
+//! Claim, commit and withdrawal: whose folder the readers of an hour or a day read. The store writes; the decisions are here.
 
 use std::collections::HashMap;
 
 use log_format::Hour;
-use projection::manifest::{Live, Manifest, ObjectMeta, Replaced};
+use projection::manifest::{Manifest, ObjectMeta, Period, Replaced};
 
 use crate::clock::Clock;
 use crate::manifest_store::{Decision, ManifestStore, StoreError, Swap, VersionedManifest};
 
-/// Step 2 of an hour: claims the folder `attempt`. `None` if others changed the hour meanwhile.
+/// Step 2: claims the folder `attempt`. `None` if others changed the manifest meanwhile.
 ///
 /// After a refusal or a lost reply our claim may stand. It counts only if `live` is still the one that was looked at:
 /// otherwise this attempt would commit fewer inputs over more.
-pub(super) async fn claim(
+pub(crate) async fn claim<P: Period>(
     store: &ManifestStore,
-    looked_at: VersionedManifest,
+    looked_at: VersionedManifest<P>,
     attempt: &str,
     clock: &Clock,
-) -> Result<Option<VersionedManifest>, StoreError> {
+) -> Result<Option<VersionedManifest<P>>, StoreError> {
     let before = &looked_at.manifest;
     let error = match store.replace(&looked_at, before.claimed(attempt, clock.now()), clock).await {
         Ok(Some(claimed)) => return Ok(Some(claimed)),
         refused_or_lost => refused_or_lost.err(),
     };
-    let found = store.read(before.hour, clock).await?;
+    let found = store.read(before.period, clock).await?;
     if found.manifest.claims(attempt) {
         if found.manifest.live_attempt() == before.live_attempt() {
             return Ok(Some(found));
         }
-        withdraw(store, before.hour, attempt, clock).await;
+        withdraw(store, before.period, attempt, clock).await;
     }
     error.map_or(Ok(None), Err)
 }
 
-/// Step 4 of an hour: makes `live` the folder to read. `from` is the live folder that the attempt started from. `None` if
-/// the attempt has to stop, because its claim is gone or another attempt was committed. `accepts` is whether a person accepts
-/// what was written over.
-pub(super) async fn commit(
+/// Step 4: makes `live` the folder to read. `from` is the live folder that the attempt started from. `None` if
+/// the attempt has to stop, because its claim is gone or another attempt was committed. `committed` is the next version of a
+/// manifest once the folder is live in it.
+pub(crate) async fn commit<P: Period>(
     store: &ManifestStore,
-    claimed: VersionedManifest,
-    live: Live,
+    claimed: VersionedManifest<P>,
+    attempt: &str,
     from: Option<&str>,
-    accepts: bool,
+    committed: impl Fn(&Manifest<P>) -> Manifest<P>,
     clock: &Clock,
-) -> Result<Option<VersionedManifest>, StoreError> {
+) -> Result<Option<VersionedManifest<P>>, StoreError> {
     let swap = store.compare_and_swap(claimed, clock, |current| {
         let manifest = &current.manifest;
-        if manifest.live_attempt() == Some(&live.attempt) {
+        if manifest.live_attempt() == Some(attempt) {
             Decision::Done
-        } else if manifest.claims(&live.attempt) && manifest.live_attempt() == from {
-            let committed = manifest.committed(live.clone());
-            let accepted = if accepts { committed.accepted() } else { None };
-            Decision::Write(Box::new(accepted.unwrap_or(committed)))
+        } else if manifest.claims(attempt) && manifest.live_attempt() == from {
+            Decision::Write(Box::new(committed(manifest)))
         } else {
             Decision::Stop
         }
@@ -101,8 +99,8 @@ pub(crate) async fn accept_replaced(
 }
 
 /// Moves a claim to the retired folders. If that fails, the claim expires later and counts as abandoned.
-pub(super) async fn withdraw(store: &ManifestStore, hour: Hour, attempt: &str, clock: &Clock) {
-    let Ok(found) = store.read(hour, clock).await else { return };
+pub(crate) async fn withdraw<P: Period>(store: &ManifestStore, period: P, attempt: &str, clock: &Clock) {
+    let Ok(found) = store.read(period, clock).await else { return };
     let swap = store.compare_and_swap(found, clock, |current| match current.manifest.claims(attempt) {
         true => Decision::Write(Box::new(current.manifest.withdrawn(attempt, clock.now()))),
         false => Decision::Done,

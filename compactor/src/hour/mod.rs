@@ -12,10 +12,11 @@ pub mod plan;
 pub(crate) mod publish;
 pub mod repair;
 mod rewrite;
+pub(crate) mod write;
 
 use catalog::Catalog;
 use log_format::{Hour, layout};
-use projection::manifest::{Counts, Live, Manifest, ObjectMeta};
+use projection::manifest::{Counts, Live, Manifest, ObjectMeta, Period};
 
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, Run};
@@ -27,6 +28,8 @@ use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan, 
 use crate::hour::publish::Publisher;
 use crate::hour::rewrite::Rewriter;
 use crate::manifest_store::{ManifestStore, VersionedManifest};
+
+pub use crate::hour::publish::{Published, digests_of_live};
 
 /// Compacts hours of one bucket and its catalog.
 #[derive(Debug, Clone)]
@@ -66,19 +69,21 @@ pub enum Outcome {
     Nothing(Idle),
     /// The hour's partition was repaired; nothing else was looked at.
     Repaired,
+    /// This was done, but the hour's partition waits until its day has been rolled up again.
+    BehindDay(Box<Outcome>),
     /// Something is due that this run did not do.
     Deferred(SkipReason),
     /// An error or a panic. The message names every cause.
     Failed(String),
 }
 
-/// How often one visit begins an hour again because others changed it meanwhile.
-const BEGINNINGS_MAX: u32 = 3;
+/// How often one visit begins an hour or a day again because others changed it meanwhile.
+pub(crate) const BEGINNINGS_MAX: u32 = 3;
 
 /// How one attempt ended.
-enum AttemptResult {
+pub(crate) enum AttemptResult<P: Period = Hour> {
     /// It was committed.
-    Committed(Box<VersionedManifest>, Outcome),
+    Committed(Box<VersionedManifest<P>>, Outcome),
     /// It stopped for a reason that another attempt does not help.
     Stopped(Outcome),
     /// Others changed something: begin again.
@@ -100,13 +105,13 @@ impl Compactor {
         &self.bucket
     }
 
-    /// The manifest of an hour. `None` if it has none.
+    /// The manifest of an hour or a day. `None` if it has none.
     ///
     /// # Errors
     ///
     /// S3 failed, or the manifest cannot be read.
-    pub async fn manifest(&self, hour: Hour, clock: &Clock) -> Result<Option<Manifest>, HourError> {
-        let stored = self.store.read(hour, clock).await?;
+    pub async fn manifest<P: Period>(&self, period: P, clock: &Clock) -> Result<Option<Manifest<P>>, HourError> {
+        let stored = self.store.read(period, clock).await?;
         Ok(stored.etag.is_some().then_some(stored.manifest))
     }
 
@@ -130,41 +135,65 @@ impl Compactor {
             let inputs = match plan(&state, run.clock.now(), &self.limits, visit.rewrite, visit.pass) {
                 Plan::Compact { inputs, .. } => inputs,
                 Plan::Nothing { reason, .. } => {
-                    return self.publish_and_collect(stored, &run.clock).await.map(|()| Outcome::Nothing(reason));
+                    return self.finish(stored, Outcome::Nothing(reason), &run.clock).await;
                 }
-                Plan::Skip { reason, .. } => {
-                    return match self.publish_and_collect(stored, &run.clock).await {
-                        // The later pass writes the live folder anew.
-                        Err(HourError::Folder { .. }) if matches!(reason, SkipReason::Unfinished { .. }) => {
-                            Ok(Outcome::Deferred(reason))
-                        }
-                        done => done.map(|()| Outcome::Deferred(reason)),
-                    };
-                }
+                Plan::Skip { reason, .. } => return self.finish(stored, Outcome::Deferred(reason), &run.clock).await,
             };
-            let attempt = attempt_name(&run.nonce, visit.pass, beginning);
-            last = match self.attempt(visit, &attempt, inputs, stored, &run.clock).await {
-                Ok(AttemptResult::Committed(stored, outcome)) => {
-                    return self.publish_and_collect(*stored, &run.clock).await.map(|()| outcome);
-                }
-                Ok(AttemptResult::Stopped(outcome)) => {
-                    return self.read_publish_and_collect(hour, &run.clock).await.map(|()| outcome);
-                }
-                Ok(AttemptResult::Again(reason)) => Ok(Outcome::Deferred(reason)),
-                Ok(AttemptResult::Unclaimed(error)) => Err(error),
-                Err(error) => {
-                    // Garbage is collected all the same; the error is what counts.
-                    let _ = self.read_publish_and_collect(hour, &run.clock).await;
-                    return Err(error);
-                }
-            };
+            let round = u32::from(visit.pass != Pass::First);
+            let attempt = attempt_name(&run.nonce, round * BEGINNINGS_MAX + beginning);
+            let from = stored.manifest.live_attempt().map(str::to_string);
+            let work = |claimed| self.rewrite_and_commit(visit, claimed, &attempt, inputs, from.as_deref(), &run.clock);
+            let result = self.attempt(stored, &attempt, &run.clock, work).await;
+            match self.settle(hour, result, &run.clock).await {
+                Ok(settled) => return settled,
+                Err(again) => last = again,
+            }
         }
         last
     }
 
-    /// Steps 5 and 6, also of an hour with nothing to write: its partition is repaired, whatever lost it, and garbage is
-    /// collected.
-    async fn publish_and_collect(&self, stored: VersionedManifest, clock: &Clock) -> Result<(), HourError> {
+    /// What follows an attempt: the visit's result, or in an error the result if it is not begun again.
+    pub(crate) async fn settle<P: Published>(
+        &self,
+        period: P,
+        result: Result<AttemptResult<P>, HourError>,
+        clock: &Clock,
+    ) -> Result<Result<Outcome, HourError>, Result<Outcome, HourError>> {
+        match result {
+            Ok(AttemptResult::Committed(stored, outcome)) => Ok(self.finish(*stored, outcome, clock).await),
+            Ok(AttemptResult::Stopped(outcome)) => Ok(self.read_and_finish(period, outcome, clock).await),
+            Ok(AttemptResult::Again(reason)) => Err(Ok(Outcome::Deferred(reason))),
+            Ok(AttemptResult::Unclaimed(error)) => Err(Err(error)),
+            Err(error) => {
+                // Garbage is collected all the same; the error is what counts.
+                let _ = self.read_and_finish(period, Outcome::Repaired, clock).await;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Steps 5 and 6 after a visit with this outcome, also if there was nothing to write: the partition is repaired, whatever lost
+    /// it, and garbage is collected.
+    pub(crate) async fn finish<P: Published>(
+        &self,
+        stored: VersionedManifest<P>,
+        outcome: Outcome,
+        clock: &Clock,
+    ) -> Result<Outcome, HourError> {
+        match (self.publish_and_collect(stored, clock).await, &outcome) {
+            (Ok(()), _) => Ok(outcome),
+            (Err(HourError::BehindDay { .. }), _) => Ok(Outcome::BehindDay(Box::new(outcome))),
+            // The later pass writes the live folder anew.
+            (Err(HourError::Folder { .. }), Outcome::Deferred(SkipReason::Unfinished { .. })) => Ok(outcome),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn publish_and_collect<P: Published>(
+        &self,
+        stored: VersionedManifest<P>,
+        clock: &Clock,
+    ) -> Result<(), HourError> {
         let publisher = self.publisher(clock);
         let (stored, pointer) = publisher.publish(stored).await?;
         if let Some(changed) = collect(&self.bucket, &self.store, stored, pointer.as_ref(), clock).await? {
@@ -174,9 +203,14 @@ impl Compactor {
     }
 
     /// Steps 5 and 6 if the manifest may have changed since it was read.
-    async fn read_publish_and_collect(&self, hour: Hour, clock: &Clock) -> Result<(), HourError> {
-        let stored = self.store.read(hour, clock).await?;
-        self.publish_and_collect(stored, clock).await
+    async fn read_and_finish<P: Published>(
+        &self,
+        period: P,
+        outcome: Outcome,
+        clock: &Clock,
+    ) -> Result<Outcome, HourError> {
+        let stored = self.store.read(period, clock).await?;
+        self.finish(stored, outcome, clock).await
     }
 
     pub(crate) fn publisher<'a>(&'a self, clock: &'a Clock) -> Publisher<'a> {
@@ -191,8 +225,8 @@ impl Compactor {
         if stored.manifest.live.as_ref().is_some_and(|live| live.gone(&listed) > 0) {
             listed = self.list_inputs(hour).await?;
         }
-        let files = match &stored.manifest.live {
-            Some(live) => self.bucket.list(&live.folder(hour)).await?,
+        let files = match stored.manifest.live_folder() {
+            Some(folder) => self.bucket.list(&folder).await?,
             None => Vec::new(),
         };
         let files = files.into_iter().map(|file| file.key).collect();
@@ -204,24 +238,26 @@ impl Compactor {
         Ok(objects.into_iter().filter(|object| layout::hour_of_input(&object.key) == Some(hour)).collect())
     }
 
-    /// Steps 2 to 4. An attempt that stops knowingly withdraws its claim.
-    async fn attempt(
+    /// Steps 2 to 4, of which `work` does the last two. An attempt that stops knowingly withdraws its claim.
+    pub(crate) async fn attempt<P: Period, F>(
         &self,
-        visit: Visit,
+        stored: VersionedManifest<P>,
         attempt: &str,
-        inputs: Vec<ObjectMeta>,
-        stored: VersionedManifest,
         clock: &Clock,
-    ) -> Result<AttemptResult, HourError> {
-        let from = stored.manifest.live_attempt().map(str::to_string);
+        work: impl FnOnce(VersionedManifest<P>) -> F,
+    ) -> Result<AttemptResult<P>, HourError>
+    where
+        F: Future<Output = Result<AttemptResult<P>, HourError>>,
+    {
+        let period = stored.manifest.period;
         let claimed = match claim(&self.store, stored, attempt, clock).await {
             Ok(Some(claimed)) => claimed,
             Ok(None) => return Ok(AttemptResult::Again(SkipReason::Contended)),
             Err(error) => return Ok(AttemptResult::Unclaimed(error.into())),
         };
-        let result = self.rewrite_and_commit(visit, claimed, attempt, inputs, from.as_deref(), clock).await;
+        let result = work(claimed).await;
         if !matches!(result, Ok(AttemptResult::Committed(..))) {
-            withdraw(&self.store, visit.hour, attempt, clock).await;
+            withdraw(&self.store, period, attempt, clock).await;
         }
         result
     }
@@ -241,7 +277,7 @@ impl Compactor {
         let live = match rewriter.rewrite(visit.hour, attempt, inputs).await {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(AttemptResult::Again(SkipReason::InputChanging)),
-            Err(HourError::Decode(error)) if error.is_too_large() => {
+            Err(error) if error.is_too_large() => {
                 return Ok(AttemptResult::Stopped(Outcome::Deferred(SkipReason::TooLarge { bytes })));
             }
             Err(error) => return Err(error),
@@ -254,7 +290,12 @@ impl Compactor {
         let bytes = live.files.iter().map(|file| file.size).sum();
         let counts = live.counts;
         let accepts = visit.rewrite == Rewrite::Shrinking;
-        let Some(stored) = commit(&self.store, claimed, live, from, accepts, clock).await? else {
+        let committed = |current: &Manifest| {
+            let committed = current.committed(live.clone());
+            let accepted = if accepts { committed.accepted() } else { None };
+            accepted.unwrap_or(committed)
+        };
+        let Some(stored) = commit(&self.store, claimed, attempt, from, committed, clock).await? else {
             return Ok(AttemptResult::Again(SkipReason::Contended));
         };
         let replaced = stored.manifest.replaced().len() as u64;
@@ -277,8 +318,7 @@ impl Compactor {
     }
 }
 
-/// The name of an attempt's folder. A run may come to an hour in two passes, and no name is used twice.
-fn attempt_name(nonce: &str, pass: Pass, beginning: u32) -> String {
-    let number = if pass == Pass::First { beginning } else { BEGINNINGS_MAX + beginning };
+/// The name of an attempt's folder. A run may come to an hour or a day more than once, and no name is used twice.
+pub(crate) fn attempt_name(nonce: &str, number: u32) -> String {
     format!("{nonce}-{number}")
 }

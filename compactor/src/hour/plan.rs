@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use log_format::Hour;
 use projection::WRITER_VERSION;
-use projection::manifest::{Live, Manifest, ObjectMeta};
+use projection::manifest::{Live, Manifest, ObjectMeta, Period};
 
 use crate::config::Limits;
 
@@ -117,7 +117,7 @@ pub enum Idle {
     },
 }
 
-/// Why a run does not do what is due in an hour.
+/// Why a run does not do what is due in an hour or a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SkipReason {
     /// Objects whose rows are live were deleted. Nothing shrinks Parquet by itself (C8).
@@ -158,6 +158,11 @@ pub enum SkipReason {
         /// Compressed bytes of what is too large.
         bytes: u64,
     },
+    /// Nothing is live of an hour that the day holds rows of: its manifest was lost.
+    HourLost {
+        /// The hour.
+        hour: Hour,
+    },
     /// Other runs kept changing the manifest.
     Contended,
     /// Objects kept changing while they were read.
@@ -177,7 +182,7 @@ pub fn plan(state: &HourState, now: DateTime<Utc>, limits: &Limits, rewrite: Rew
         return Plan::Skip { hour, reason: SkipReason::InputGone { objects: gone } };
     }
     match due(state, rewrite) {
-        Ok(due) => match skip_reason(state, now, limits, pass) {
+        Ok(due) => match why_put_off(&state.manifest, now, limits, pass).or_else(|| too_large(state, limits)) {
             Some(reason) => Plan::Skip { hour, reason },
             None => Plan::Compact { hour, inputs: in_order(state), due },
         },
@@ -231,15 +236,21 @@ pub fn shrinks(former: &Live, next: &Live) -> Option<SkipReason> {
     })
 }
 
-fn skip_reason(state: &HourState, now: DateTime<Utc>, limits: &Limits, pass: Pass) -> Option<SkipReason> {
-    let Manifest { claims, abandoned, .. } = &state.manifest;
+/// Why a run leaves what is due to another, or does it after all others.
+pub(crate) fn why_put_off<P: Period>(
+    manifest: &Manifest<P>,
+    now: DateTime<Utc>,
+    limits: &Limits,
+    pass: Pass,
+) -> Option<SkipReason> {
+    let Manifest { claims, abandoned, .. } = manifest;
     // A claim from the future, by somebody's fast clock, is no younger than one from as far in the past.
     let younger = |age: TimeDelta| claims.iter().any(|claim| (now - claim.claimed_at).abs() < age);
     if younger(TimeDelta::minutes(CLAIM_MINUTES_MIN)) && !limits.alone {
         return Some(SkipReason::Claimed);
     }
     match pass {
-        Pass::First if state.manifest.is_unfinished() => {
+        Pass::First if manifest.is_unfinished() => {
             return Some(SkipReason::Unfinished { attempts: *abandoned as usize + claims.len() });
         }
         Pass::Last if *abandoned >= ABANDONED_MAX && younger(TimeDelta::hours(CRASH_LOOP_HOURS)) => {
@@ -247,6 +258,10 @@ fn skip_reason(state: &HourState, now: DateTime<Utc>, limits: &Limits, pass: Pas
         }
         Pass::First | Pass::Last | Pass::Asked => {}
     }
+    None
+}
+
+fn too_large(state: &HourState, limits: &Limits) -> Option<SkipReason> {
     let bytes = state.listed.iter().map(|object| object.size).max().unwrap_or_default();
     (bytes > limits.hour_bytes_max()).then_some(SkipReason::TooLarge { bytes })
 }
@@ -268,6 +283,7 @@ impl SkipReason {
                 | SkipReason::FewerRows { .. }
                 | SkipReason::TooLarge { .. }
                 | SkipReason::CrashLooping { .. }
+                | SkipReason::HourLost { .. }
         )
     }
 }
@@ -332,6 +348,11 @@ impl fmt::Display for SkipReason {
                 f,
                 "its {bytes} bytes do not fit into the memory or the temporary files that there are; raise the function's \
                  memory and storage, or do it on a bigger machine with `compact --hour` and MEMORY_BYTES_MAX"
+            ),
+            SkipReason::HourLost { hour } => write!(
+                f,
+                "the manifest of {hour} is lost, and the day holds rows of it; `compact --hour {hour}` builds the hour anew from \
+                 its JSON, and the day follows"
             ),
             SkipReason::Contended => f.write_str("other runs kept changing its manifest; the next tick tries again"),
             SkipReason::InputChanging => {

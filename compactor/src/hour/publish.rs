@@ -1,23 +1,52 @@
-//! Publication: the hour's partition in Glue names its live folder.
+//! Publication: the partition of an hour or a day in Glue names its live folder.
 
 use std::collections::HashSet;
 
-use catalog::{Catalog, Pointer};
+use catalog::{Catalog, ParquetKey, Pointer};
 use chrono::TimeDelta;
-use log_format::{Hour, layout};
+use log_format::{Day, Hour, layout};
 use parquet::file::metadata::ParquetMetaDataReader;
-use projection::manifest::Live;
+use projection::manifest::{Folder, Live, LiveDay, Manifest, Period};
 
 use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::hour::error::HourError;
-use crate::listing::digests_of_live;
+use crate::listing::{digest_of_files, digest_of_folders, digest_of_inputs};
 use crate::manifest_store::{ManifestStore, VersionedManifest};
 
 /// A write to Glue follows the read of its manifest within this time, or does not happen: Glue's write has no condition.
-const PUBLISH_MINUTES_MAX: i64 = 10;
+const PUBLISH_SECONDS_MAX: i64 = 60;
 /// Tries of a publication during which `live` keeps moving.
 const PUBLISH_TRIES_MAX: u32 = 5;
+
+/// What has a partition that names its live folder: an hour or a day.
+pub trait Published: Period + ParquetKey {
+    /// The hour, whose day goes before it. `None` for a day.
+    fn hour(self) -> Option<Hour>;
+
+    /// The digest of what the rows of a live folder come from.
+    fn inputs(live: &Self::Live, bucket: &Bucket) -> u128;
+}
+
+impl Published for Hour {
+    fn hour(self) -> Option<Hour> {
+        Some(self)
+    }
+
+    fn inputs(live: &Live, _bucket: &Bucket) -> u128 {
+        digest_of_inputs(&live.inputs)
+    }
+}
+
+impl Published for Day {
+    fn hour(self) -> Option<Hour> {
+        None
+    }
+
+    fn inputs(live: &LiveDay, bucket: &Bucket) -> u128 {
+        digest_of_folders(live.inputs.iter().map(|input| bucket.uri(&input.folder())))
+    }
+}
 
 /// What publication needs.
 #[derive(Debug, Clone, Copy)]
@@ -29,44 +58,55 @@ pub(crate) struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    /// Step 5 of an hour: makes the partition name the live folder. Glue's write has no condition, so the manifest is read
-    /// again after it, whatever its reply was. If `live` moved meanwhile, the newer one is published.
+    /// Step 5: makes the partition name the live folder. Glue's write has no condition, so the manifest is read again after it,
+    /// whatever its reply was. If `live` moved meanwhile, the newer one is published.
+    ///
+    /// A live day goes before its hours: until it holds an hour's live folder and is published, so that no reader misses the
+    /// rows, the hour's partition stays as it is ([`HourError::BehindDay`]).
     ///
     /// Returns the manifest that the partition follows now, and what the partition says. The latter is `None` if nothing is
     /// live.
-    pub(crate) async fn publish(
+    pub(crate) async fn publish<P: Published>(
         &self,
-        stored: VersionedManifest,
-    ) -> Result<(VersionedManifest, Option<Pointer>), HourError> {
-        let hour = stored.manifest.hour;
+        stored: VersionedManifest<P>,
+    ) -> Result<(VersionedManifest<P>, Option<Pointer>), HourError> {
+        let period = stored.manifest.period;
         let mut stored = stored;
         for _ in 0..PUBLISH_TRIES_MAX {
             let Some(live) = &stored.manifest.live else { return Ok((stored, None)) };
-            let found = self.catalog.parquet_pointer(hour).await?;
+            let found = self.catalog.pointer(period).await?;
             let pointer = self.pointer_to(live, &stored, found.as_ref());
             if found.as_ref() == Some(&pointer) {
                 return Ok((stored, found));
             }
-            self.check_files(hour, live).await?;
-            let pointed = self.point(hour, &pointer, &stored).await;
-            let again = self.store.read(hour, self.clock).await?;
+            self.check_files(&stored.manifest, live).await?;
+            if let Some(hour) = period.hour() {
+                self.check_day(hour, live.attempt()).await?;
+            }
+            let pointed = self.point(period, &pointer, &stored).await;
+            let again = self.store.read(period, self.clock).await?;
             self.clock.may_write()?;
             if again.manifest.live_attempt() == stored.manifest.live_attempt() && pointed? {
                 return Ok((again, Some(pointer)));
             }
             stored = again;
         }
-        Err(HourError::Unpublished { hour })
+        Err(HourError::Unpublished { partition: period.to_string() })
     }
 
     /// What the partition is to say of the live folder. `found` is what it says now.
-    fn pointer_to(&self, live: &Live, stored: &VersionedManifest, found: Option<&Pointer>) -> Pointer {
-        let location = self.bucket.uri(&live.folder(stored.manifest.hour));
+    fn pointer_to<P: Published>(
+        &self,
+        live: &P::Live,
+        stored: &VersionedManifest<P>,
+        found: Option<&Pointer>,
+    ) -> Pointer {
+        let location = self.bucket.uri(&stored.manifest.period.folder(live.attempt()));
         // No partition named the folder before it was live.
-        let same = found.filter(|it| it.location == location && it.has_since(live.committed_at));
+        let same = found.filter(|it| it.location == location && it.has_since(live.committed_at()));
         // If somebody made the partition again by hand, it does not know since when it names the folder.
-        let since = same.and_then(|it| it.since).or(Some(self.clock.now().max(live.committed_at)));
-        let (inputs, files) = digests_of_live(live, &location);
+        let since = same.and_then(|it| it.since).or(Some(self.clock.now().max(live.committed_at())));
+        let (inputs, files) = digests_of_live::<P>(live, &location, self.bucket);
         Pointer {
             location,
             manifest_etag: stored.etag.clone().unwrap_or_default(),
@@ -79,24 +119,49 @@ impl Publisher<'_> {
     }
 
     /// Writes the pointer while the manifest's read is recent. Returns false if it is not.
-    async fn point(&self, hour: Hour, pointer: &Pointer, stored: &VersionedManifest) -> Result<bool, HourError> {
-        let is_recent = || self.clock.now() - stored.at < TimeDelta::minutes(PUBLISH_MINUTES_MAX);
+    async fn point<P: Published>(
+        &self,
+        period: P,
+        pointer: &Pointer,
+        stored: &VersionedManifest<P>,
+    ) -> Result<bool, HourError> {
+        let is_recent = || self.clock.now() - stored.at < TimeDelta::seconds(PUBLISH_SECONDS_MAX);
         let may_write = || is_recent() && self.clock.may_write().is_ok();
-        Ok(self.catalog.point_parquet(hour, pointer, &may_write).await?)
+        Ok(self.catalog.point(period, pointer, &may_write).await?)
     }
 
     /// A partition whose folder is gone reads as no rows and no error, so the folder is checked before it is named.
-    async fn check_files(&self, hour: Hour, live: &Live) -> Result<(), HourError> {
-        let folder = live.folder(hour);
+    async fn check_files<P: Period>(&self, manifest: &Manifest<P>, live: &P::Live) -> Result<(), HourError> {
+        if live.files().is_empty() {
+            return Ok(());
+        }
+        let folder = manifest.period.folder(live.attempt());
         let found: HashSet<String> = self.bucket.list(&folder).await?.into_iter().map(|file| file.key).collect();
-        let whole = live.files.iter().all(|file| found.contains(&file.key));
+        let whole = live.files().iter().all(|file| found.contains(&file.key));
         if whole { Ok(()) } else { Err(HourError::Folder { folder }) }
+    }
+
+    /// Readers of a live day get an hour's rows from there. So the day must hold the hour's live folder, and its partition name
+    /// the day's, before the hour's partition names it: otherwise rows that were seen would be gone once the view takes the day
+    /// from the table of days.
+    async fn check_day(&self, hour: Hour, attempt: &str) -> Result<(), HourError> {
+        let day = Day::of(hour);
+        let stored = self.store.read(day, self.clock).await?;
+        let Some(live) = &stored.manifest.live else { return Ok(()) };
+        let holds = live.holds(hour, attempt);
+        if holds && self.names(day, &stored.manifest).await? { Ok(()) } else { Err(HourError::BehindDay { hour, day }) }
+    }
+
+    /// True if the partition of a day names its live folder.
+    async fn names(&self, day: Day, manifest: &Manifest<Day>) -> Result<bool, HourError> {
+        let named = self.catalog.pointer(day).await?.map(|pointer| pointer.location);
+        Ok(named == manifest.live_folder().map(|folder| self.bucket.uri(&folder)))
     }
 
     /// The rows that readers of `hour` see now: those in the folder that Glue names. If the manifest was lost, this is the
     /// only witness of what the hour held (C8). A file that nobody can read counts as no rows.
     pub(crate) async fn published_rows(&self, hour: Hour) -> Result<u64, HourError> {
-        let Some(pointer) = self.catalog.parquet_pointer(hour).await? else { return Ok(0) };
+        let Some(pointer) = self.catalog.pointer(hour).await? else { return Ok(0) };
         let of_hour = self.bucket.uri(&layout::parquet_prefix(hour));
         let Some(folder) = pointer.location.strip_prefix(&of_hour) else { return Ok(0) };
         let mut rows = 0;
@@ -107,4 +172,10 @@ impl Publisher<'_> {
         }
         Ok(rows)
     }
+}
+
+/// Both digests of a live folder with this URI: of what its rows come from, and of its files.
+pub fn digests_of_live<P: Published>(live: &P::Live, folder: &str, bucket: &Bucket) -> (u128, u128) {
+    let files = live.files().iter().map(|file| (file.key.as_str(), file.size));
+    (P::inputs(live, bucket), digest_of_files(folder, files))
 }

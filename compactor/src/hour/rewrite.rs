@@ -1,23 +1,18 @@
 //! The rewrite of an hour: inputs → lines → rows → Parquet, in a folder that is claimed.
 
-use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read, Seek};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, future, stream};
+use futures::{StreamExt, future, stream};
 use log_format::{Hour, layout};
 use projection::WRITER_VERSION;
 use projection::manifest::{Counts, File, Live, ObjectMeta};
 use projection::read::decode::{DecodeError, Decoded, Decoder, MemoryBudget};
 use projection::read::rejected::spool;
-use projection::sort::merge::{Merge, MergeSummary};
+use projection::sort::merge::MergeSummary;
 use projection::sort::sorter::{Sorted, SortedRun};
-use projection::write::file::{EncodeError, EncodedRowGroup, Encoder, ParquetFile};
-use projection::write::row_group::{Capacity, RowGroupBuilder};
-use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
 use crate::bucket::{Bucket, Got, Upload};
@@ -25,13 +20,12 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::hour::blocking;
 use crate::hour::error::HourError;
+use crate::hour::write::{FolderWriter, HashingWriter, Rows, read_back};
 
-/// How an hour's memory is divided, in eighths: rows that wait to be sorted, texts, and objects that are read ahead. Once
-/// everything is read, buffers for sorted runs take an eighth.
+/// How an hour's memory is divided, in eighths: rows that wait to be sorted, texts, and objects that are read ahead.
 const ROWS_EIGHTHS: u64 = 4;
 const TEXT_EIGHTHS: u64 = 3;
 const OBJECTS_EIGHTHS: u64 = 1;
-const RUNS_EIGHTHS: u64 = 1;
 /// Bytes for rows that a thread has at least, unless it is the only one. With less there would be very many runs.
 const ROWS_BYTES_MIN: usize = 4 << 20;
 
@@ -84,7 +78,7 @@ impl Rewriter<'_> {
             collisions: summary.collisions,
             rejected: read.rejected,
         };
-        self.read_back(&folder, &files, &counts).await?;
+        read_back(self.bucket, &folder, &files, counts.lines - counts.duplicates - counts.rejected).await?;
         let (attempt, committed_at) = (attempt.to_string(), self.clock.now());
         let timestamps = summary.timestamps;
         let writer_version = WRITER_VERSION;
@@ -167,139 +161,9 @@ impl Rewriter<'_> {
         if runs.is_empty() {
             return Ok((Vec::new(), MergeSummary::default()));
         }
-        let key = format!("{folder}00000.parquet");
-        let mut upload = self.bucket.upload(&key, self.limits.part_bytes());
-        match self.write_file(&mut upload, runs).await {
-            Ok((size, rows, sha256, summary)) => Ok((vec![File { key, size, rows, sha256 }], summary)),
-            Err(error) => {
-                upload.abort().await;
-                Err(error)
-            }
-        }
-    }
-
-    /// Writes row groups as they are finished. Returns the file's size, rows and SHA-256, and what the merge counted.
-    async fn write_file(
-        &self,
-        upload: &mut Upload<'_>,
-        runs: Vec<SortedRun>,
-    ) -> Result<(u64, u64, String, MergeSummary), HourError> {
-        let bytes = (self.limits.hour_bytes_max() / 8 * RUNS_EIGHTHS) as usize;
-        let mut file = ParquetFile::new()?;
-        let mut groups = RowGroups::begin(runs, bytes, file.encoder(), self.limits.threads.max(1)).await?;
-        let mut written = HashingWriter::default();
-        while let Some(group) = groups.next().await? {
-            let bytes = file.append(group)?;
-            self.clock.may_write()?;
-            upload.push(written.hash(&bytes)).await?;
-        }
-        let (bytes, rows) = file.finish()?;
-        upload.push(written.hash(&bytes)).await?;
-        self.clock.may_write()?;
-        upload.finish().await?;
-        let (size, sha256) = written.finish();
-        Ok((size, rows, sha256, groups.summary))
-    }
-
-    /// Readers read the folder, so the folder must hold exactly the outputs, and these every row (C2).
-    async fn read_back(&self, folder: &str, files: &[File], counts: &Counts) -> Result<(), HourError> {
-        let found: u64 = files.iter().map(|file| file.rows).sum();
-        let expected = counts.lines - counts.duplicates - counts.rejected;
-        if found != expected {
-            return Err(HourError::RowCount { found, expected });
-        }
-        let listed = self.bucket.list(folder).await?;
-        let listed: HashSet<(&str, u64)> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
-        let written: HashSet<(&str, u64)> = files.iter().map(|file| (file.key.as_str(), file.size)).collect();
-        if listed == written { Ok(()) } else { Err(HourError::Folder { folder: folder.to_string() }) }
-    }
-}
-
-/// The encoded row groups of sorted runs, in order. One thread merges while others encode.
-struct RowGroups {
-    /// `None` once all rows are merged.
-    merge: Option<Merge>,
-    summary: MergeSummary,
-    encoder: Arc<Encoder>,
-    encoding: VecDeque<BoxFuture<'static, Result<EncodedRowGroup, EncodeError>>>,
-    at_once: usize,
-    number: usize,
-    capacity: Capacity,
-}
-
-impl RowGroups {
-    /// Begins to merge `runs` with `bytes` of memory. At most `at_once` row groups are encoded at once.
-    async fn begin(
-        runs: Vec<SortedRun>,
-        bytes: usize,
-        encoder: Encoder,
-        at_once: usize,
-    ) -> Result<RowGroups, DecodeError> {
-        let merge = blocking::spawn(move || Merge::new(runs, bytes)).await.map_err(DecodeError::Spill)?;
-        Ok(RowGroups {
-            merge: Some(merge),
-            summary: MergeSummary::default(),
-            encoder: Arc::new(encoder),
-            encoding: VecDeque::new(),
-            at_once,
-            number: 0,
-            capacity: Capacity::default(),
-        })
-    }
-
-    /// The next row group. `None` after the last, and then the summary is complete.
-    async fn next(&mut self) -> Result<Option<EncodedRowGroup>, HourError> {
-        while let Some(merge) = self.merge.take_if(|_| self.encoding.len() < self.at_once) {
-            self.begin_group(merge).await.map_err(DecodeError::Spill)?;
-        }
-        match self.encoding.pop_front() {
-            Some(group) => Ok(Some(group.await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// Merges the rows of the next group and begins to encode it.
-    async fn begin_group(&mut self, merge: Merge) -> io::Result<()> {
-        let capacity = std::mem::take(&mut self.capacity);
-        let (merge, rows, more) = blocking::spawn(move || merge_group(merge, capacity)).await?;
-        self.capacity = rows.capacity();
-        let (encoder, number) = (Arc::clone(&self.encoder), self.number);
-        self.encoding.push_back(blocking::spawn(move || encoder.encode(number, rows)).boxed());
-        self.number += 1;
-        if more {
-            self.merge = Some(merge);
-        } else {
-            self.summary = blocking::spawn(move || merge.finish()).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The rows of the next group, and whether any are left.
-fn merge_group(mut merge: Merge, capacity: Capacity) -> io::Result<(Merge, RowGroupBuilder, bool)> {
-    let mut rows = RowGroupBuilder::with_capacity(capacity);
-    let more = rows.fill_from(&mut merge)?;
-    Ok((merge, rows, more))
-}
-
-/// Size and SHA-256 of a file that is being written.
-#[derive(Debug, Default)]
-struct HashingWriter {
-    size: u64,
-    sha256: Sha256,
-}
-
-impl HashingWriter {
-    /// Counts bytes on their way to S3.
-    fn hash<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        self.size += bytes.len() as u64;
-        self.sha256.update(bytes);
-        bytes
-    }
-
-    /// The size in bytes, and the SHA-256 in hexadecimal digits.
-    fn finish(self) -> (u64, String) {
-        (self.size, hex::encode(self.sha256.finalize()))
+        let writer = FolderWriter { bucket: self.bucket, limits: self.limits, clock: self.clock, folder };
+        let (file, summary) = writer.merge(0, Rows::OfHour(runs)).await?;
+        Ok((vec![file], summary))
     }
 }
 

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use catalog::{Catalog, CatalogError, Columns, Pointer, TablesState};
-use log_format::Hour;
+use log_format::{Day, Hour};
 
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, RunOver};
 use crate::config::Limits;
 use crate::hour::plan::Idle;
+use crate::listing::ManifestEtags;
 use crate::manifest_store::{ManifestStore, StoreError};
 use crate::request::Scope;
+use crate::tick::days::KnownDays;
 use crate::tick::definitions::Definitions;
 use crate::tick::schedule;
 use crate::tick::scrub::Known;
@@ -20,6 +22,8 @@ use crate::tick::scrub::Known;
 pub(crate) struct Discovery {
     /// The hours to visit, in this order.
     pub(crate) hours: Vec<Hour>,
+    /// The hours to visit after the days: those that were never done.
+    pub(crate) backlog: Vec<Hour>,
     /// The hours that were looked at, and why a visit would change nothing.
     pub(crate) up_to_date: BTreeMap<Hour, Idle>,
     /// The hours whose Parquet partition does not follow their manifest. Empty for a range.
@@ -31,6 +35,8 @@ pub(crate) struct Discovery {
     pub(crate) unregistered: Vec<Hour>,
     /// What the listings show of the catalog's definitions. Empty for a range.
     pub(crate) definitions: Definitions,
+    /// What the listings show of days.
+    pub(crate) days: KnownDays,
 }
 
 /// The hours to look at could not be found.
@@ -68,9 +74,11 @@ impl Discoverer<'_> {
         let end = Hour::of(now).next();
         let manifests = self.bucket.manifest_etags(Hour::EPOCH, end).await?;
         let parquet = self.catalog.parquet_partitions(.., Columns::LeftOut).await?;
+        let daily = self.catalog.parquet_partitions::<Day>(.., Columns::LeftOut).await?;
         let json = self.catalog.json_partitions(.., Columns::LeftOut).await?;
-        let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &json);
-        let (pointers, registered) = (parquet.by_hour, json.by_hour.into_keys().collect::<BTreeSet<Hour>>());
+        let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &daily, &json);
+        let ManifestEtags { hours: manifests, days } = manifests;
+        let (pointers, registered) = (parquet.by_key, json.by_key.into_keys().collect::<BTreeSet<Hour>>());
         let known = Known { manifests: &manifests, pointers: &pointers, registered: &registered };
         let watermark = self.watermark_or_epoch().await?;
         let inputs = self.bucket.inputs_by_hour(watermark.next().min(from), end).await?;
@@ -78,16 +86,20 @@ impl Discoverer<'_> {
         let stale = stale(&manifests, &pointers);
         let mut scrubbed = self.look_at(from, to, &inputs, &known).await?;
         scrubbed.extend(self.scrub(from, &known, now).await?);
+        let days = self.known_days(days, daily.by_key, &pointers, &manifests).scrubbed(self, from, to, now).await?;
         let uncommitted = |hour: &&Hour| **hour < to && (!manifests.contains_key(hour) || stale.contains(hour));
         let unfinished = manifests.keys().filter(|hour| pointers.get(hour).is_some_and(|pointer| pointer.unfinished));
-        let backlog: BTreeSet<Hour> = inputs.keys().filter(uncommitted).chain(unfinished).copied().collect();
+        let lost = pointers.keys().filter(|hour| !manifests.contains_key(hour));
+        let backlog = inputs.keys().filter(uncommitted).chain(unfinished).chain(lost);
+        let backlog: BTreeSet<Hour> = backlog.copied().collect();
         // The window comes first, then the scrub, then what was never done.
         let (window, older): (Vec<Hour>, Vec<Hour>) = scrubbed.due.into_iter().partition(|hour| *hour >= from);
         let mut seen = HashSet::new();
-        let hours = window.into_iter().chain(older).chain(backlog).filter(|hour| seen.insert(*hour)).collect();
+        let hours = window.into_iter().chain(older).filter(|hour| seen.insert(*hour)).collect();
+        let backlog = backlog.into_iter().filter(|hour| seen.insert(*hour)).collect();
         let up_to_date = scrubbed.up_to_date.into_iter().map(|hour| (hour, Idle::UpToDate)).collect();
         let stale = stale.into_iter().collect();
-        Ok(Discovery { hours, up_to_date, stale, registered, unregistered, definitions })
+        Ok(Discovery { hours, backlog, up_to_date, stale, registered, unregistered, definitions, days })
     }
 
     /// Makes the database and its tables again if somebody dropped them. Returns how they were found.
@@ -107,10 +119,11 @@ impl Discoverer<'_> {
         let end = Hour::of(self.clock.now()).next();
         let tables = self.catalog.tables().await?;
         let parquet = self.catalog.parquet_partitions(.., Columns::Compared).await?;
+        let daily = self.catalog.parquet_partitions::<Day>(.., Columns::Compared).await?;
         let json = self.catalog.json_partitions(.., Columns::Compared).await?;
-        let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &json);
+        let definitions = Definitions::of(self.bucket.name(), &tables, &parquet, &daily, &json);
         let objects = self.bucket.inputs_by_hour(Hour::EPOCH, end).await?.into_keys().collect();
-        Ok((objects, definitions, json.by_hour.into_keys().collect()))
+        Ok((objects, definitions, json.by_key.into_keys().collect()))
     }
 
     /// The watermark. If its file is missing or unreadable every hour is beyond it; whoever moves it says what is wrong.

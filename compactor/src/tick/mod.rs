@@ -1,6 +1,7 @@
-//! A tick: the sweep over the catalog, a visit to every hour that was discovered, then the watermark, then the hours with
-//! unfinished attempts.
+//! A tick: the sweep over the catalog, a visit to every hour that was discovered, the days that they change, the watermark, the
+//! days that are due, then the hours and days with unfinished attempts.
 
+mod days;
 mod definitions;
 pub(crate) mod discovery;
 mod range;
@@ -13,7 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
-use log_format::Hour;
+use log_format::{Day, Hour};
 use projection::manifest::Counts;
 use telemetry::error_chain;
 use tokio::task::JoinSet;
@@ -25,6 +26,7 @@ use crate::hour::error::HourError;
 use crate::hour::plan::{Idle, Pass, Rewrite, SkipReason};
 use crate::hour::{Compactor, Outcome, Visit};
 use crate::request::{Request, Scope};
+use crate::tick::days::Outcomes;
 use crate::tick::discovery::{Discoverer, Discovery};
 use crate::watermark::{WatermarkError, WatermarkStatus};
 
@@ -40,6 +42,8 @@ const WATERMARK_TIME_MIN: Duration = Duration::from_secs(30);
 pub struct Tick {
     /// The outcome of each hour that holds anything.
     pub outcomes: BTreeMap<Hour, Outcome>,
+    /// The outcome of each day that was visited.
+    pub days: BTreeMap<Day, Outcome>,
     /// The watermark, or why it could not be moved. `None` if no time was left for it.
     pub watermark: Option<Result<WatermarkStatus, WatermarkError>>,
     /// What the sweep found wrong with the catalog's definitions.
@@ -49,7 +53,7 @@ pub struct Tick {
     pub accepted: Result<Vec<String>, String>,
 }
 
-/// How many hours of a tick had each outcome.
+/// How many hours, or days, of a tick had each outcome.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Totals {
     /// Hours that were compacted.
@@ -62,7 +66,7 @@ pub struct Totals {
     pub deferred: u64,
     /// Hours that wait for an operator's decision.
     pub needs_operator: u64,
-    /// Hours that ended with an error or a panic.
+    /// Hours that ended with an error or a panic, or that wait for a day which could not be rolled up.
     pub failed: u64,
     /// The counts of the compacted hours.
     pub counts: Counts,
@@ -71,25 +75,35 @@ pub struct Totals {
 }
 
 impl Tick {
-    /// Counts the outcomes.
+    /// Counts the outcomes of hours.
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for outcome in self.outcomes.values() {
-            totals.add(outcome);
-        }
-        totals
+        Totals::of(self.outcomes.values())
+    }
+
+    /// Counts the outcomes of days.
+    pub fn day_totals(&self) -> Totals {
+        Totals::of(self.days.values())
     }
 
     /// A message for each failure, with every cause.
     pub fn failures(&self) -> Vec<String> {
-        let failed = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
-            Outcome::Failed(why) => Some(format!("{hour} failed: {why}")),
+        let failed = self.all().filter_map(|(what, outcome)| match outcome {
+            Outcome::Failed(why) => Some(format!("{what} failed: {why}")),
+            Outcome::BehindDay(_) => {
+                Some(format!("{what} waits: readers get its rows once its day is rolled up again"))
+            }
             _ => None,
         });
         let not_accepted = self.accepted.as_ref().err().map(|why| format!("the edits were not accepted: {why}"));
         let watermark = self.watermark.as_ref().and_then(|moved| moved.as_ref().err());
         let watermark = watermark.map(|error| format!("the view's watermark was not moved: {}", error_chain(error)));
         failed.chain(self.definitions.failures.iter().cloned()).chain(not_accepted).chain(watermark).collect()
+    }
+
+    /// The outcome of each hour, then of each day.
+    fn all(&self) -> impl Iterator<Item = (String, &Outcome)> {
+        let hours = self.outcomes.iter().map(|(hour, outcome)| (hour.to_string(), outcome));
+        hours.chain(self.days.iter().map(|(day, outcome)| (day.to_string(), outcome)))
     }
 
     /// A message for each hour with objects that were written over and that nobody has accepted.
@@ -112,10 +126,10 @@ impl Tick {
         self.definitions.repaired + u64::from(view)
     }
 
-    /// A message for each hour and each table that waits for an operator's decision.
+    /// A message for each hour, day and table that waits for an operator's decision.
     pub fn needs_operator(&self) -> Vec<String> {
-        let waiting = self.outcomes.iter().filter_map(|(hour, outcome)| match outcome {
-            Outcome::Deferred(reason) if reason.needs_operator() => Some(format!("{hour} needs an operator: {reason}")),
+        let waiting = self.all().filter_map(|(what, outcome)| match outcome {
+            Outcome::Deferred(reason) if reason.needs_operator() => Some(format!("{what} needs an operator: {reason}")),
             _ => None,
         });
         let tables = self.definitions.tables.iter();
@@ -125,6 +139,12 @@ impl Tick {
 }
 
 impl Totals {
+    fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Totals {
+        let mut totals = Totals::default();
+        outcomes.into_iter().for_each(|outcome| totals.add(outcome));
+        totals
+    }
+
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Compacted { counts, replaced, .. } => {
@@ -139,6 +159,13 @@ impl Totals {
                 }
             }
             Outcome::Repaired => self.repaired += 1,
+            Outcome::BehindDay(done) => {
+                self.failed += 1;
+                if let Outcome::Compacted { counts, replaced, .. } = **done {
+                    self.counts += counts;
+                    self.replaced += replaced;
+                }
+            }
             Outcome::Deferred(reason) if reason.needs_operator() => self.needs_operator += 1,
             Outcome::Deferred(_) => self.deferred += 1,
             Outcome::Failed(_) => self.failed += 1,
@@ -147,7 +174,8 @@ impl Totals {
 }
 
 impl Compactor {
-    /// Does what is due in the requested hours. `progress` receives the hours done and the hours in all.
+    /// Does what is due in the requested hours, then in days. `progress` receives the hours done and the hours in all, then the
+    /// days.
     ///
     /// # Errors
     ///
@@ -160,41 +188,75 @@ impl Compactor {
     ) -> Result<Tick, DiscoveryError> {
         let mut discovery = self.discover(run, request).await?;
         let accepted = self.accept(request.scope, &run.clock).await;
-        let (swept, definitions) = self.sweep(&mut discovery, run).await;
+        let (swept, mut definitions) = self.sweep(&mut discovery, run).await;
         let up_to_date = discovery.up_to_date.iter().map(|(hour, reason)| (*hour, Outcome::Nothing(*reason)));
         // An hour that the sweep repaired, or failed to repair, keeps that outcome.
-        let mut outcomes: BTreeMap<Hour, Outcome> = up_to_date.chain(swept).collect();
-        let visit = |hour: Hour, pass: Pass| {
-            let registered = discovery.registered.contains(&hour);
-            Visit { hour, registered, pass, rewrite: request.rewrite }
-        };
-        let mut put_off = Vec::new();
-        let all = discovery.hours.len();
+        let mut outcomes = Outcomes::of(up_to_date.chain(swept).collect());
+        // Days come before the hours that were never done: of those there may be more than there is time for.
+        for hours in [&discovery.hours, &discovery.backlog] {
+            self.visit_hours(&discovery, hours, request, &mut outcomes, run, &progress).await;
+            self.keep_up_days(&discovery.days, &mut outcomes, run).await;
+        }
+        let mut watermark = self.watermark_of_tick(run).await;
+        if let Some(Ok(reached)) = &watermark
+            && self.begin_days(request, &discovery.days, reached, &mut outcomes, run, &progress).await
+        {
+            watermark = self.watermark_of_tick(run).await.or(watermark);
+        }
+        // Last, and after the watermark: one of these may end the process.
+        watermark = self.visit_put_off(&discovery, request, &mut outcomes, run).await.or(watermark);
+        definitions.count_days(&discovery.definitions.daily, &outcomes.days);
+        let Outcomes { hours: outcomes, days, .. } = outcomes;
+        Ok(Tick { outcomes, days, watermark, definitions, accepted })
+    }
+
+    /// Visits hours that were discovered.
+    async fn visit_hours(
+        self: &Arc<Self>,
+        discovery: &Discovery,
+        hours: &[Hour],
+        request: Request,
+        outcomes: &mut Outcomes,
+        run: &Arc<Run>,
+        progress: impl Fn(usize, usize),
+    ) {
+        let all = hours.len();
         progress(0, all);
-        let visits = discovery.hours.iter().copied().map(|hour| self.visit_isolated(visit(hour, Pass::First), run));
+        let visit = |hour: Hour| self.visit_isolated(visit(discovery, request, hour, Pass::First), run);
+        let visits = hours.iter().copied().map(visit);
         let mut visits = pin!(stream::iter(visits).buffer_unordered(self.limits.hours_at_once).enumerate());
         while let Some((done, (hour, outcome))) = visits.next().await {
             progress(done + 1, all);
-            if let Outcome::Deferred(SkipReason::Unfinished { attempts }) = outcome {
-                put_off.push((attempts, hour));
-            }
             // Its manifest may have a claim and nothing else.
             if outcome != Outcome::Nothing(Idle::NoObjects) {
-                outcomes.insert(hour, outcome);
+                outcomes.hours.insert(hour, outcome);
             }
         }
-        let mut watermark = self.watermark_of_tick(run).await;
-        // Last, and after the watermark: one of these may end the process. Those with the fewest attempts come first.
-        put_off.sort_unstable();
+    }
+
+    /// Visits the hours and days with unfinished attempts. Returns the watermark if it was moved.
+    async fn visit_put_off(
+        self: &Arc<Self>,
+        discovery: &Discovery,
+        request: Request,
+        outcomes: &mut Outcomes,
+        run: &Arc<Run>,
+    ) -> Option<Result<WatermarkStatus, WatermarkError>> {
+        let mut watermark = None;
         let pass = if request.scope == Scope::Tick { Pass::Last } else { Pass::Asked };
-        for (_, hour) in put_off {
-            let (_, outcome) = self.visit_isolated(visit(hour, pass), run).await;
-            if matches!(outcome, Outcome::Compacted { .. }) {
+        for hour in outcomes.put_off_hours() {
+            let (_, outcome) = self.visit_isolated(visit(discovery, request, hour, pass), run).await;
+            let moves = matches!(outcome, Outcome::Compacted { .. } | Outcome::BehindDay(_));
+            outcomes.hours.insert(hour, outcome);
+            if moves {
+                self.keep_up_days(&discovery.days, outcomes, run).await;
                 watermark = self.watermark_of_tick(run).await.or(watermark);
             }
-            outcomes.insert(hour, outcome);
         }
-        Ok(Tick { outcomes, watermark, definitions, accepted })
+        if self.visit_put_off_days(pass, outcomes, run).await {
+            watermark = self.watermark_of_tick(run).await.or(watermark);
+        }
+        watermark
     }
 
     /// The closed hours from `from` up to, not including, `to` that a visit could change, in order.
@@ -228,6 +290,7 @@ impl Compactor {
                 discoverer.discover_range(from, to, request.rewrite).await
             }
             Scope::Hour(hour) => discoverer.discover_hour(hour).await,
+            Scope::Day(_) => Ok(Discovery::default()),
         }
     }
 
@@ -265,4 +328,8 @@ impl Compactor {
     async fn watermark_of_tick(&self, run: &Run) -> Option<Result<WatermarkStatus, WatermarkError>> {
         if run.clock.left() > WATERMARK_TIME_MIN { Some(self.move_watermark(&run.clock).await) } else { None }
     }
+}
+
+fn visit(discovery: &Discovery, request: Request, hour: Hour, pass: Pass) -> Visit {
+    Visit { hour, registered: discovery.registered.contains(&hour), pass, rewrite: request.rewrite }
 }

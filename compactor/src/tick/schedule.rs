@@ -3,8 +3,8 @@
 //! A scheduled tick looks at every closed hour of the look-back window, at the older days whose turn in the scrub it is, and
 //! at the backlog: hours with objects that were never committed, from the watermark forward.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use log_format::Hour;
+use chrono::{DateTime, Utc};
+use log_format::{Day, Hour};
 
 use crate::config::Limits;
 use crate::request::Scope;
@@ -12,21 +12,22 @@ use crate::request::Scope;
 /// The period of the scrub, in ticks. Each tick looks at every 84th day, so each day is looked at twice a week.
 const SCRUB_TICKS: i64 = 84;
 
-/// True if it is the turn of the day of `hour` at `now`. So an object that turns up in any hour, however old, is found within
-/// half a week even if its notification was lost.
-pub fn is_turn_of(hour: Hour, now: DateTime<Utc>) -> bool {
-    days_until_turn(hour, now) == 0
+/// True if it is the turn of `day` at `now`. So an object that turns up in any hour, however old, is found within half a week
+/// even if its notification was lost.
+pub fn is_turn_of(day: Day, now: DateTime<Utc>) -> bool {
+    days_until_turn(day, now) == 0
 }
 
-/// The first hour of the first day, from the day of `hour` on, whose turn it is at `now`.
-pub fn next_turn(hour: Hour, now: DateTime<Utc>) -> Hour {
-    Hour::of(hour.midnight().start() + TimeDelta::days(days_until_turn(hour, now)))
+/// The first day, from `day` on, whose turn it is at `now`.
+pub fn next_turn(day: Day, now: DateTime<Utc>) -> Day {
+    day.after(days_until_turn(day, now))
 }
 
-/// The distance in days from the day of `hour` to the first day from it on whose turn it is.
-fn days_until_turn(hour: Hour, now: DateTime<Utc>) -> i64 {
+/// The distance in days from `day` to the first day from it on whose turn it is.
+fn days_until_turn(day: Day, now: DateTime<Utc>) -> u32 {
     let since_epoch = |hour: Hour| hour.start() - Hour::EPOCH.start();
-    (since_epoch(Hour::of(now)).num_hours() - since_epoch(hour).num_days()).rem_euclid(SCRUB_TICKS)
+    let days = since_epoch(Hour::of(now)).num_hours() - since_epoch(day.first()).num_days();
+    days.rem_euclid(SCRUB_TICKS) as u32
 }
 
 /// The closed hours that a scope covers: the first, and the hour after the last. For a tick this is the look-back window.
@@ -36,11 +37,14 @@ pub fn closed_range(scope: Scope, now: DateTime<Utc>, limits: &Limits) -> (Hour,
         Scope::Tick => (open.back(limits.look_back_hours), open),
         Scope::Range(from, to) => (from, to.min(open)),
         Scope::Hour(hour) => (hour, hour.next().min(open)),
+        Scope::Day(day) => (day.first(), day.end().min(open)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     #[test]
@@ -56,19 +60,19 @@ mod tests {
     }
 
     #[test]
-    fn the_scrub_sees_every_old_hour_twice_a_week() {
-        let (first, end): (Hour, Hour) = ("2026-01-01T00".parse().unwrap(), "2026-02-01T00".parse().unwrap());
+    fn the_scrub_sees_every_old_day_twice_a_week() {
+        let (first, end): (Day, Day) = ("2026-01-01".parse().unwrap(), "2026-02-01".parse().unwrap());
         let start: Hour = "2026-11-20T00".parse().unwrap();
         let mut seen = std::collections::BTreeMap::new();
         for tick in start.until(Hour::of(start.start() + TimeDelta::days(7))) {
             let now = tick.start();
-            for hour in first.until(end).filter(|hour| is_turn_of(*hour, now)) {
-                *seen.entry(hour).or_insert(0) += 1;
-                let next = next_turn(hour.next_day(), now);
-                assert!(is_turn_of(next, now) && !hour.next_day().until(next).any(|between| is_turn_of(between, now)));
-                assert_eq!(next_turn(hour, now), hour.midnight());
+            for day in first.until(end).filter(|day| is_turn_of(*day, now)) {
+                *seen.entry(day).or_insert(0) += 1;
+                let next = next_turn(day.next(), now);
+                assert!(is_turn_of(next, now) && !day.next().until(next).any(|between| is_turn_of(between, now)));
+                assert_eq!(next_turn(day, now), day);
             }
         }
-        assert_eq!(seen, first.until(end).map(|hour| (hour, 2)).collect());
+        assert_eq!(seen, first.until(end).map(|day| (day, 2)).collect());
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Pointer;
 use chrono::{DateTime, Utc};
-use log_format::Hour;
+use log_format::{Day, Hour};
 
 use crate::bucket::{BucketError, ObjectMeta};
 use crate::listing::{digest_of_files, digest_of_inputs};
@@ -42,20 +42,20 @@ impl Discoverer<'_> {
         known: &Known<'_>,
         now: DateTime<Utc>,
     ) -> Result<Scrubbed, BucketError> {
-        let mut days: BTreeMap<Hour, BTreeMap<Hour, Vec<ObjectMeta>>> = BTreeMap::new();
-        let with_manifest = known.manifests.range(..end).map(|(hour, _)| hour.midnight());
+        let mut days: BTreeMap<Day, BTreeMap<Hour, Vec<ObjectMeta>>> = BTreeMap::new();
+        let with_manifest = known.manifests.range(..end).map(|(hour, _)| Day::of(*hour));
         days.extend(with_manifest.filter(|day| schedule::is_turn_of(*day, now)).map(|day| (day, BTreeMap::new())));
-        let mut next = Some(schedule::next_turn(Hour::EPOCH, now));
-        while let Some(day) = next.filter(|day| *day < end) {
-            let (inputs, after) = self.bucket.inputs_and_next_hour(day, day.next_day().min(end)).await?;
+        let mut next = Some(schedule::next_turn(Day::of(Hour::EPOCH), now));
+        while let Some(day) = next.filter(|day| day.first() < end) {
+            let (inputs, after) = self.bucket.inputs_and_next_hour(day.first(), day.end().min(end)).await?;
             if !inputs.is_empty() {
                 days.insert(day, inputs);
             }
-            next = after.map(|hour| schedule::next_turn(hour.max(day.next_day()), now));
+            next = after.map(|hour| schedule::next_turn(Day::of(hour).max(day.next()), now));
         }
         let mut scrubbed = Scrubbed::default();
         for (day, inputs) in days {
-            scrubbed.extend(self.look_at(day, day.next_day().min(end), &inputs, known).await?);
+            scrubbed.extend(self.look_at(day.first(), day.end().min(end), &inputs, known).await?);
         }
         Ok(scrubbed)
     }

@@ -1,16 +1,16 @@
 //! The sweep over the catalog: what a listing of it shows to be wrong is repaired before any hour is visited.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::PARQUET;
 use futures::{StreamExt, stream};
-use log_format::Hour;
+use log_format::{Day, Hour};
 use telemetry::error_chain;
 
 use crate::clock::Run;
 use crate::hour::error::HourError;
 use crate::hour::plan::Idle;
+use crate::hour::publish::Published;
 use crate::hour::{Compactor, Outcome};
 use crate::tick::definitions::Definitions;
 use crate::tick::discovery::{Discovery, DiscoveryError};
@@ -118,7 +118,7 @@ impl Compactor {
 
     /// Deletes the partitions that give rows to no hour or to a wrong one.
     async fn delete_foreign(&self, found: &Definitions, run: &Run, swept: &mut DefinitionsSwept) {
-        for (table, values) in &found.of_no_hour {
+        for (table, values) in &found.of_none {
             if run.clock.may_write().is_err() {
                 return;
             }
@@ -127,29 +127,34 @@ impl Compactor {
                 Err(error) => swept.failures.push(error_chain(&error)),
             }
         }
-        for &hour in &found.misplaced {
+        self.delete_misplaced(&found.misplaced, run, swept).await;
+        self.delete_misplaced(&found.misplaced_days, run, swept).await;
+    }
+
+    async fn delete_misplaced<P: Published>(&self, periods: &[P], run: &Run, swept: &mut DefinitionsSwept) {
+        for &period in periods {
             if run.clock.may_write().is_err() {
                 return;
             }
-            match self.delete_misplaced(hour, run).await {
+            match self.delete_if_misplaced(period, run).await {
                 Ok(deleted) => swept.repaired += u64::from(deleted),
-                Err(error) => swept.failures.push(format!("{hour}: {}", error_chain(&error))),
+                Err(error) => swept.failures.push(format!("{period}: {}", error_chain(&error))),
             }
         }
     }
 
-    /// Deletes the Parquet partition of an hour if nothing of the hour is live and the partition names no folder of it, both
-    /// read right before. A folder of the hour itself may be all that is left of it. Returns whether it was deleted.
-    async fn delete_misplaced(&self, hour: Hour, run: &Run) -> Result<bool, HourError> {
-        let live = self.store.read(hour, &run.clock).await?.manifest.live.is_some();
-        let pointer = self.catalog.parquet_pointer(hour).await?;
-        if live || pointer.is_none_or(|pointer| pointer.is_of(hour, self.bucket.name())) {
+    /// Deletes the Parquet partition of an hour or a day if nothing of it is live and the partition names no folder of it, both
+    /// read right before. A folder of its own may be all that is left of it. Returns whether it was deleted.
+    async fn delete_if_misplaced<P: Published>(&self, period: P, run: &Run) -> Result<bool, HourError> {
+        let live = self.store.read(period, &run.clock).await?.manifest.live.is_some();
+        let pointer = self.catalog.pointer(period).await?;
+        if live || pointer.is_none_or(|pointer| pointer.is_of(period, self.bucket.name())) {
             return Ok(false);
         }
         run.clock.may_write()?;
-        self.catalog.delete_partition(PARQUET, &hour.partition_values()).await?;
-        // Another run may have published the hour in between.
-        self.repair_partition(hour, run).await?;
+        self.catalog.delete_partition(P::TABLE, &period.values()).await?;
+        // Another run may have published it in between.
+        self.repair_partition(period, run).await?;
         Ok(true)
     }
 
@@ -167,16 +172,33 @@ impl Compactor {
         Ok(Outcome::Repaired)
     }
 
-    /// Makes a stale partition follow its manifest.
-    async fn repair_partition(&self, hour: Hour, run: &Run) -> Result<Outcome, HourError> {
-        let stored = self.store.read(hour, &run.clock).await?;
-        let (_, pointer) = self.publisher(&run.clock).publish(stored).await?;
-        // An hour that is only claimed has no live folder.
-        Ok(if pointer.is_some() { Outcome::Repaired } else { Outcome::Nothing(Idle::NoObjects) })
+    /// Makes a stale partition follow its manifest. That of an hour whose day does not hold it yet stays as it is, which is told as
+    /// [`Outcome::BehindDay`].
+    ///
+    /// # Errors
+    ///
+    /// S3 or Glue failed, or a live file is missing.
+    pub async fn repair_partition<P: Published>(&self, period: P, run: &Run) -> Result<Outcome, HourError> {
+        let stored = self.store.read(period, &run.clock).await?;
+        match self.publisher(&run.clock).publish(stored).await {
+            Ok((_, Some(_))) => Ok(Outcome::Repaired),
+            // An hour that is only claimed has no live folder.
+            Ok((_, None)) => Ok(Outcome::Nothing(Idle::NoObjects)),
+            Err(HourError::BehindDay { .. }) => Ok(Outcome::BehindDay(Box::new(Outcome::Repaired))),
+            Err(error) => Err(error),
+        }
     }
 }
 
 impl DefinitionsSwept {
+    /// Counts the partitions of days that `differed` and that their visits made as we define them.
+    pub(super) fn count_days(&mut self, differed: &BTreeSet<Day>, outcomes: &BTreeMap<Day, Outcome>) {
+        let made = |day: &&Day| {
+            matches!(outcomes.get(day), Some(Outcome::Nothing(Idle::UpToDate) | Outcome::Compacted { .. }))
+        };
+        self.repaired += differed.iter().filter(made).count() as u64;
+    }
+
     fn count(&mut self, hour: Hour, repaired: Result<Outcome, HourError>) {
         match repaired {
             Ok(_) => self.repaired += 1,

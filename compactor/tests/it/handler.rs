@@ -48,7 +48,7 @@ async fn an_error_says_what_failed_and_why() {
     world.put("manifests/2026/11/20/13.json", b"[]".to_vec()).await;
     let error = invoke(&world, json!({}), 900).await.unwrap_err();
     assert!(
-        error.starts_with("2026-11-20T13 failed: manifests/2026/11/20/13.json is not this hour's manifest"),
+        error.starts_with("2026-11-20T13 failed: manifests/2026/11/20/13.json is not the manifest that belongs there"),
         "{error}"
     );
     assert!(error.contains("invalid"), "{error}");

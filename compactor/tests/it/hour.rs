@@ -44,7 +44,7 @@ async fn the_manifest_tells_all_of_it() {
     use sha2::{Digest, Sha256};
     let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(file.sha256, sha256);
-    let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    let pointer = world.catalog.pointer(hour(HOUR)).await.unwrap().unwrap();
     assert_eq!(pointer.since.map(|since| since.to_rfc3339()).unwrap().split('.').next(), Some("2026-11-20T14:20:00"));
 }
 
@@ -160,7 +160,7 @@ async fn an_object_that_was_written_over_is_told_of_until_it_is_accepted() {
     assert_eq!((tick.totals().compacted, tick.totals().replaced, told().await), (0, 0, 0));
     let accepted = tick.accepted.unwrap();
     assert!(accepted[0].starts_with("logs/2026/11/20/13/1.gz: accepted as it is, with the ETag "), "{accepted:?}");
-    let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    let pointer = world.catalog.pointer(hour(HOUR)).await.unwrap().unwrap();
     let head = world.s3.head_object().bucket(BUCKET).key(layout::manifest_key(hour(HOUR))).send().await.unwrap();
     assert_eq!(Some(pointer.manifest_etag), head.e_tag);
     // Who names the hour accepts what was told of before, and with a rewrite whatever there is.
@@ -225,10 +225,10 @@ async fn since_when_a_partition_names_its_folder_is_written_where_it_is_lost() {
     world.tick(CLOSED).await;
     world.put_lines(HOUR, "2", &[B]).await;
     world.tick("2026-11-20T15:20:00Z").await;
-    let pointer = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
-    world.catalog.point_parquet(hour(HOUR), &Pointer { since: None, ..pointer.clone() }, &|| true).await.unwrap();
+    let pointer = world.catalog.pointer(hour(HOUR)).await.unwrap().unwrap();
+    world.catalog.point(hour(HOUR), &Pointer { since: None, ..pointer.clone() }, &|| true).await.unwrap();
     world.tick("2026-11-20T16:20:00Z").await;
-    let again = world.catalog.parquet_pointer(hour(HOUR)).await.unwrap().unwrap();
+    let again = world.catalog.pointer(hour(HOUR)).await.unwrap().unwrap();
     assert!(again.since.unwrap().to_rfc3339().starts_with("2026-11-20T16:2"), "{again:?}");
     assert_eq!(again, Pointer { since: again.since, ..pointer });
     world.tick("2026-11-21T16:30:00Z").await;
@@ -281,7 +281,8 @@ async fn a_failing_hour_is_that_hours() {
     let tick = world.tick(CLOSED).await;
     let shown = shown(&tick);
     assert!(
-        shown[0].starts_with("2026-11-20T12 failed: manifests/2026/11/20/12.json is not this hour's manifest"),
+        shown[0]
+            .starts_with("2026-11-20T12 failed: manifests/2026/11/20/12.json is not the manifest that belongs there"),
         "{shown:?}"
     );
     assert_eq!(shown[1], "2026-11-20T13 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected");

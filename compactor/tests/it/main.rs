@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod crash;
+mod days;
 mod faults;
 mod handler;
 mod hour;

@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use catalog::{PARQUET, VIEW};
+use catalog::{DAILY, PARQUET, VIEW};
 use chrono::{DateTime, TimeDelta, Utc};
+use compactor::config::Limits;
+use compactor::hour::Compactor;
 use local_aws::LocalAws;
 use local_aws::firehose::{Firehose, Settings};
 use local_aws::seam::{Call, Failure, Fault, Faults, Service};
@@ -20,7 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use testkit::athena::Rows;
 use testkit::lambda;
-use testkit::world::{BUCKET, TICK, Wall, World, world};
+use testkit::world::{BUCKET, TICK, Wall, World, limited_compactor, world};
 use uuid::Uuid;
 
 /// How many are tried if nothing is said.
@@ -37,6 +39,8 @@ const SIGNED_MINUTES: i64 = 15;
 const SCRUB_TICKS: usize = 84;
 /// How late Firehose may deliver, about.
 const LATE_HOURS_MAX: u32 = 26;
+/// How many days were rolled up in all schedules.
+static DAYS: AtomicU64 = AtomicU64::new(0);
 const START: &str = "2026-11-20T10:05:00Z";
 
 /// One schedule under way.
@@ -159,6 +163,12 @@ impl Schedule {
         let _ = self.firehose.advance(self.now).await;
     }
 
+    /// A compactor of the process `name`. For every other seed days settle in an hour, so that its few days have some.
+    fn compactor(&self, process: &LocalAws) -> Arc<Compactor> {
+        let lag = if self.seed % 2 == 1 { 1 } else { Limits::default().day_lag_hours };
+        limited_compactor(process, Limits { day_lag_hours: lag, ..Limits::default() })
+    }
+
     /// A tick of a new process, which may meet faults and may end before its time.
     async fn compact(&mut self) {
         self.processes += 1;
@@ -204,7 +214,7 @@ impl Schedule {
         self.story.push(format!("{}: {} and {} at once", self.now, names[0], names[1]));
         let gates = self.world.aws.hold();
         let tasks = names.each_ref().map(|name| {
-            let compactor = testkit::world::compactor(&self.world.aws.as_caller(name));
+            let compactor = self.compactor(&self.world.aws.as_caller(name));
             let run = Arc::new(self.wall.run(name));
             tokio::spawn(async move { compactor.tick(&run, TICK, |_, _| {}).await.is_ok() })
         });
@@ -228,7 +238,7 @@ impl Schedule {
             let name = name.clone();
             move |call| *call.caller == *name
         });
-        let compactor = testkit::world::compactor(&self.world.aws.as_caller(&name));
+        let compactor = self.compactor(&self.world.aws.as_caller(&name));
         let run = Arc::new(self.wall.run(&name));
         let task = tokio::spawn(async move { compactor.tick(&run, TICK, |_, _| {}).await.is_ok() });
         let mut opened = 0;
@@ -257,7 +267,7 @@ impl Schedule {
 
     async fn tick(&self, name: &str) {
         let process = self.world.aws.as_caller(name);
-        let (compactor, run) = (testkit::world::compactor(&process), Arc::new(self.wall.run(name)));
+        let (compactor, run) = (self.compactor(&process), Arc::new(self.wall.run(name)));
         tokio::select! {
             // Under faults a tick may fail as a whole; the next one goes on.
             _ = compactor.tick(&run, TICK, |_, _| {}) => {}
@@ -279,9 +289,12 @@ impl Schedule {
             let _ = glue.delete_table().database_name("logs").name(VIEW).send().await;
         } else {
             self.story.push(format!("{}: the Parquet partitions are dropped", self.now));
-            for hour in self.world.hours(PARQUET).await {
-                let drop = glue.delete_partition().database_name("logs").table_name(PARQUET);
-                drop.set_partition_values(Some(hour.partition_values().into())).send().await.unwrap();
+            let hours =
+                self.world.hours(PARQUET).await.into_iter().map(|hour| (PARQUET, hour.partition_values().to_vec()));
+            let days = self.world.days().await.into_iter().map(|day| (DAILY, day.partition_values().to_vec()));
+            for (table, values) in hours.chain(days).collect::<Vec<_>>() {
+                let drop = glue.delete_partition().database_name("logs").table_name(table);
+                drop.set_partition_values(Some(values)).send().await.unwrap();
             }
             self.plans.clear();
         }
@@ -340,6 +353,7 @@ impl Schedule {
         self.wait_for_the_rota(&truth).await;
         assert_eq!(self.seen, truth, "{}", self.told("after a turn of the scrub"));
         let ids: BTreeSet<&str> = truth.values().flatten().map(|row| row.split(' ').next().unwrap()).collect();
+        DAYS.fetch_add(self.world.days().await.len() as u64, Ordering::Relaxed);
         assert_eq!(ids.len() as u64, self.events, "{}: an event is not under logs/", self.told("in the end"));
     }
 
@@ -402,7 +416,8 @@ fn c_seeds() {
         }
     });
     let tried = next.load(Ordering::Relaxed).min(seeds);
-    println!("C-seeds: {tried} schedules of {STEPS} steps in {} s", started.elapsed().as_secs());
+    let (days, seconds) = (DAYS.load(Ordering::Relaxed), started.elapsed().as_secs());
+    println!("C-seeds: {tried} schedules of {STEPS} steps, at whose ends {days} days are rolled up, in {seconds} s");
     let least = if limit.is_some() { seeds.min(SEEDS_MIN) } else { seeds };
     assert!(tried >= least, "only {tried} seeds were tried in the time given, and at least {least} must be");
 }

@@ -6,9 +6,9 @@ use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInp
 use catalog::{Columns, JSON, PARQUET, VIEW};
 use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
-use local_aws::seam::{Failure, Fault, Faults};
-use log_format::layout;
-use projection::manifest::Manifest;
+use local_aws::seam::{Call, Failure, Fault, Faults};
+use log_format::{Hour, layout};
+use projection::manifest::{Manifest, Period};
 use testkit::alter;
 use testkit::athena::Reader;
 use testkit::world::{HOUR, TICK, World, hour, shown, world};
@@ -69,7 +69,8 @@ async fn an_idle_tick_reads_no_hour() {
             let tick = world.tick(&(start + chrono::TimeDelta::minutes(60 * number + 25)).to_rfc3339()).await;
             assert_eq!(tick.failures(), [""; 0]);
             // A visit reads the hour's partition.
-            let visits = world.aws.trace().into_iter().filter(|it| it.call.name == "GetPartition");
+            let hourly = |call: &Call| call.resources.iter().any(|arn| arn.ends_with(PARQUET));
+            let visits = world.aws.trace().into_iter().filter(|it| it.call.name == "GetPartition" && hourly(&it.call));
             visited.extend(visits.map(|it| it.call.to_string()));
         }
         visited.len()
@@ -91,7 +92,7 @@ async fn an_old_hour_that_a_run_has_not_come_back_from_is_backlog() {
     world.put("manifests/2026/06/01/05.json", claimed.to_json().unwrap()).await;
     assert_eq!(ticks_until(&world, "2026-11-20T16", &[ROW_A, ROW_B]).await, 2, "the first sees that it is");
     assert_eq!(world.manifest(OLD).await.claims.len(), 1, "it stands until it is old");
-    let pointer = world.catalog.parquet_pointer(hour(OLD)).await.unwrap().unwrap();
+    let pointer = world.catalog.pointer(hour(OLD)).await.unwrap().unwrap();
     assert!(!pointer.unfinished, "but another run has come back since");
     let rejected = layout::rejected_key(hour(OLD), "dead");
     world.put(&rejected, b"it wrote so much".to_vec()).await;
@@ -171,7 +172,7 @@ async fn the_sweep_makes_partitions_as_we_define_them_and_deletes_those_of_no_ho
     assert_eq!(again.0.storage_descriptor, made.0.storage_descriptor);
     assert_eq!((again.1.storage_descriptor, again.1.parameters), (made.1.storage_descriptor, made.1.parameters));
     for table in [JSON, PARQUET] {
-        assert_eq!(world.catalog.partitions(table, .., Columns::Compared).await.unwrap().len(), 1, "{table}");
+        assert_eq!(world.catalog.partitions::<Hour>(table, .., Columns::Compared).await.unwrap().len(), 1, "{table}");
     }
     assert_eq!(world.parquet_rows(OLD).await, [ROW_A]);
     let tick = world.tick(&at("2026-11-20T17")).await;
@@ -191,7 +192,7 @@ async fn the_sweep_deletes_a_partition_of_an_hour_that_is_only_claimed() {
     add_partition(&world, PARQUET, ["2026-06-02", "05"], storage).await;
     let tick = world.tick(&at("2026-11-20T16")).await;
     assert_eq!((tick.failures(), tick.catalog_repaired()), (Vec::new(), 1));
-    assert_eq!(world.catalog.partitions(PARQUET, .., Columns::LeftOut).await.unwrap().len(), 1);
+    assert_eq!(world.catalog.partitions::<Hour>(PARQUET, .., Columns::LeftOut).await.unwrap().len(), 1);
 }
 
 /// A partition without a manifest may be all that is left of an hour.
@@ -271,7 +272,7 @@ async fn a_folder_is_deleted_a_day_after_nobody_can_read_it_any_more() {
     let first = world.manifest(HOUR).await.live.unwrap();
     world.put_lines(HOUR, "2", &[B]).await;
     world.tick(&at("2026-11-20T16")).await;
-    let folder = first.folder(hour(HOUR));
+    let folder = hour(HOUR).folder(&first.attempt);
     let rejected = layout::rejected_key(hour(HOUR), &first.attempt);
     let left = async || (world.keys(&folder).await.len(), world.keys(&rejected).await.len());
     world.tick("2026-11-21T16:24:59Z").await;
@@ -356,7 +357,7 @@ async fn c_heal_a_week_without_ticks_is_made_up_for_by_one() {
     let start = hour("2026-11-12T00").start();
     const HOURS: i64 = 56;
     for number in 0..HOURS {
-        let at = log_format::Hour::of(start + chrono::TimeDelta::hours(number * 3)).to_string();
+        let at = Hour::of(start + chrono::TimeDelta::hours(number * 3)).to_string();
         world.put_lines(&at, "1", &[&format!(r#"{{"log_id":"{number}","type":"s"}}"#)]).await;
     }
     let tick = world.tick(&at("2026-11-20T15")).await;

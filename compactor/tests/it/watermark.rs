@@ -45,6 +45,8 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
         watermark: hour("2026-11-20T07"),
         blocked_by: Some(hour("2026-11-20T08")),
         behind: 9,
+        day: None,
+        days_behind: 0,
         repaired_view: false,
     };
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
@@ -53,7 +55,14 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
     let tick = world.tick("2026-11-20T20:25:00Z").await;
     assert_eq!(
         tick.watermark.unwrap().unwrap(),
-        WatermarkStatus { watermark: hour("2026-11-20T16"), blocked_by: None, behind: 0, repaired_view: false }
+        WatermarkStatus {
+            watermark: hour("2026-11-20T16"),
+            blocked_by: None,
+            behind: 0,
+            day: None,
+            days_behind: 0,
+            repaired_view: false
+        }
     );
 }
 
@@ -144,11 +153,15 @@ async fn lists_no_further_than_the_hour_that_it_blocked_by() {
         watermark: hour("2026-11-20T08"),
         blocked_by: Some(hour("2026-11-20T09")),
         behind: 8,
+        day: None,
+        days_behind: 0,
         repaired_view: false,
     };
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());
-    let listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();
+    let mut listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();
+    // The last is of manifests, for the days.
+    assert!(listings.pop().unwrap().contains("prefix=manifests/"));
     let manifests = listings.iter().rposition(|call| call.contains("prefix=manifests/")).unwrap();
     assert_eq!(listings.len() - manifests, 2, "the first page is all that follows: {listings:#?}");
 }

@@ -65,10 +65,10 @@ async fn what_is_registered_is_never_changed() {
     let world = world().await;
     let payload = created(&[("acme-logs", "logs/2026/11/20/13/a.gz")]);
     world.partitioner.handle(payload.clone()).await.unwrap();
-    let before = world.catalog.partitions(JSON, .., Columns::Compared).await.unwrap();
+    let before = world.catalog.partitions::<Hour>(JSON, .., Columns::Compared).await.unwrap();
     let other = Partitioner::new(world.catalog.clone());
     assert_eq!(other.handle(payload).await.unwrap().existed, 1);
-    assert_eq!(world.catalog.partitions(JSON, .., Columns::Compared).await.unwrap(), before);
+    assert_eq!(world.catalog.partitions::<Hour>(JSON, .., Columns::Compared).await.unwrap(), before);
 }
 
 /// P2: a failure is returned, and the hour is not remembered as registered.

@@ -25,7 +25,8 @@ const FIRST_BYTES: usize = 16;
 pub struct Merge {
     heads: BinaryHeap<Reverse<Box<Head>>>,
     summary: MergeSummary,
-    collisions: Collisions,
+    /// `None` if rows of several sources are merged: they collide within theirs, where they were counted.
+    collisions: Option<Collisions>,
     log_id: usize,
     timestamp: usize,
 }
@@ -50,7 +51,7 @@ impl Merge {
     ///
     /// A temporary file could not be read.
     pub fn new(runs: Vec<SortedRun>, bytes: usize) -> io::Result<Merge> {
-        Merge::of(runs.into_iter().map(|run| (0, run)).collect(), bytes)
+        Merge::of(runs.into_iter().map(|run| (0, run)).collect(), bytes, Some(Collisions::new(bytes / 2)))
     }
 
     /// Merges runs of different sources, such as hours, which are counted from 0. Rows of different sources are never the same
@@ -60,10 +61,10 @@ impl Merge {
     ///
     /// A temporary file could not be read.
     pub fn of_sources(runs: Vec<SortedRun>, bytes: usize) -> io::Result<Merge> {
-        Merge::of(runs.into_iter().enumerate().collect(), bytes)
+        Merge::of(runs.into_iter().enumerate().collect(), bytes, None)
     }
 
-    fn of(runs: Vec<(usize, SortedRun)>, bytes: usize) -> io::Result<Merge> {
+    fn of(runs: Vec<(usize, SortedRun)>, bytes: usize, collisions: Option<Collisions>) -> io::Result<Merge> {
         let read_bytes = (bytes / runs.len().max(1)).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         let mut heads = BinaryHeap::with_capacity(runs.len());
         for (source, run) in runs {
@@ -73,7 +74,6 @@ impl Merge {
             }
         }
         let (log_id, timestamp) = (position("log_id"), position("timestamp"));
-        let collisions = Collisions::new(bytes / 2);
         Ok(Merge { heads, summary: MergeSummary::default(), collisions, log_id, timestamp })
     }
 
@@ -110,14 +110,16 @@ impl Merge {
     ///
     /// A temporary file could not be read.
     pub fn finish(self) -> io::Result<MergeSummary> {
-        Ok(MergeSummary { collisions: self.collisions.count()?, ..self.summary })
+        let collisions = self.collisions.map_or(Ok(0), Collisions::count)?;
+        Ok(MergeSummary { collisions, ..self.summary })
     }
 
     fn count(&mut self, first: &Head) -> io::Result<()> {
         self.summary.rows += 1;
         // A row without a log_id, or with the empty one of Auth0's test button, collides with none.
-        if let Some(log_id) = first.row().value(self.log_id).filter(|log_id| !log_id.is_empty()) {
-            self.collisions.push(log_id)?;
+        let log_id = first.row().value(self.log_id).filter(|log_id| !log_id.is_empty());
+        if let (Some(collisions), Some(log_id)) = (&mut self.collisions, log_id) {
+            collisions.push(log_id)?;
         }
         let Some(timestamp) = first.row().value(self.timestamp) else { return Ok(()) };
         let text = || String::from_utf8_lossy(timestamp).into_owned();

@@ -1,24 +1,22 @@
 //! `verify`: proves from the bucket and the catalog alone that no delivered event is lost, doubled or half shown.
 //!
 //! Nothing that it reports comes from the compactor. It checks the listings, the manifests, the files' bytes and the
-//! catalog against each other ([`hour`]), and with `--deep` every row against every line, read by a reader of its own
-//! (`lines`). With `--repair` the compactor repairs what it can (`repair`), and everything is checked again. `render`
+//! catalog against each other (`check`), and with `--deep` every row against every line, read by a reader of its own
+//! (`deep`). With `--repair` the compactor repairs what it can (`repair`), and everything is checked again. `render`
 //! makes text and JSON of the result: a line for each hour, a summary, a sentence; `statement` a file for an auditor.
 
+mod check;
 mod deep;
 pub mod finding;
-pub mod hour;
-mod lines;
 mod look;
 mod render;
 mod repair;
 mod replays;
 mod statement;
-mod text;
 mod verified;
 
 use anyhow::bail;
-use catalog::{Catalog, JSON, PARQUET};
+use catalog::{Catalog, DAILY, JSON, PARQUET};
 
 use crate::args::Verify;
 use crate::deployment::Deployment;
@@ -27,6 +25,7 @@ use crate::output::report;
 use crate::output::verdict::Verdict;
 use crate::target::Target;
 
+pub use check::{Checked, CheckedDay, ParquetCounts};
 pub use look::run;
 pub use repair::Repair;
 pub use verified::{Totals, Verified};
@@ -55,14 +54,14 @@ pub async fn verify(target: &Target, options: &Verify, env: &Env) -> anyhow::Res
 
 /// Refuses a database without our tables: a repair would make them in a database whose name was mistyped.
 async fn check_database(catalog: &Catalog) -> anyhow::Result<()> {
-    for table in [JSON, PARQUET] {
+    for table in [JSON, PARQUET, DAILY] {
         if catalog.table(table).await?.is_some() {
             return Ok(());
         }
     }
     let database = catalog.database();
     bail!(
-        "database {database:?} has neither the table {JSON} nor {PARQUET}; is that --database right? If they were dropped, \
+        "database {database:?} has none of the tables {JSON}, {PARQUET} and {DAILY}; is that --database right? If they were dropped, \
          the compactor's next run makes them anew"
     )
 }

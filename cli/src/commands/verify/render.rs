@@ -1,27 +1,28 @@
-//! Makes text and JSON of what was found: a line for each hour, a summary, and a sentence with the conclusion.
+//! Makes text and JSON of what was found: a line for each hour and each day, a summary, and a sentence with the conclusion.
 
 use std::collections::BTreeMap;
 
-use log_format::Hour;
+use log_format::{Day, Hour};
 use serde::Serialize;
 use serde_json::json;
 
+use super::check::{CHANGING, Checked, CheckedDay, ParquetCounts};
 use super::finding::{Difference, Finding};
-use super::hour::{CHANGING, Checked, ParquetCounts};
 use super::verified::Verified;
 use crate::output::report;
 use crate::output::verdict::Verdict;
 
-/// How many differences of a kind are printed below an hour. `--json` has all of them.
+/// How many differences of a kind are printed below an hour or a day. `--json` has all of them.
 const PRINTED_MAX: usize = 10;
 
 const HEADING: [&str; 7] = ["hour", "state", "objects", "lines", "rows", "duplicates", "rejected"];
+const DAY_HEADING: [&str; 4] = ["day", "state", "hours", "rows"];
 /// Columns that hold words; the others hold numbers.
 const COLUMNS_OF_WORDS: usize = 2;
-/// The differences of an hour are printed below its line, indented.
+/// The differences of an hour or a day are printed below its line, indented.
 const INDENT: &str = "     ";
 
-/// The result of an hour in one word.
+/// The result of an hour or a day in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
@@ -50,6 +51,20 @@ struct Line<'a> {
     inconclusive: Option<String>,
 }
 
+/// One day, as it is printed.
+#[derive(Debug, Serialize)]
+struct DayLine<'a> {
+    day: Day,
+    state: State,
+    hours: u64,
+    rows: Option<u64>,
+    daily_bytes: u64,
+    compared: bool,
+    findings: Vec<&'a Finding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inconclusive: Option<String>,
+}
+
 impl Verified {
     /// Everything that was found.
     pub(super) fn to_json(&self) -> anyhow::Result<serde_json::Value> {
@@ -57,23 +72,28 @@ impl Verified {
         value["proven"] = json!(self.verdict() == Verdict::Well);
         value["verdict"] = json!(self.verdict_name());
         value["by_hour"] = serde_json::to_value(self.lines())?;
+        value["by_day"] = serde_json::to_value(self.day_lines())?;
         let kind = |(kind, count): (Difference, u64)| {
-            let advice = kind.remedy().advice();
-            json!({"difference": kind, "count": count, "advice": advice})
+            let first = self.findings.iter().find(|finding| finding.difference == kind);
+            json!({"difference": kind, "count": count, "advice": first.map(Finding::advice)})
         };
         value["differences"] = self.by_kind().into_iter().map(kind).collect();
         Ok(value)
     }
 
-    /// The repairs, a line for each hour with its differences, the differences in no hour, the summary and the
-    /// sentence.
+    /// The repairs, a line for each hour and each day with its differences, the differences in neither, the summary and
+    /// the sentence.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for repair in &self.repairs {
             text.push_str(&format!("{repair}\n"));
         }
-        text.push_str(&table(&self.lines()));
-        let elsewhere: Vec<&Finding> = self.findings.iter().filter(|finding| finding.hour.is_none()).collect();
+        let hours = self.lines().iter().map(|line| (line.cells(), line.below())).collect::<Vec<_>>();
+        let days = self.day_lines().iter().map(|line| (line.cells(), line.below())).collect::<Vec<_>>();
+        let between = if hours.is_empty() || days.is_empty() { "" } else { "\n" };
+        text.push_str(&[table(HEADING, &hours), between.to_string(), table(DAY_HEADING, &days)].concat());
+        let is_elsewhere = |finding: &&Finding| finding.hour.is_none() && finding.day.is_none();
+        let elsewhere: Vec<&Finding> = self.findings.iter().filter(is_elsewhere).collect();
         if !elsewhere.is_empty() {
             text.push_str(&format!(" in no hour\n{}", differences(&elsewhere)));
         }
@@ -93,6 +113,18 @@ impl Verified {
         for finding in &self.findings {
             if let Some(hour) = finding.hour {
                 lines.entry(hour).or_insert_with(|| Line::new(hour, &Checked::default())).add(finding);
+            }
+        }
+        lines.into_values().collect()
+    }
+
+    /// Every day that was checked or has a finding.
+    fn day_lines(&self) -> Vec<DayLine<'_>> {
+        let mut lines: BTreeMap<Day, DayLine<'_>> =
+            self.by_day.iter().map(|(day, checked)| (*day, DayLine::new(*day, checked))).collect();
+        for finding in &self.findings {
+            if let Some(day) = finding.day {
+                lines.entry(day).or_insert_with(|| DayLine::new(day, &CheckedDay::default())).add(finding);
             }
         }
         lines.into_values().collect()
@@ -118,6 +150,7 @@ impl Verified {
             ("rows", parquet.rows, format!("{}, {percent} % of the JSON", report::bytes(parquet.parquet_bytes))),
             ("duplicates left out", parquet.duplicates, String::new()),
             ("lines rejected", parquet.rejected, "kept under rejected/".to_string()),
+            ("days", self.days, self.days_text()),
             ("objects under error/", self.error_objects, self.replays()),
             ("unread", self.unread_objects, "objects under logs/ that no reader takes for an hour's".to_string()),
             ("differences", self.findings.len() as u64, self.kinds()),
@@ -128,6 +161,11 @@ impl Verified {
             table.add_row([name.to_string(), count.to_string(), note]);
         }
         table.to_string()
+    }
+
+    fn days_text(&self) -> String {
+        let (rows, bytes) = (self.totals.day_rows, report::bytes(self.totals.daily_bytes));
+        format!("{rows} rows, {bytes}, {} compared row by row", self.days_compared)
     }
 
     fn replays(&self) -> String {
@@ -174,19 +212,13 @@ impl<'a> Line<'a> {
     fn new(hour: Hour, checked: &Checked) -> Line<'a> {
         let &Checked { objects, json_bytes, parquet, pending, compared, .. } = checked;
         let inconclusive = checked.inconclusive.clone();
-        let state = match (inconclusive.is_some(), pending) {
-            (true, _) => State::Unknown,
-            (false, true) => State::Pending,
-            (false, false) => State::Sound,
-        };
+        let state = State::of(inconclusive.is_some(), pending);
         Line { hour, state, objects, json_bytes, parquet, compared, findings: Vec::new(), inconclusive }
     }
 
     fn add(&mut self, finding: &'a Finding) {
         self.findings.push(finding);
-        if self.state != State::Unknown {
-            self.state = State::Differs;
-        }
+        self.state = self.state.with_difference();
     }
 
     /// An unknown number is a dash. Zero duplicates or rejected lines are blank, because nearly all hours have none.
@@ -209,15 +241,55 @@ impl<'a> Line<'a> {
         ]
     }
 
-    /// The lines that are printed below it.
     fn below(&self) -> String {
-        let inconclusive =
-            self.inconclusive.as_ref().map(|why| format!("{INDENT}could not tell: {why}\n")).unwrap_or_default();
-        inconclusive + &differences(&self.findings)
+        below(self.inconclusive.as_deref(), &self.findings)
     }
 }
 
+impl<'a> DayLine<'a> {
+    fn new(day: Day, checked: &CheckedDay) -> DayLine<'a> {
+        let &CheckedDay { rows, hours, daily_bytes, compared, .. } = checked;
+        let inconclusive = checked.inconclusive.clone();
+        let state = State::of(inconclusive.is_some(), false);
+        DayLine { day, state, hours, rows, daily_bytes, compared, findings: Vec::new(), inconclusive }
+    }
+
+    fn add(&mut self, finding: &'a Finding) {
+        self.findings.push(finding);
+        self.state = self.state.with_difference();
+    }
+
+    /// An unknown number is a dash.
+    fn cells(&self) -> [String; DAY_HEADING.len()] {
+        let known = |number: u64| self.rows.map_or("-".to_string(), |_| number.to_string());
+        let (hours, rows) = (known(self.hours), known(self.rows.unwrap_or_default()));
+        [self.day.to_string(), self.state.name().to_string(), hours, rows]
+    }
+
+    fn below(&self) -> String {
+        below(self.inconclusive.as_deref(), &self.findings)
+    }
+}
+
+/// What is printed below the line of an hour or a day.
+fn below(inconclusive: Option<&str>, findings: &[&Finding]) -> String {
+    let inconclusive = inconclusive.map(|why| format!("{INDENT}could not tell: {why}\n")).unwrap_or_default();
+    inconclusive + &differences(findings)
+}
+
 impl State {
+    fn of(inconclusive: bool, pending: bool) -> State {
+        match (inconclusive, pending) {
+            (true, _) => State::Unknown,
+            (false, true) => State::Pending,
+            (false, false) => State::Sound,
+        }
+    }
+
+    fn with_difference(self) -> State {
+        if self == State::Unknown { self } else { State::Differs }
+    }
+
     fn name(self) -> &'static str {
         match self {
             State::Sound => "sound",
@@ -228,30 +300,27 @@ impl State {
     }
 }
 
-/// The lines of all hours in columns, each with its differences below. A difference may be as long as a key, so it is
-/// not part of the columns.
-fn table(lines: &[Line<'_>]) -> String {
+/// Lines in columns, each with its differences below. A difference may be as long as a key, so it is not part of the columns.
+fn table<const N: usize>(heading: [&str; N], lines: &[([String; N], String)]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let heading = HEADING.map(str::to_string);
-    let cells: Vec<[String; HEADING.len()]> = lines.iter().map(Line::cells).collect();
-    let mut widths = HEADING.map(str::len);
-    for cells in &cells {
+    let mut widths = heading.map(str::len);
+    for (cells, _) in lines {
         for (width, cell) in widths.iter_mut().zip(cells) {
             *width = cell.len().max(*width);
         }
     }
     let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * widths.len());
-    let mut text = format!("{}{rule}\n", row(&heading, &widths));
-    for (line, cells) in lines.iter().zip(&cells) {
+    let mut text = format!("{}{rule}\n", row(&heading.map(str::to_string), &widths));
+    for (cells, below) in lines {
         text.push_str(&row(cells, &widths));
-        text.push_str(&line.below());
+        text.push_str(below);
     }
     text
 }
 
-fn row(cells: &[String; HEADING.len()], widths: &[usize; HEADING.len()]) -> String {
+fn row(cells: &[String], widths: &[usize]) -> String {
     let mut text = String::new();
     for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
         text.push_str(&match column < COLUMNS_OF_WORDS {
@@ -276,7 +345,7 @@ fn differences(findings: &[&Finding]) -> String {
             text.push_str(&format!("{INDENT}{}: {more} more; --json has them all\n", kind.name()));
         }
         if kinds.peek().is_none_or(|next| next[0].difference.remedy() != kind.remedy()) {
-            text.push_str(&format!("{INDENT}→ {}\n", kind.remedy().advice()));
+            text.push_str(&format!("{INDENT}→ {}\n", findings[0].advice()));
         }
     }
     text
@@ -293,7 +362,8 @@ mod tests {
             ParquetCounts { lines, rows, duplicates: 12_345_678, rejected: 1_234_567, parquet_bytes: 1 << 30 };
         let checked = Checked { objects: 12_345, parquet: Some(parquet), pending: true, ..Checked::default() };
         let hour: Hour = "2026-11-20T13".parse().unwrap();
-        let text = table(&[Line::new(hour, &checked), Line::new(hour.next(), &Checked::default())]);
+        let lines = [Line::new(hour, &checked), Line::new(hour.next(), &Checked::default())];
+        let text = table(HEADING, &lines.map(|line| (line.cells(), line.below())));
         let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
         assert!(longest <= 80, "{longest}: {text}");
         assert!(

@@ -6,31 +6,36 @@ use std::fmt;
 use std::sync::Arc;
 
 use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
+use compactor::day::DayVisit;
 use compactor::hour::error::HourError;
 use compactor::hour::plan::{Pass, Rewrite};
 use compactor::hour::repair::{replace_unreadable, retire_unknown};
 use compactor::hour::{Compactor, Outcome, Visit};
 use compactor::tick::DefinitionsSwept;
 use compactor::watermark::WatermarkError;
-use log_format::Hour;
+use log_format::{Day, Hour};
+use projection::manifest::Period;
 use serde::Serialize;
 use telemetry::error_chain;
 use tokio::time::Duration;
 
 use super::finding::{Difference, Finding, Remedy};
+use super::verified::Verified;
 use crate::deployment::Deployment;
 use crate::env::Env;
 
-/// What was done about one hour, or about what is in no hour.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What was done about one hour or day, or about what is in neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Repair {
-    /// The hour. `None` for the tables, the watermark and the view.
+    /// The hour. `None` for days, the tables, the watermark and the view.
     pub hour: Option<Hour>,
+    /// The day. `None` for all others.
+    pub day: Option<Day>,
     /// What was done, or why nothing was.
     pub done: String,
 }
 
-/// The differences of one hour.
+/// The differences of one hour or day.
 #[derive(Debug, Clone, Default)]
 struct Damage {
     kinds: BTreeSet<Difference>,
@@ -39,29 +44,89 @@ struct Damage {
 }
 
 /// Repairs what can be repaired. Whether it worked is seen by verifying again.
-pub(super) async fn repair(deployment: &Deployment, findings: &[Finding], env: &Env) -> Vec<Repair> {
+///
+/// A live day goes before its hours: hours are written first, then days, then the partitions of the hours that waited for
+/// their days.
+pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env) -> Vec<Repair> {
+    let compactor = &deployment.compactor;
     let mut repairs = Vec::new();
-    let remedies: Vec<Remedy> = findings.iter().map(|finding| finding.difference.remedy()).collect();
+    let remedies: Vec<Remedy> = found.findings.iter().map(|finding| finding.difference.remedy()).collect();
     if remedies.iter().any(|remedy| matches!(remedy, Remedy::Define | Remedy::DeletePartition)) {
-        let repaired = deployment.compactor.repair_catalog(&run(env, "catalog")).await;
-        repairs.push(outcome(None, repaired.map(|swept| catalog_text(&swept))));
+        let repaired = compactor.repair_catalog(&run(env, "catalog")).await;
+        repairs.push(outcome(repaired.map(|swept| catalog_text(&swept))));
     }
-    for (number, (hour, damage)) in by_hour(findings).into_iter().enumerate() {
-        let run = run(env, &number.to_string());
-        let compactor = Arc::clone(&deployment.compactor);
-        let repaired = tokio::spawn(async move { repair_hour(&compactor, hour, &damage, run).await }).await;
-        let repaired = match repaired {
-            Ok(repaired) => outcome(Some(hour), repaired),
-            Err(_) => Repair { hour: Some(hour), done: "repairing it panicked".to_string() },
-        };
-        if !repaired.done.is_empty() {
-            repairs.push(repaired);
+    let Damages { hours, mut days } = Damages::of(&found.findings);
+    let mut waiting = Vec::new();
+    for (number, (hour, damage)) in hours.into_iter().enumerate() {
+        let repaired = repair_isolated(compactor, hour, damage, run(env, &number.to_string()), repair_hour).await;
+        if repaired.waits {
+            waiting.push(hour);
+            days.entry(Day::of(hour)).or_default();
         }
+        repairs.extend(repaired.told().map(|done| Repair { hour: Some(hour), day: None, done }));
+    }
+    let end = begun_before(deployment, found, env);
+    for (number, (day, damage)) in days.into_iter().enumerate() {
+        let run = run(env, &format!("d{number}"));
+        let work = move |compactor, day, damage, run| repair_day(compactor, day, damage, run, end);
+        let repaired = repair_isolated(compactor, day, damage, run, work).await;
+        repairs.extend(repaired.told().map(|done| Repair { hour: None, day: Some(day), done }));
+    }
+    for hour in waiting {
+        let published = compactor.repair_partition(hour, &run(env, "waiting")).await;
+        let done = outcome(published.map(|outcome| outcome_text(&outcome))).done;
+        repairs.push(Repair { hour: Some(hour), day: None, done });
     }
     if remedies.iter().any(|remedy| !matches!(remedy, Remedy::ByHand(_))) {
-        repairs.push(outcome(None, repair_watermark(&deployment.compactor, env).await));
+        repairs.push(outcome(repair_watermark(compactor, env).await));
     }
     repairs
+}
+
+/// The day before which a tick begins days, or the view reads them already.
+fn begun_before(deployment: &Deployment, found: &Verified, env: &Env) -> Day {
+    let limits = &deployment.limits;
+    let whole = Day::of(found.watermark.unwrap_or(Hour::EPOCH).next());
+    let begun = if limits.daily_table { whole.min(limits.first_unsettled_day(env.now)) } else { Day::of(Hour::EPOCH) };
+    found.day_watermark.map_or(begun, |day| day.next().min(whole).max(begun))
+}
+
+/// What became of one hour or day.
+#[derive(Debug, Default)]
+struct Repaired {
+    done: Vec<String>,
+    /// True if an hour's partition waits until its day holds it.
+    waits: bool,
+}
+
+impl Repaired {
+    /// What is printed of it. `None` if there is nothing to say.
+    fn told(self) -> Option<String> {
+        (!self.done.is_empty()).then(|| self.done.join("; "))
+    }
+
+    fn says(mut self, what: impl Into<String>) -> Repaired {
+        self.done.push(what.into());
+        self
+    }
+}
+
+/// Repairs an hour or a day in a task of its own, so that a panic costs nothing else.
+async fn repair_isolated<P: Period, F>(
+    compactor: &Arc<Compactor>,
+    period: P,
+    damage: Damage,
+    run: Run,
+    work: impl FnOnce(Arc<Compactor>, P, Damage, Run) -> F,
+) -> Repaired
+where
+    F: Future<Output = Result<Repaired, HourError>> + Send + 'static,
+{
+    match tokio::spawn(work(Arc::clone(compactor), period, damage, run)).await {
+        Ok(Ok(repaired)) => repaired,
+        Ok(Err(error)) => Repaired::default().says(format!("failed: {}", error_chain(&error))),
+        Err(_) => Repaired::default().says("repairing it panicked"),
+    }
 }
 
 fn catalog_text(swept: &DefinitionsSwept) -> String {
@@ -71,62 +136,123 @@ fn catalog_text(swept: &DefinitionsSwept) -> String {
     std::iter::once(made).chain(failures).collect()
 }
 
-fn by_hour(findings: &[Finding]) -> BTreeMap<Hour, Damage> {
-    let mut hours: BTreeMap<Hour, Damage> = BTreeMap::new();
-    for finding in findings {
-        let Some(hour) = finding.hour else { continue };
-        let damage = hours.entry(hour).or_default();
-        damage.kinds.insert(finding.difference);
-        damage.unknown.extend(finding.attempt.clone());
+/// The differences by what they are in.
+#[derive(Debug, Default)]
+struct Damages {
+    hours: BTreeMap<Hour, Damage>,
+    days: BTreeMap<Day, Damage>,
+}
+
+impl Damages {
+    fn of(findings: &[Finding]) -> Damages {
+        let mut damages = Damages::default();
+        for finding in findings {
+            let damage = match (finding.hour, finding.day) {
+                (Some(hour), _) => damages.hours.entry(hour).or_default(),
+                (None, Some(day)) => damages.days.entry(day).or_default(),
+                (None, None) => continue,
+            };
+            damage.kinds.insert(finding.difference);
+            damage.unknown.extend(finding.attempt.clone());
+        }
+        damages
     }
-    hours
 }
 
 impl Damage {
     fn calls_for(&self, remedy: Remedy) -> bool {
         self.kinds.iter().any(|kind| kind.remedy() == remedy)
     }
+
+    /// True if the compactor has to visit it.
+    fn calls_for_visit(&self) -> bool {
+        let remedies = [Remedy::Rewrite, Remedy::Visit, Remedy::ReplaceUnreadable, Remedy::Retire];
+        remedies.iter().any(|remedy| self.calls_for(*remedy))
+    }
 }
 
-/// First an unreadable manifest is replaced, then unknown folders are retired, then the compactor visits the hour.
-async fn repair_hour(compactor: &Compactor, hour: Hour, damage: &Damage, run: Run) -> Result<String, HourError> {
-    let mut done = Vec::new();
-    if damage.calls_for(Remedy::ReplaceUnreadable) {
-        let kept = replace_unreadable(compactor, hour, &run).await?;
-        done.extend(kept.map(|key| format!("the unreadable manifest was kept as {key}")));
+/// Replaces an unreadable manifest, then retires the folders that it does not know.
+async fn repair_manifest<P: Period>(
+    compactor: &Compactor,
+    period: P,
+    damage: &Damage,
+    run: &Run,
+) -> Result<Repaired, HourError> {
+    let mut repaired = Repaired::default();
+    if damage.calls_for(Remedy::ReplaceUnreadable)
+        && let Some(key) = replace_unreadable(compactor, period, run).await?
+    {
+        repaired = repaired.says(format!("the unreadable manifest was kept as {key}"));
     }
-    if !damage.unknown.is_empty() && retire_unknown(compactor, hour, &damage.unknown, &run).await? {
-        done.push(format!("retired {}", damage.unknown.join(", ")));
+    if !damage.unknown.is_empty() && retire_unknown(compactor, period, &damage.unknown, run).await? {
+        repaired = repaired.says(format!("retired {}", damage.unknown.join(", ")));
     }
+    Ok(repaired)
+}
+
+/// First the manifest is repaired, then the compactor visits the hour.
+async fn repair_hour(compactor: Arc<Compactor>, hour: Hour, damage: Damage, run: Run) -> Result<Repaired, HourError> {
+    let mut repaired = repair_manifest(&compactor, hour, &damage, &run).await?;
     if damage.kinds.contains(&Difference::InputReplaced) {
         // A visit would take the edited object for a new one and drop its former lines from Parquet.
-        done.push("left as it is: an object of its JSON was edited".to_string());
-        return Ok(done.join("; "));
+        return Ok(repaired.says("left as it is: an object of its JSON was edited"));
     }
     if damage.kinds.contains(&Difference::RowForeign) {
         // Only Parquet still has these rows.
-        done.push("left as it is: its JSON does not have all of its rows any more".to_string());
-        return Ok(done.join("; "));
+        return Ok(repaired.says("left as it is: its JSON does not have all of its rows any more"));
     }
-    let rewrite = if damage.calls_for(Remedy::Rewrite) { Rewrite::Damaged } else { Rewrite::No };
-    let remedies = [Remedy::Rewrite, Remedy::Visit, Remedy::ReplaceUnreadable, Remedy::Retire];
-    if remedies.iter().any(|remedy| damage.calls_for(*remedy)) {
+    if damage.calls_for_visit() {
+        let rewrite = if damage.calls_for(Remedy::Rewrite) { Rewrite::Damaged } else { Rewrite::No };
         let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite };
-        done.push(outcome_text(&compactor.visit(visit, &run).await?));
+        let outcome = compactor.visit(visit, &run).await?;
+        repaired.waits = matches!(outcome, Outcome::BehindDay(_));
+        repaired = repaired.says(outcome_text(&outcome));
     }
-    let by_catalog = damage.calls_for(Remedy::Define) || damage.calls_for(Remedy::DeletePartition);
-    if done.is_empty() && !by_catalog {
-        done.push("nothing here can repair it".to_string());
+    Ok(repaired.unless_by(&damage))
+}
+
+/// First the manifest is repaired, then the compactor visits the day. A day that has nothing live and is not before `end` is not
+/// begun by that: its hours are not done.
+async fn repair_day(
+    compactor: Arc<Compactor>,
+    day: Day,
+    damage: Damage,
+    run: Run,
+    end: Day,
+) -> Result<Repaired, HourError> {
+    let repaired = repair_manifest(&compactor, day, &damage, &run).await?;
+    let is_live = compactor.manifest(day, &run.clock).await?.is_some_and(|manifest| manifest.live.is_some());
+    let is_due = damage.kinds.is_empty() || damage.calls_for_visit();
+    if is_due && (is_live || day < end || damage.kinds.contains(&Difference::NotRolledUp)) {
+        let again = damage.calls_for(Remedy::Rewrite);
+        let visit = DayVisit { day, pass: Pass::Asked, again, round: 0 };
+        return Ok(repaired.says(day_text(&compactor.visit_day(visit, &run).await?)));
     }
-    Ok(done.join("; "))
+    Ok(repaired.unless_by(&damage))
+}
+
+impl Repaired {
+    /// Says so if nothing could be done, unless the catalog was repaired.
+    fn unless_by(self, damage: &Damage) -> Repaired {
+        let by_catalog = damage.calls_for(Remedy::Define) || damage.calls_for(Remedy::DeletePartition);
+        if self.done.is_empty() && !by_catalog { self.says("nothing here can repair it") } else { self }
+    }
 }
 
 fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Compacted { counts, .. } => format!("written anew from its JSON, {} rows", counts.rows),
         Outcome::Nothing(_) | Outcome::Repaired => "the catalog was made to follow its manifest".to_string(),
+        Outcome::BehindDay(done) => format!("{}; its partition waits for its day", outcome_text(done)),
         Outcome::Deferred(reason) => format!("deferred: {reason}"),
         Outcome::Failed(why) => format!("failed: {why}"),
+    }
+}
+
+fn day_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Compacted { counts, .. } => format!("rolled up from its hours, {} rows", counts.rows),
+        other => outcome_text(other),
     }
 }
 
@@ -136,7 +262,8 @@ async fn repair_watermark(compactor: &Compactor, env: &Env) -> Result<String, Wa
     let kept = compactor.replace_unreadable_watermark(&run).await?;
     let kept = kept.map(|key| format!("the unreadable watermark was kept as {key}; ")).unwrap_or_default();
     let status = compactor.move_watermark(&run.clock).await?;
-    Ok(format!("{kept}the view reads Parquet up to {}", status.watermark))
+    let days = status.day.map(|day| format!(", of it days up to {day}")).unwrap_or_default();
+    Ok(format!("{kept}the view reads Parquet up to {}{days}", status.watermark))
 }
 
 /// A run of a quarter of an hour. `name` makes the names of its folders differ from those of other runs.
@@ -146,15 +273,18 @@ fn run(env: &Env, name: &str) -> Run {
     Run { clock, nonce }
 }
 
-fn outcome(hour: Option<Hour>, done: Result<String, impl std::error::Error>) -> Repair {
-    Repair { hour, done: done.unwrap_or_else(|error| format!("failed: {}", error_chain(&error))) }
+/// A repair in no hour or day.
+fn outcome(done: Result<String, impl std::error::Error>) -> Repair {
+    let done = done.unwrap_or_else(|error| format!("failed: {}", error_chain(&error)));
+    Repair { done, ..Repair::default() }
 }
 
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.hour {
-            Some(hour) => write!(f, "repair {hour}: {}", self.done),
-            None => write!(f, "repair: {}", self.done),
+        match (self.hour, self.day) {
+            (Some(hour), _) => write!(f, "repair {hour}: {}", self.done),
+            (None, Some(day)) => write!(f, "repair {day}: {}", self.done),
+            (None, None) => write!(f, "repair: {}", self.done),
         }
     }
 }

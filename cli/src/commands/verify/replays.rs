@@ -59,7 +59,7 @@ impl Verified {
             };
             let object = marker.object.as_deref().unwrap_or_default();
             let what = format!("{object}, by {}{why}", layout::replayed_key(source));
-            self.findings.push(Finding { hour: Some(marker.hour), difference, what, attempt: None });
+            self.findings.push(Finding::of(marker.hour, difference, what));
         }
         let told: BTreeSet<&str> = replays.markers.by_source.values().filter_map(|it| it.object.as_deref()).collect();
         let of_replays =
@@ -67,8 +67,7 @@ impl Verified {
         for (hour, input) in of_replays.filter(|(hour, input)| input.key.starts_with(&layout::replay_prefix(*hour))) {
             if !told.contains(input.key.as_str()) {
                 let what = format!("of {}, {} bytes", input.key, input.size);
-                let difference = Difference::MarkerMissing;
-                self.findings.push(Finding { hour: Some(hour), difference, what, attempt: None });
+                self.findings.push(Finding::of(hour, Difference::MarkerMissing, what));
             }
         }
         let changed = replays.errors.iter().filter(|error| replays.is_changed(error));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use log_format::Hour;
+use log_format::{Day, Hour};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -43,11 +43,15 @@ struct Statement<'a> {
     hours: u64,
     pending: u64,
     compared: u64,
+    days: u64,
+    days_compared: u64,
     #[serde(flatten)]
     totals: &'a Totals,
     awaiting_replay: u64,
     /// The hour up to which the view reads Parquet.
     watermark: Option<Hour>,
+    /// The last day that the view reads from the table of days.
+    day_watermark: Option<Day>,
     /// The stretches of hours without any object between hours that have some.
     gaps: &'a [(Hour, Hour)],
     findings: &'a [Finding],
@@ -56,12 +60,22 @@ struct Statement<'a> {
     manifests: Vec<HourManifest<'a>>,
     /// The SHA-256 of these: of the lines `<hour> <sha256>`, in order.
     manifests_sha256: String,
+    /// The SHA-256 of the manifest of each day of the table of days.
+    day_manifests: Vec<DayManifest<'a>>,
+    /// The SHA-256 of these: of the lines `<day> <sha256>`, in order.
+    day_manifests_sha256: String,
     not_covered: [&'static str; NOT_COVERED.len()],
 }
 
 #[derive(Debug, Serialize)]
 struct HourManifest<'a> {
     hour: Hour,
+    sha256: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct DayManifest<'a> {
+    day: Day,
     sha256: &'a str,
 }
 
@@ -83,6 +97,12 @@ pub(super) fn write(
         .filter_map(|(hour, checked)| Some(HourManifest { hour: *hour, sha256: checked.manifest_sha256.as_deref()? }))
         .collect();
     let lines = manifests.iter().map(|it| format!("{} {}\n", it.hour, it.sha256)).collect::<String>();
+    let day_manifests: Vec<DayManifest<'_>> = found
+        .by_day
+        .iter()
+        .filter_map(|(day, checked)| Some(DayManifest { day: *day, sha256: checked.manifest_sha256.as_deref()? }))
+        .collect();
+    let day_lines = day_manifests.iter().map(|it| format!("{} {}\n", it.day, it.sha256)).collect::<String>();
     let statement = Statement {
         made_at,
         program: env!("CARGO_PKG_NAME"),
@@ -98,14 +118,19 @@ pub(super) fn write(
         hours: found.hours,
         pending: found.pending,
         compared: found.compared,
+        days: found.days,
+        days_compared: found.days_compared,
         totals: &found.totals,
         awaiting_replay: found.awaiting_replay,
         watermark: found.watermark,
+        day_watermark: found.day_watermark,
         gaps: &found.gaps,
         findings: &found.findings,
         inconclusive: &found.inconclusive,
         manifests,
         manifests_sha256: hex::encode(Sha256::digest(lines)),
+        day_manifests,
+        day_manifests_sha256: hex::encode(Sha256::digest(day_lines)),
         not_covered: NOT_COVERED,
     };
     let text = serde_json::to_string_pretty(&statement)? + "\n";

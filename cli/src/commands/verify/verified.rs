@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use log_format::Hour;
+use log_format::{Day, Hour};
 use serde::Serialize;
 
+use super::check::{CHANGING, Checked, CheckedDay, ParquetCounts};
 use super::finding::{Difference, Finding};
-use super::hour::{CHANGING, Checked, ParquetCounts};
 use super::repair::Repair;
 use crate::output::verdict::Verdict;
 
@@ -19,7 +19,11 @@ pub struct Verified {
     pub pending: u64,
     /// Hours whose rows were compared with their lines.
     pub compared: u64,
-    /// The numbers of all hours, summed.
+    /// Days that have anything in the table of days and could be checked.
+    pub days: u64,
+    /// Days whose rows were compared with those of their hours.
+    pub days_compared: u64,
+    /// The numbers of all hours and days, summed.
     #[serde(flatten)]
     pub totals: Totals,
     /// Objects under `error/`.
@@ -38,21 +42,26 @@ pub struct Verified {
     pub gaps: Vec<(Hour, Hour)>,
     /// The hour up to which the view may read Parquet. `None` if there is no watermark.
     pub watermark: Option<Hour>,
-    /// Everything that is wrong, sorted by hour.
+    /// The last day that the view reads from the table of days. `None` if it reads none from there.
+    pub day_watermark: Option<Day>,
+    /// Everything that is wrong, sorted by day and by hour.
     pub findings: Vec<Finding>,
     /// What could not be checked, and why.
     pub inconclusive: Vec<String>,
     /// Every hour that was checked.
     #[serde(skip)]
     pub by_hour: BTreeMap<Hour, Checked>,
-    /// Differences outside of the hours that were never the same twice.
+    /// Every day that was checked.
+    #[serde(skip)]
+    pub by_day: BTreeMap<Day, CheckedDay>,
+    /// Differences outside of hours and days that were never the same twice.
     #[serde(skip)]
     pub(super) changing: BTreeSet<Difference>,
     /// What `--repair` did.
     pub repairs: Vec<Repair>,
 }
 
-/// Sums over all hours.
+/// Sums over all hours and days.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// The number of JSON objects.
@@ -62,6 +71,10 @@ pub struct Totals {
     /// What became of their lines.
     #[serde(flatten)]
     pub parquet: ParquetCounts,
+    /// Rows of the table of days.
+    pub day_rows: u64,
+    /// Bytes of the Parquet of days.
+    pub daily_bytes: u64,
 }
 
 impl Verified {
@@ -69,7 +82,7 @@ impl Verified {
     pub fn verdict(&self) -> Verdict {
         match (self.inconclusive.is_empty(), self.findings.is_empty()) {
             (false, _) => Verdict::Unknown,
-            (true, true) if self.hours == 0 => Verdict::Nothing,
+            (true, true) if self.hours == 0 && self.days == 0 => Verdict::Nothing,
             (true, proven) => Verdict::of(proven),
         }
     }
@@ -80,12 +93,12 @@ impl Verified {
         hours.sum()
     }
 
-    /// Adds a finding that is in no hour.
+    /// Adds a finding that is in no hour and no day.
     pub(super) fn found(&mut self, difference: Difference, what: impl Into<String>) {
-        self.findings.push(Finding { hour: None, difference, what: what.into(), attempt: None });
+        self.findings.push(Finding { hour: None, day: None, difference, what: what.into(), attempt: None });
     }
 
-    /// Sums up the hours, and names those that could not be checked.
+    /// Sums up the hours and days, and names those that could not be checked.
     pub(super) fn add_up(&mut self) {
         let mut totals = Totals::default();
         for (hour, checked) in &self.by_hour {
@@ -97,6 +110,16 @@ impl Verified {
             self.pending += u64::from(checked.pending);
             self.compared += u64::from(checked.compared);
             totals.add(checked);
+        }
+        for (day, checked) in &self.by_day {
+            if let Some(why) = &checked.inconclusive {
+                self.inconclusive.push(format!("{day}: {why}"));
+                continue;
+            }
+            self.days += 1;
+            self.days_compared += u64::from(checked.compared);
+            totals.day_rows += checked.rows.unwrap_or_default();
+            totals.daily_bytes += checked.daily_bytes;
         }
         self.totals = totals;
         self.inconclusive.extend(self.changing.iter().map(|difference| format!("{}: {CHANGING}", difference.name())));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use auth0_s3_logs::commands::replay::marker::{Marker, object_key};
 use auth0_s3_logs::simulation::stack::Stack;
 use aws_sdk_glue::types::{Partition, PartitionInput, StorageDescriptor, TableInput};
-use catalog::{JSON, PARQUET, Pointer, VIEW};
+use catalog::{JSON, PARQUET, Pointer, VIEW, Watermarks};
 use fixtures::gzip;
 use log_format::layout;
+use projection::manifest::Period;
 use projection::sealed;
 use sha2::{Digest, Sha256};
 use testkit::alter;
@@ -200,7 +201,7 @@ async fn damage_tables(stack: &Stack, name: &str) -> bool {
         "view dropped" => VIEW,
         "view of an older watermark" => {
             let stored = stack.catalog.view().await.unwrap();
-            stack.catalog.set_view(stored.as_ref(), hour(MIXED)).await.unwrap();
+            stack.catalog.set_view(stored.as_ref(), Watermarks { hour: hour(MIXED), day: None }).await.unwrap();
             return true;
         }
         _ => return alter_tables(stack, name).await,
@@ -339,12 +340,12 @@ async fn drop_partition(stack: &Stack, table: &str) {
 
 async fn live_folder(stack: &Stack, at: &str) -> String {
     let live = manifest(stack, at).await.live.unwrap();
-    format!("s3://{BUCKET}/{}", live.folder(hour(at)))
+    format!("s3://{BUCKET}/{}", hour(at).folder(&live.attempt))
 }
 
 /// Makes the partition name `location`, with the ETag of the present manifest.
 async fn point(stack: &Stack, location: &str) {
-    let pointer = stack.catalog.parquet_pointer(hour(MIXED)).await.unwrap().unwrap();
+    let pointer = stack.catalog.pointer(hour(MIXED)).await.unwrap().unwrap();
     let pointer = Pointer { location: location.to_string(), ..pointer };
-    assert!(stack.catalog.point_parquet(hour(MIXED), &pointer, &|| true).await.unwrap());
+    assert!(stack.catalog.point(hour(MIXED), &pointer, &|| true).await.unwrap());
 }

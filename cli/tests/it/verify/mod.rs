@@ -2,6 +2,7 @@
 //! think of: each is seen and named, and repaired if the JSON is there.
 
 mod damage;
+mod days;
 mod input;
 mod meanwhile;
 mod proof;
@@ -20,7 +21,7 @@ use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
 use catalog::Pointer;
 use compactor::clock::{Clock, Run};
-use compactor::listing::digests_of_live;
+use compactor::hour::digests_of_live;
 use compactor::request::{Request, Scope};
 use fixtures::gzip;
 use flate2::read::GzDecoder;
@@ -168,7 +169,7 @@ async fn live_file(stack: &Stack, at: &str) -> String {
 /// What a reader of the Parquet table sees: partition → location → listed objects → rows, sorted.
 async fn rows(stack: &Stack) -> BTreeMap<Hour, Vec<String>> {
     let mut hours = BTreeMap::new();
-    for (hour, pointer) in stack.catalog.parquet_pointers(Hour::EPOCH..).await.unwrap() {
+    for (hour, pointer) in stack.catalog.pointers(Hour::EPOCH..).await.unwrap() {
         let mut rows = Vec::new();
         for key in keys(stack, pointer.location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap()).await {
             let file = bytes::Bytes::from(bytes(stack, &key).await);
@@ -368,13 +369,13 @@ async fn repair_deletes_nothing_by_itself() {
 
 /// Writes a manifest, and makes the partition of its hour follow it.
 async fn publish(stack: &Stack, lie: &Manifest) {
-    let key = layout::manifest_key(lie.hour);
+    let key = layout::manifest_key(lie.period);
     let put = stack.aws.s3().put_object().bucket(BUCKET).key(&key).body(lie.to_json().unwrap().into());
     let manifest_etag = put.send().await.unwrap().e_tag.unwrap();
-    let pointer = stack.catalog.parquet_pointer(lie.hour).await.unwrap().unwrap();
-    let (_, files) = digests_of_live(lie.live.as_ref().unwrap(), &pointer.location);
+    let pointer = stack.catalog.pointer(lie.period).await.unwrap().unwrap();
+    let (_, files) = digests_of_live::<Hour>(lie.live.as_ref().unwrap(), &pointer.location, stack.compactor.bucket());
     let pointer = Pointer { manifest_etag, files: Some(files), ..pointer };
-    assert!(stack.catalog.point_parquet(lie.hour, &pointer, &|| true).await.unwrap());
+    assert!(stack.catalog.point(lie.period, &pointer, &|| true).await.unwrap());
 }
 
 /// Parquet follows an object that was written over. `verify` names the object until a person names its hour, or puts the former

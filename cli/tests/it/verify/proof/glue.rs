@@ -14,8 +14,10 @@ use super::oracle::{self, Effect, PARAMETERS};
 const SHAPES: &str = include_str!("glue_shapes.json");
 const DATABASE: &str = "auth0_event_logs";
 /// The tables, and whether each is a view.
-pub(super) const TABLES: [(&str, bool); 3] =
-    [("auth0_logs_json", false), ("auth0_logs_parquet", false), ("auth0_logs", true)];
+pub(super) const TABLES: [(&str, bool); 4] =
+    [("auth0_logs_json", false), ("auth0_logs_parquet", false), (DAILY, false), ("auth0_logs", true)];
+/// The table whose partitions have one value.
+const DAILY: &str = "auth0_logs_daily";
 
 /// Calls Glue as JSON on the wire, so that fields can be sent that no client knows.
 pub(super) struct Wire(TcpListener);
@@ -136,9 +138,9 @@ fn of_partition(table: &str, partition: &Value) -> Vec<Damage> {
     damages
 }
 
-/// Partitions that are one too many: of values that are no hour, or of an hour that has nothing, over the folder of another.
+/// Partitions that are one too many: of values that are no hour or day, or of one that has nothing, over the folder of another.
 fn foreign_partitions(catalog: &Catalog) -> Vec<Damage> {
-    let values = [
+    let hours = [
         ["2025-03-01", "7"],
         ["2025-03-01", "07 "],
         ["2025-03-01", "24"],
@@ -150,13 +152,15 @@ fn foreign_partitions(catalog: &Catalog) -> Vec<Damage> {
         ["1969-12-31", "23"],
         ["2099-01-01", "00"],
     ];
+    let days = ["2025-03-02", "2025-2-27", "2025-02-27 ", "2025-02-30", "today", "1969-12-31", "2099-01-01"];
+    let (hours, days) = (hours.map(|values| json!(values)).to_vec(), days.map(|value| json!([value])).to_vec());
     let mut damages = Vec::new();
     for (table, partitions) in &catalog.partitions {
         for partition in partitions {
-            for values in values {
+            for values in if table == DAILY { &days } else { &hours } {
                 let mut input = partition.clone();
-                input["Values"] = json!(values);
-                let kind = format!("partition of {table} too many, {values:?}");
+                input["Values"] = values.clone();
+                let kind = format!("partition of {table} too many, {values}");
                 let what = partition["Values"].to_string();
                 let input = json!({"DatabaseName": DATABASE, "TableName": table, "PartitionInput": input});
                 damages.push(Damage::of_glue(kind, &what, "CreatePartition", input, Effect::Mended));

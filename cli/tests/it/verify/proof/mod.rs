@@ -29,7 +29,8 @@ use tokio::time::Duration;
 use self::glue::Catalog;
 use self::objects::Objects;
 use self::oracle::Effect;
-use super::{NOW, copied, delete, env, filled, keys, options, put, put_lines, stack};
+use super::days::with_day;
+use super::{NOW, copied, delete, env, keys, options, put, put_lines, stack};
 use crate::support::{BUCKET, deployment};
 
 /// How many damages are tried if nobody says so.
@@ -112,7 +113,7 @@ impl Shown {
                 let location = location.strip_prefix(&format!("s3://{BUCKET}/")).unwrap().to_string();
                 let name = format!("{table} {}", partition["Values"]);
                 let prefix = folder.join(BUCKET).join(&location);
-                if table == "auth0_logs_parquet" {
+                if table == "auth0_logs_parquet" || table == "auth0_logs_daily" {
                     // A repair may write the same rows into another folder.
                     partition["StorageDescriptor"]["Location"] = Value::from(location.rsplitn(3, '/').last());
                     partition["Parameters"] = Value::Null;
@@ -133,9 +134,9 @@ fn rows_under(folder: &Path) -> Vec<String> {
     rows
 }
 
-/// The bucket of the other tests, with an open hour, and records that were replayed into it.
+/// The bucket of the other tests, with a day that is rolled up, an open hour, and records that were replayed into it.
 async fn base() -> TempDir {
-    let data = filled().await;
+    let data = with_day("a").await;
     let stack = stack(data.path());
     put_lines(&stack, "2025-03-01T20", "1.gz", "{\"log_id\":\"20\",\"type\":\"s\"}\n").await;
     let record = STANDARD.encode(r#"{"detail":{"data":{"log_id":"21","type":"f"}}}"#);
@@ -164,10 +165,13 @@ async fn damages(stack: &Stack) -> Vec<Damage> {
         if key.starts_with("manifests/2025/") {
             let manifest: Value = serde_json::from_slice(&bytes).unwrap();
             let attempt = manifest["live"]["attempt"].as_str().unwrap();
-            let hour = key.strip_prefix("manifests/").unwrap().strip_suffix(".json").unwrap();
-            let prefixes =
-                [format!("parquet/{hour}/{attempt}/"), format!("rejected/{hour}/{attempt}."), format!("logs/{hour}/")];
-            live.extend(prefixes);
+            let of = key.strip_prefix("manifests/").unwrap().strip_suffix(".json").unwrap();
+            live.extend(match of.strip_suffix("/day") {
+                Some(day) => vec![format!("daily/{day}/{attempt}/")],
+                None => ["parquet/HOUR/ATTEMPT/", "rejected/HOUR/ATTEMPT.", "logs/HOUR/"]
+                    .map(|prefix| prefix.replace("HOUR", of).replace("ATTEMPT", attempt))
+                    .to_vec(),
+            });
         }
         objects.push((key, bytes));
     }

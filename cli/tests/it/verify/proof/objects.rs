@@ -42,6 +42,7 @@ fn kind_of(key: &str) -> String {
     let name = key.rsplit('/').next().unwrap_or_default();
     let kind = match key.split('/').next().unwrap_or_default() {
         "manifests" if name == "watermark.json" => "watermark",
+        "manifests" if name == "day.json" => "manifest of a day",
         "logs" if name.starts_with("replay-") => "replayed lines",
         prefix => prefix,
     };
@@ -178,6 +179,8 @@ fn too_many(objects: &Objects) -> Vec<Damage> {
     let (parquet, gzip) = (bytes_of("parquet/"), bytes_of("logs/"));
     let folder = objects.iter().find(|(key, _)| key.starts_with("parquet/2025/03/01/07/")).unwrap();
     let folder = folder.0.rsplit_once('/').unwrap().0;
+    let of_day = objects.iter().find(|(key, _)| key.starts_with("daily/")).unwrap();
+    let (of_day, daily) = (of_day.0.rsplit_once('/').unwrap().0, &of_day.1);
     let keys = [
         (format!("{folder}/00001.parquet"), &parquet, Effect::Mended),
         (format!("{folder}/sub/00000.parquet"), &parquet, Effect::Mended),
@@ -185,6 +188,15 @@ fn too_many(objects: &Objects) -> Vec<Damage> {
         ("parquet/2025/03/02/07/stranger/00000.parquet".into(), &parquet, Effect::Mended),
         ("parquet/2025/03/01/07/00000.parquet".into(), &parquet, Effect::ByHand),
         ("parquet/x.parquet".into(), &parquet, Effect::ByHand),
+        (format!("{of_day}/00001.parquet"), daily, Effect::Mended),
+        (format!("{of_day}/sub/00000.parquet"), daily, Effect::Mended),
+        ("daily/2025/02/27/stranger/00000.parquet".into(), daily, Effect::Mended),
+        ("daily/2025/02/28/stranger/00000.parquet".into(), daily, Effect::Mended),
+        ("daily/2025/03/02/stranger/00000.parquet".into(), daily, Effect::Mended),
+        ("daily/2025/02/27/00000.parquet".into(), daily, Effect::ByHand),
+        ("daily/x.parquet".into(), daily, Effect::ByHand),
+        ("manifests/2025/03/02/day.json".into(), &gzip, Effect::Mended),
+        ("manifests/2025/3/2/day.json".into(), &gzip, Effect::ByHand),
         ("rejected/2025/03/01/08/stranger.ndjson.gz".into(), &gzip, Effect::Mended),
         ("rejected/x".into(), &gzip, Effect::ByHand),
         ("replayed/x".into(), &gzip, Effect::ByHand),
@@ -205,7 +217,10 @@ fn too_many(objects: &Objects) -> Vec<Damage> {
         ("x".into(), &gzip, Effect::Free),
     ];
     keys.map(|(key, bytes, effect): (String, _, _)| Damage {
-        kind: format!("object too many, {}", key.replace(folder, "live folder")),
+        kind: format!(
+            "object too many, {}",
+            key.replace(folder, "live folder").replace(of_day, "live folder of a day")
+        ),
         what: key.clone(),
         action: Action::Put(key, bytes.clone()),
         effect,

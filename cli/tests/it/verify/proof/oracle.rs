@@ -76,8 +76,8 @@ pub(super) fn of_glue(is_view: bool, path: &str, change: &str) -> Effect {
 pub(super) fn of_object(key: &str, live: bool, change: &str) -> Option<Effect> {
     let prefix = key.split('/').next().unwrap_or_default();
     Some(match prefix {
-        "parquet" | "rejected" if live => Effect::Mended,
-        "parquet" | "rejected" => Effect::Free,
+        "parquet" | "daily" | "rejected" if live => Effect::Mended,
+        "parquet" | "daily" | "rejected" => Effect::Free,
         "manifests" => Effect::Mended,
         "logs" if key.contains("/replay-") => Effect::Replayed,
         "logs" if live => Effect::ByHand,

@@ -1,19 +1,25 @@
-//! The manifest of an hour: the state of its folders, and the transitions between states.
+//! The manifest of an hour or of a day: the state of its folders, and the transitions between states.
 //!
 //! A folder goes claimed → live → retired → deleted, never back. Every step but the last is a write of the manifest, so no
 //! file of ours exists that no manifest knows (C5). Each transition returns the next version of the manifest.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::AddAssign;
+mod day;
+mod hour;
+
+use std::fmt;
+use std::hash::Hash;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use log_format::{Hour, layout};
-use serde::de::Error;
+use log_format::Hour;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Serialize};
 
 use crate::sealed;
 
-/// The name of one run's folder of an hour: a nonce, never reused.
+pub use day::{HourInput, LiveDay};
+pub use hour::{Counts, Live, ObjectMeta, Replaced};
+
+/// The name of one run's folder of an hour or a day: a nonce, never reused.
 pub type Attempt = String;
 
 /// A claim this old has expired: its attempt never came back.
@@ -21,11 +27,75 @@ const CLAIM_HOURS_MAX: i64 = 48;
 /// Hours a retired folder is kept, for queries that were planned before.
 pub const GRACE_HOURS: i64 = 24;
 
-/// The truth about an hour, stored as `manifests/YYYY/MM/DD/HH.json`. Glue is a cache of it.
+/// What has a manifest of its own: an hour or a day.
+pub trait Period:
+    Copy + Ord + Hash + fmt::Debug + fmt::Display + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// What a committed folder of it holds.
+    type Live: Folder;
+
+    /// The name of the manifest's field that holds it.
+    const FIELD: &'static str;
+
+    /// The key of its manifest.
+    fn manifest_key(self) -> String;
+
+    /// The prefix of all of its folders.
+    fn folders(self) -> String;
+
+    /// The prefix of the folder of one attempt.
+    fn folder(self, attempt: &str) -> String {
+        format!("{}{attempt}/", self.folders())
+    }
+
+    /// The key of the lines that an attempt rejected. `None` if it reads no lines.
+    fn rejected_key(self, _attempt: &str) -> Option<String> {
+        None
+    }
+
+    /// The prefix of the rejected lines of all of its attempts. `None` if it reads no lines.
+    fn rejected(self) -> Option<String> {
+        None
+    }
+
+    /// The attempt that wrote the object with this key. `None` if none of its attempts did.
+    fn attempt_of(self, key: &str) -> Option<Attempt>;
+}
+
+/// What a committed folder holds.
+pub trait Folder: Clone + PartialEq + Eq + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The folder's name.
+    fn attempt(&self) -> &str;
+
+    /// The time of the commit.
+    fn committed_at(&self) -> DateTime<Utc>;
+
+    /// Every file of the folder.
+    fn files(&self) -> &[File];
+
+    /// The number of its rows.
+    fn rows(&self) -> u64;
+
+    /// [`crate::WRITER_VERSION`] of its writer.
+    fn writer_version(&self) -> u32;
+
+    /// Takes over from `former`, whose place it takes, what has to be told of it.
+    fn follow(&mut self, _former: &Self) {}
+
+    /// True if somebody has to accept what is told of it.
+    fn is_unsettled(&self) -> bool {
+        false
+    }
+}
+
+/// The truth about an hour, stored as `manifests/YYYY/MM/DD/HH.json`, or about a day, stored as `manifests/YYYY/MM/DD/day.json`.
+/// Glue is a cache of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// The hour it describes.
-    pub hour: Hour,
+#[serde(bound = "")]
+pub struct Manifest<P: Period = Hour> {
+    /// What it describes.
+    #[serde(flatten, with = "period")]
+    pub period: P,
     /// Raised by every write, so that no two versions have the same bytes. If an ETag came back, a sleeping run could
     /// overwrite newer versions (C6).
     pub revision: u64,
@@ -33,7 +103,7 @@ pub struct Manifest {
     #[serde(default)]
     pub commits: u64,
     /// The folder that readers should read.
-    pub live: Option<Live>,
+    pub live: Option<P::Live>,
     /// Folders that a run has begun to write.
     #[serde(default)]
     pub claims: Vec<Claim>,
@@ -43,56 +113,6 @@ pub struct Manifest {
     /// Attempts since the last commit that never came back.
     #[serde(default)]
     pub abandoned: u32,
-}
-
-/// A committed folder: `parquet/YYYY/MM/DD/HH/<attempt>/`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Live {
-    /// The folder's name.
-    pub attempt: Attempt,
-    /// The time of the commit.
-    pub committed_at: DateTime<Utc>,
-    /// Every object that the rows come from.
-    pub inputs: Vec<ObjectMeta>,
-    /// How many lines of each became rows, repeated ones included. Empty if a writer before version 4 wrote it.
-    #[serde(default)]
-    pub input_rows: Vec<u64>,
-    /// Inputs that were written over after their rows had become live, until a person accepts them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replaced: Vec<Replaced>,
-    /// Every file of the folder.
-    pub files: Vec<File>,
-    /// The file of rejected lines. `None` if there are none, or if a writer before version 3 wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejected_file: Option<File>,
-    /// What became of the lines.
-    pub counts: Counts,
-    /// Least and greatest `timestamp` of the rows, as texts. `None` if no row has one.
-    pub timestamps: Option<[String; 2]>,
-    /// [`crate::WRITER_VERSION`] of the writer.
-    pub writer_version: u32,
-}
-
-/// An object of the bucket, as it was listed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ObjectMeta {
-    /// Its key.
-    pub key: String,
-    /// Its ETag, quotes included.
-    pub etag: String,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-/// An input that is not what it was when its rows first became live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replaced {
-    /// Its key.
-    pub key: String,
-    /// Its ETag then.
-    pub etag: String,
-    /// The time of the commit that took the other bytes in.
-    pub replaced_at: DateTime<Utc>,
 }
 
 /// A file that an attempt wrote, of rows or of rejected lines.
@@ -106,21 +126,6 @@ pub struct File {
     pub rows: u64,
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
-}
-
-/// What became of an hour's lines. C2: rows = lines − duplicates − rejected.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Lines read.
-    pub lines: u64,
-    /// Rows written.
-    pub rows: u64,
-    /// Lines whose row, equal in every column, was left out as a repetition.
-    pub duplicates: u64,
-    /// Rows that share their `log_id` with an earlier row of other values; they are kept.
-    pub collisions: u64,
-    /// Lines that could not be read. They are kept under `rejected/`.
-    pub rejected: u64,
 }
 
 /// A folder that a run has begun to write.
@@ -143,71 +148,23 @@ pub struct Retired {
     pub was_live: bool,
 }
 
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Counts) {
-        self.lines += other.lines;
-        self.rows += other.rows;
-        self.duplicates += other.duplicates;
-        self.collisions += other.collisions;
-        self.rejected += other.rejected;
-    }
-}
-
-impl Live {
-    /// How many of its inputs are no longer `listed`. An input listed with another ETag was replaced and is not gone.
-    pub fn gone(&self, listed: &[ObjectMeta]) -> usize {
-        let listed: HashSet<&str> = listed.iter().map(|object| object.key.as_str()).collect();
-        self.inputs.iter().filter(|input| !listed.contains(input.key.as_str())).count()
+impl<P: Period> Manifest<P> {
+    /// The manifest of what has none yet.
+    pub fn new(period: P) -> Manifest<P> {
+        Manifest { period, revision: 0, commits: 0, live: None, claims: Vec::new(), retired: Vec::new(), abandoned: 0 }
     }
 
-    /// How many `listed` objects are not among its inputs, or were replaced since.
-    pub fn new_among(&self, listed: &[ObjectMeta]) -> usize {
-        let known: HashSet<(&str, &str)> = self.inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
-        listed.iter().filter(|object| !known.contains(&(object.key.as_str(), object.etag.as_str()))).count()
-    }
-
-    /// How many lines of each input became rows, by its key. Empty if that is not known.
-    pub fn rows_by_input(&self) -> HashMap<&str, u64> {
-        self.inputs.iter().zip(&self.input_rows).map(|(input, rows)| (input.key.as_str(), *rows)).collect()
-    }
-
-    /// What is [`Live::replaced`] once `inputs` take the place of these at `now`. Whoever puts an object back with the ETag that
-    /// it had ends it.
-    fn replaced_by(&self, inputs: &[ObjectMeta], now: DateTime<Utc>) -> Vec<Replaced> {
-        let next: HashMap<&str, &str> = inputs.iter().map(|it| (it.key.as_str(), it.etag.as_str())).collect();
-        let told: HashMap<&str, &Replaced> = self.replaced.iter().map(|it| (it.key.as_str(), it)).collect();
-        let replaced = self.inputs.iter().filter_map(|input| {
-            let (told, etag) = (told.get(input.key.as_str()), *next.get(input.key.as_str())?);
-            let first = told.map_or(&input.etag, |told| &told.etag);
-            let replaced_at = told.filter(|_| etag == input.etag).map_or(now, |told| told.replaced_at);
-            (etag != first).then(|| Replaced { key: input.key.clone(), etag: first.clone(), replaced_at })
-        });
-        replaced.collect()
-    }
-
-    /// The folder's prefix.
-    pub fn folder(&self, hour: Hour) -> String {
-        layout::parquet_folder(hour, &self.attempt)
-    }
-}
-
-impl Manifest {
-    /// The manifest of an hour that has none yet.
-    pub fn new(hour: Hour) -> Manifest {
-        Manifest { hour, revision: 0, commits: 0, live: None, claims: Vec::new(), retired: Vec::new(), abandoned: 0 }
-    }
-
-    /// Reads a stored manifest of `hour`.
+    /// Reads a stored manifest of `period`.
     ///
     /// # Errors
     ///
-    /// The bytes are no manifest, not as they were written, or the manifest of another hour.
-    pub fn from_json(bytes: &[u8], hour: Hour) -> Result<Manifest, serde_json::Error> {
-        let manifest: Manifest = sealed::from_json(bytes)?;
-        if manifest.hour == hour {
+    /// The bytes are no manifest, not as they were written, or the manifest of another hour or day.
+    pub fn from_json(bytes: &[u8], period: P) -> Result<Manifest<P>, serde_json::Error> {
+        let manifest: Manifest<P> = sealed::from_json(bytes)?;
+        if manifest.period == period {
             Ok(manifest)
         } else {
-            Err(Error::custom(format!("it is the manifest of {}", manifest.hour)))
+            Err(Error::custom(format!("it is the manifest of {}", manifest.period)))
         }
     }
 
@@ -218,29 +175,33 @@ impl Manifest {
 
     /// The name of the live folder.
     pub fn live_attempt(&self) -> Option<&str> {
-        self.live.as_ref().map(|live| live.attempt.as_str())
+        self.live.as_ref().map(Folder::attempt)
     }
 
     /// Adds a claim on the folder `attempt`.
     #[must_use]
-    pub fn claimed(&self, attempt: &str, now: DateTime<Utc>) -> Manifest {
+    pub fn claimed(&self, attempt: &str, now: DateTime<Utc>) -> Manifest<P> {
         let mut next = self.next();
         next.claims.push(Claim { attempt: attempt.to_string(), claimed_at: now });
         next
     }
 
-    /// Makes `live` the folder to read: its claim ends and the former live folder is retired. What was written over since the
-    /// former one was committed is kept in [`Live::replaced`].
+    /// The prefix of the live folder.
+    pub fn live_folder(&self) -> Option<String> {
+        self.live_attempt().map(|attempt| self.period.folder(attempt))
+    }
+
+    /// Makes `live` the folder to read: its claim ends and the former live folder is retired.
     #[must_use]
-    pub fn committed(&self, mut live: Live) -> Manifest {
+    pub fn committed(&self, mut live: P::Live) -> Manifest<P> {
         let mut next = self.next();
         if let Some(former) = &self.live {
-            live.replaced = former.replaced_by(&live.inputs, live.committed_at);
+            live.follow(former);
         }
-        next.claims.retain(|claim| claim.attempt != live.attempt);
+        next.claims.retain(|claim| claim.attempt != live.attempt());
         next.retired.extend(next.live.take().map(|former| Retired {
-            attempt: former.attempt,
-            retired_at: live.committed_at,
+            attempt: former.attempt().to_string(),
+            retired_at: live.committed_at(),
             was_live: true,
         }));
         next.live = Some(live);
@@ -249,26 +210,14 @@ impl Manifest {
         next
     }
 
-    /// The inputs that were written over and that nobody has accepted.
-    pub fn replaced(&self) -> &[Replaced] {
-        self.live.as_ref().map(|live| live.replaced.as_slice()).unwrap_or_default()
-    }
-
-    /// Accepts the inputs that were written over, because a person said so. `None` if there are none.
-    pub fn accepted(&self) -> Option<Manifest> {
-        let mut next = self.next();
-        let replaced = next.live.as_mut().map(|live| std::mem::take(&mut live.replaced));
-        replaced.is_some_and(|replaced| !replaced.is_empty()).then_some(next)
-    }
-
     /// True if claims wait for their end, folders for their deletion, or edits for somebody who accepts them.
     pub fn is_unsettled(&self) -> bool {
-        !self.claims.is_empty() || !self.retired.is_empty() || !self.replaced().is_empty()
+        !self.claims.is_empty() || !self.retired.is_empty() || self.live.as_ref().is_some_and(Folder::is_unsettled)
     }
 
     /// Gives up the claim on `attempt`: the folder is retired.
     #[must_use]
-    pub fn withdrawn(&self, attempt: &str, now: DateTime<Utc>) -> Manifest {
+    pub fn withdrawn(&self, attempt: &str, now: DateTime<Utc>) -> Manifest<P> {
         let mut next = self.next();
         next.claims.retain(|claim| claim.attempt != attempt);
         next.retired.push(Retired { attempt: attempt.to_string(), retired_at: now, was_live: false });
@@ -277,7 +226,7 @@ impl Manifest {
 
     /// Adds unknown folders to `retired`, as if once live, because a running query may still read them. `None` if all are
     /// known.
-    pub fn adopted(&self, attempts: &[Attempt], now: DateTime<Utc>) -> Option<Manifest> {
+    pub fn adopted(&self, attempts: &[Attempt], now: DateTime<Utc>) -> Option<Manifest<P>> {
         let mut next = self.next();
         for attempt in attempts.iter().filter(|attempt| !self.knows(attempt)) {
             next.retired.push(Retired { attempt: attempt.clone(), retired_at: now, was_live: true });
@@ -292,7 +241,7 @@ impl Manifest {
     }
 
     /// Retires the folders of claims that never came back, and counts them as abandoned. `None` if there is no such claim.
-    pub fn expired(&self, now: DateTime<Utc>) -> Option<Manifest> {
+    pub fn expired(&self, now: DateTime<Utc>) -> Option<Manifest<P>> {
         let is_old = |claim: &Claim| now - claim.claimed_at >= TimeDelta::hours(CLAIM_HOURS_MAX);
         if !self.claims.iter().any(is_old) {
             return None;
@@ -311,7 +260,7 @@ impl Manifest {
     }
 
     fn is_since_commit(&self, claim: &Claim) -> bool {
-        self.live.as_ref().is_none_or(|live| claim.claimed_at > live.committed_at)
+        self.live.as_ref().is_none_or(|live| claim.claimed_at > live.committed_at())
     }
 
     /// The retired folders whose files may be deleted: they were retired [`GRACE_HOURS`] ago, and if they were live, Glue has
@@ -328,7 +277,7 @@ impl Manifest {
 
     /// Forgets retired folders whose files are deleted.
     #[must_use]
-    pub fn forgotten(&self, attempts: &[Attempt]) -> Manifest {
+    pub fn forgotten(&self, attempts: &[Attempt]) -> Manifest<P> {
         let mut next = self.next();
         next.retired.retain(|folder| !attempts.contains(&folder.attempt));
         next
@@ -339,14 +288,38 @@ impl Manifest {
         sealed::to_json(self)
     }
 
-    fn next(&self) -> Manifest {
+    fn next(&self) -> Manifest<P> {
         Manifest { revision: self.revision + 1, ..self.clone() }
+    }
+}
+
+/// A period as the first field of its manifest, under the name of its kind.
+mod period {
+    use std::collections::HashMap;
+
+    use serde::de::Error;
+    use serde::ser::SerializeMap;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Period;
+
+    pub(super) fn serialize<P: Period, S: Serializer>(period: &P, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(1))?;
+        fields.serialize_entry(P::FIELD, period)?;
+        fields.end()
+    }
+
+    pub(super) fn deserialize<'de, P: Period, D: Deserializer<'de>>(deserializer: D) -> Result<P, D::Error> {
+        let mut others: HashMap<String, serde_json::Value> = HashMap::deserialize(deserializer)?;
+        let value = others.remove(P::FIELD).ok_or_else(|| D::Error::missing_field(P::FIELD))?;
+        serde_json::from_value(value).map_err(D::Error::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use log_format::Day;
 
     fn moment(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -378,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_claimed_then_live_then_retired() {
-        let manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let manifest = Manifest::new("2026-11-20T13".parse::<Hour>().unwrap());
         let claimed = manifest.claimed("a", moment("2026-11-20T14:21:00Z"));
         assert_eq!(story(&claimed), "1 | - | a | ");
         let committed = claimed.committed(live("a", "2026-11-20T14:22:00Z"));
@@ -400,7 +373,8 @@ mod tests {
             live.inputs[0].etag = etag.into();
             live
         };
-        let first = Manifest::new("2026-11-20T13".parse().unwrap()).committed(live("a", "2026-11-20T14:22:00Z"));
+        let first =
+            Manifest::new("2026-11-20T13".parse::<Hour>().unwrap()).committed(live("a", "2026-11-20T14:22:00Z"));
         assert_eq!((replaced(&first), first.accepted(), first.is_unsettled()), (vec![], None, false));
         let second = first.committed(with_etag("b", "2026-11-20T15:22:00Z", "x"));
         assert_eq!(replaced(&second), ["\"e\" 15:22"]);
@@ -416,7 +390,7 @@ mod tests {
 
     #[test]
     fn an_unknown_folder_is_retired_as_one_that_was_live() {
-        let manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let manifest = Manifest::new("2026-11-20T13".parse::<Hour>().unwrap());
         let known = manifest.claimed("a", moment("2026-11-20T14:21:00Z")).committed(live("a", "2026-11-20T14:22:00Z"));
         let known = known.claimed("b", moment("2026-11-20T15:21:00Z"));
         let now = moment("2026-11-20T16:21:00Z");
@@ -428,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_commit_clears_the_abandoned_attempts() {
-        let mut manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let mut manifest = Manifest::new("2026-11-20T13".parse::<Hour>().unwrap());
         manifest.abandoned = 2;
         assert_eq!(manifest.claimed("a", moment("2026-11-20T14:21:00Z")).abandoned, 2);
         assert_eq!(manifest.committed(live("a", "2026-11-20T14:22:00Z")).abandoned, 0);
@@ -436,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_claim_that_never_came_back_expires_after_two_days() {
-        let manifest = Manifest::new("2026-11-20T13".parse().unwrap());
+        let manifest = Manifest::new("2026-11-20T13".parse::<Hour>().unwrap());
         let claimed =
             manifest.claimed("a", moment("2026-11-20T14:00:00Z")).claimed("b", moment("2026-11-21T14:00:00Z"));
         assert_eq!(claimed.expired(moment("2026-11-22T13:59:59Z")), None);
@@ -446,7 +420,7 @@ mod tests {
 
     #[test]
     fn files_go_a_day_after_their_folder_was_retired_and_no_reader_can_hold_it() {
-        let manifest = Manifest::new("2026-11-20T13".parse().unwrap())
+        let manifest = Manifest::new("2026-11-20T13".parse::<Hour>().unwrap())
             .claimed("a", moment("2026-11-20T14:00:00Z"))
             .committed(live("a", "2026-11-20T14:00:00Z"))
             .claimed("b", moment("2026-11-20T15:00:00Z"))
@@ -468,12 +442,36 @@ mod tests {
 
     #[test]
     fn is_read_back_as_it_was_written() {
-        let manifest = Manifest::new("2026-11-20T13".parse().unwrap())
+        let manifest = Manifest::new("2026-11-20T13".parse::<Hour>().unwrap())
             .claimed("b", moment("2026-11-20T14:21:00Z"))
             .committed(live("a", "2026-11-20T14:22:00.250Z"));
         let json = manifest.to_json().unwrap();
-        assert_eq!(Manifest::from_json(&json, manifest.hour).unwrap(), manifest);
-        let other = Manifest::from_json(&json, manifest.hour.next()).unwrap_err();
+        assert_eq!(Manifest::from_json(&json, manifest.period).unwrap(), manifest);
+        let other = Manifest::from_json(&json, manifest.period.next()).unwrap_err();
         assert_eq!(other.to_string(), "it is the manifest of 2026-11-20T13");
+    }
+
+    #[test]
+    fn a_day_has_its_date_where_an_hour_has_its_own() {
+        let day: Day = "2026-11-20".parse().unwrap();
+        let live = LiveDay {
+            attempt: "a".into(),
+            committed_at: moment("2026-11-22T02:00:00Z"),
+            inputs: vec![HourInput { hour: day.first(), attempt: "x".into(), files: Vec::new(), rows: 0 }],
+            files: Vec::new(),
+            rows: 0,
+            writer_version: 1,
+        };
+        let manifest = Manifest::new(day).claimed("a", moment("2026-11-22T01:59:00Z")).committed(live);
+        let json = manifest.to_json().unwrap();
+        assert!(
+            json.starts_with(b"{\n  \"day\": \"2026-11-20\",\n  \"revision\": 2,"),
+            "{}",
+            String::from_utf8_lossy(&json)
+        );
+        assert_eq!(Manifest::from_json(&json, day).unwrap(), manifest);
+        assert_eq!(manifest.live_folder().unwrap(), "daily/2026/11/20/a/");
+        assert!(Manifest::from_json(&json, day.first()).is_err(), "no hour");
+        assert!(Manifest::from_json(&json, day.next()).is_err(), "another day");
     }
 }

@@ -1,4 +1,10 @@
-//! Compares every row with every line: the rows that the lines mean must be the rows that Parquet holds.
+//! Compares every row with every line: the rows that the lines mean must be the rows that Parquet holds. And every row of a day
+//! with those of its hours ([`day`]).
+
+pub(super) mod day;
+mod lines;
+mod rows;
+mod text;
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,15 +14,13 @@ use bytes::Bytes;
 use compactor::bucket::{Bucket, BucketError};
 use log_format::{COLUMNS, LINE_BYTES_MAX};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::Field;
 use projection::manifest::Live;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use self::lines::Line;
+use self::text::Place;
 use super::finding::Difference;
-use super::lines::{self, Line};
-use super::text::Place;
 use crate::gzip;
 
 /// How many rows are named in a difference. All are counted.
@@ -219,29 +223,9 @@ impl Multiset {
         (ids.len() - distinct.len()) as u64
     }
 
-    /// Adds the rows of a Parquet file, whose columns must be those of the log format in any order.
+    /// Adds the rows of a Parquet file of an hour.
     fn take_file(&mut self, bytes: Bytes) -> Result<(), ParquetError> {
-        let wrong = |what: &str| ParquetError::General(what.to_string());
-        let reader = SerializedFileReader::new(bytes)?;
-        let schema = reader.metadata().file_metadata().schema_descr();
-        let named = |name: &str| COLUMNS.iter().position(|column| column.name == name);
-        let columns: Vec<usize> = schema.columns().iter().filter_map(|column| named(&column.path().string())).collect();
-        if schema.num_columns() != COLUMNS.len() || (0..COLUMNS.len()).any(|column| !columns.contains(&column)) {
-            return Err(wrong("other columns than the log format's"));
-        }
-        for row in reader.get_row_iter(None)? {
-            let row = row?;
-            let mut values = [None; COLUMNS.len()];
-            for (column, (_, field)) in columns.iter().zip(row.get_column_iter()) {
-                values[*column] = match field {
-                    Field::Str(text) => Some(text.as_str()),
-                    Field::Null => None,
-                    _ => return Err(wrong("a column that is no text")),
-                };
-            }
-            self.take(&values);
-        }
-        Ok(())
+        rows::of_hour(bytes, |values| self.take(values))
     }
 }
 

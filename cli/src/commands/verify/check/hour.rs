@@ -4,47 +4,22 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
 
-use bytes::Bytes;
-use catalog::Pointer;
-use chrono::{DateTime, TimeDelta, Utc};
-use compactor::bucket::{Bucket, BucketError};
-use compactor::config::Limits;
-use compactor::listing::digests_of_live;
+use chrono::TimeDelta;
+use compactor::bucket::BucketError;
 use log_format::{Hour, layout};
-use parquet::file::metadata::FileMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use projection::manifest::{File, Live, Manifest, ObjectMeta};
+use projection::manifest::{Live, Manifest, ObjectMeta};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::deep;
-use super::finding::{Difference, Finding};
+use super::super::deep;
+use super::super::finding::{Difference, Finding};
+use super::folder::{FolderCheck, sha256};
+use super::{CHANGING, Checker};
 use crate::gzip;
 use crate::inventory::{HourInventory, is_recent, read_manifest};
-
-/// Why an hour that was never the same twice is inconclusive.
-pub(super) const CHANGING: &str = "it kept changing while it was looked at";
 
 /// On AWS an hour may be without its JSON partition for so long after it has ended: Firehose's longest buffer, and the
 /// partitioner's retries.
 const REGISTRATION_MINUTES: i64 = 30;
-
-/// The key of the writer's version among a Parquet file's metadata, from docs/parquet.md.
-const WRITER_KEY: &str = "auth0-s3-logs.writer";
-
-/// What the hours of one look have in common.
-#[derive(Debug, Clone)]
-pub(super) struct Checker {
-    pub(super) bucket: Bucket,
-    pub(super) now: DateTime<Utc>,
-    /// The compactor's limits, which say when an hour is closed.
-    pub(super) limits: Limits,
-    pub(super) watermark: Option<Hour>,
-    /// True if the rows are compared with the lines too.
-    pub(super) deep: bool,
-    /// True if hours are registered some time after their first object, as on AWS.
-    pub(super) registers_later: bool,
-}
 
 /// The result of the checks of one hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,6 +73,7 @@ struct HourCheck<'a> {
     hour: Hour,
     inventory: &'a HourInventory,
     checked: Checked,
+    folder: FolderCheck<'a, Hour>,
 }
 
 impl Checker {
@@ -106,8 +82,16 @@ impl Checker {
     /// # Errors
     ///
     /// S3 failed. Then nothing can be said of the hour.
-    pub(super) async fn check(&self, hour: Hour, inventory: &HourInventory) -> Result<Checked, BucketError> {
-        let mut check = HourCheck { checker: self, hour, inventory, checked: Checked::listed(inventory) };
+    pub(in super::super) async fn check(&self, hour: Hour, inventory: &HourInventory) -> Result<Checked, BucketError> {
+        let folder = FolderCheck {
+            bucket: &self.bucket,
+            period: hour,
+            folders: &inventory.folders,
+            pointer: inventory.pointer.as_ref(),
+            differs: inventory.partition_differences.iter().any(|(table, _)| *table == catalog::PARQUET),
+            findings: Vec::new(),
+        };
+        let mut check = HourCheck { checker: self, hour, inventory, checked: Checked::listed(inventory), folder };
         match read_manifest(&self.bucket, hour).await? {
             Ok(stored) => {
                 check.checked.manifest_sha256 = stored.sha256;
@@ -123,7 +107,7 @@ impl Checker {
             check.check_registered();
         }
         check.check_definitions();
-        Ok(check.checked)
+        Ok(Checked { findings: check.folder.findings, ..check.checked })
     }
 
     /// No hour up to the watermark is pending, because the view reads only Parquet there.
@@ -134,18 +118,18 @@ impl Checker {
 
 impl Checked {
     /// What is known of an hour before its manifest is read.
-    pub(super) fn listed(inventory: &HourInventory) -> Checked {
+    pub(in super::super) fn listed(inventory: &HourInventory) -> Checked {
         Checked { objects: inventory.inputs.len() as u64, json_bytes: inventory.json_bytes(), ..Checked::default() }
     }
 
-    pub(super) fn mark_changing(&mut self) {
+    pub(in super::super) fn mark_changing(&mut self) {
         self.inconclusive = Some(CHANGING.to_string());
     }
 }
 
 impl HourCheck<'_> {
     fn found(&mut self, difference: Difference, what: impl Into<String>) {
-        self.checked.findings.push(Finding { hour: Some(self.hour), difference, what: what.into(), attempt: None });
+        self.folder.found(difference, what);
     }
 
     async fn check_manifest(&mut self, manifest: &Manifest, etag: &str) -> Result<(), BucketError> {
@@ -154,9 +138,9 @@ impl HourCheck<'_> {
             None => self.check_nothing_live(),
             Some(live) => {
                 self.check_inputs(live);
-                self.check_partition(manifest, live, etag);
+                self.folder.check_partition(manifest, live, etag);
                 self.check_counts(live);
-                let whole = self.check_files(live).await? && self.check_rejected(live).await?;
+                let whole = self.folder.check_files(live).await? && self.check_rejected(live).await?;
                 if self.checker.deep && whole {
                     self.check_rows(live).await?;
                 }
@@ -169,7 +153,7 @@ impl HourCheck<'_> {
         if let Some(pointer) = &self.inventory.pointer {
             let own = pointer.is_of(self.hour, self.checker.bucket.name());
             let difference = if own { Difference::PartitionUnknown } else { Difference::PartitionForeign };
-            let what = format!("{} names {}, which is not live", self.parquet_name(), pointer.location);
+            let what = format!("{} names {}, which is not live", self.folder.name(), pointer.location);
             self.found(difference, what);
         }
         if self.inventory.inputs.is_empty() {
@@ -220,48 +204,6 @@ impl HourCheck<'_> {
         }
     }
 
-    fn check_partition(&mut self, manifest: &Manifest, live: &Live, etag: &str) {
-        let location = self.checker.bucket.uri(&live.folder(self.hour));
-        let name = self.parquet_name();
-        let wrong = match &self.inventory.pointer {
-            None => Some((Difference::PartitionMissing, format!("{name}, which is to name {location}"))),
-            Some(Pointer { location: found, .. }) if *found == location.trim_end_matches('/') => {
-                Some((Difference::PartitionWithoutSlash, format!("{name} names {found}")))
-            }
-            Some(Pointer { location: found, .. }) if *found != location => {
-                Some((Difference::PartitionElsewhere, format!("{name} names {found}, not {location}")))
-            }
-            // A changed definition empties the ETag too. It is reported as a difference of the definition, and not twice.
-            Some(Pointer { manifest_etag, .. }) if manifest_etag != etag && !self.differs(catalog::PARQUET) => {
-                Some((Difference::PartitionStale, format!("{name} follows manifest {manifest_etag}, not {etag}")))
-            }
-            Some(pointer) if !pointer.has_since(live.committed_at) => {
-                let what = format!("{name} does not say since when it names its folder");
-                Some((Difference::PartitionStale, what))
-            }
-            Some(Pointer { unfinished, .. }) if *unfinished != manifest.is_unfinished() => {
-                let what = format!("{name} does not say rightly whether runs have not come back");
-                Some((Difference::PartitionStale, what))
-            }
-            Some(Pointer { unsettled, .. }) if *unsettled != manifest.is_unsettled() => {
-                let what = format!("{name} does not say rightly whether claims, folders or edits wait in it");
-                Some((Difference::PartitionStale, what))
-            }
-            Some(pointer) if !has_digests(pointer, live, &location) => {
-                let what = format!("{name} does not say rightly what its folder was made of and holds");
-                Some((Difference::PartitionStale, what))
-            }
-            Some(_) => None,
-        };
-        if let Some((difference, what)) = wrong {
-            self.found(difference, what);
-        }
-    }
-
-    fn differs(&self, table: &str) -> bool {
-        self.inventory.partition_differences.iter().any(|(name, _)| *name == table)
-    }
-
     fn check_registered(&mut self) {
         let Checker { now, registers_later, .. } = *self.checker;
         let soon = registers_later && now < self.hour.end() + TimeDelta::minutes(REGISTRATION_MINUTES);
@@ -288,18 +230,10 @@ impl HourCheck<'_> {
     }
 
     fn check_folders(&mut self, manifest: &Manifest) {
-        let unknown = |attempt: &&String| !manifest.knows(attempt);
-        for attempt in self.inventory.folders.keys().filter(unknown) {
-            self.found_unknown(attempt, layout::parquet_folder(self.hour, attempt));
+        self.folder.check_folders(manifest);
+        for attempt in self.inventory.rejected.iter().filter(|attempt| !manifest.knows(attempt)) {
+            self.folder.found_unknown(attempt, layout::rejected_key(self.hour, attempt));
         }
-        for attempt in self.inventory.rejected.iter().filter(unknown) {
-            self.found_unknown(attempt, layout::rejected_key(self.hour, attempt));
-        }
-    }
-
-    fn found_unknown(&mut self, attempt: &str, what: String) {
-        let (hour, difference) = (Some(self.hour), Difference::FolderUnknown);
-        self.checked.findings.push(Finding { hour, difference, what, attempt: Some(attempt.to_string()) });
     }
 
     fn check_counts(&mut self, live: &Live) {
@@ -322,65 +256,6 @@ impl HourCheck<'_> {
                 counts.lines, counts.rows, counts.duplicates, counts.rejected
             );
             self.found(Difference::CountsWrong, what);
-        }
-    }
-
-    /// Checks the live folder against the manifest, to the byte. False if it differs.
-    async fn check_files(&mut self, live: &Live) -> Result<bool, BucketError> {
-        let before = self.checked.findings.len();
-        let folder = live.folder(self.hour);
-        for file in live.files.iter().filter(|file| !file.key.starts_with(&folder)) {
-            self.found(Difference::ManifestWrong, format!("{} is not in the live folder {folder}", file.key));
-        }
-        let listed = self.inventory.folders.get(&live.attempt).map(Vec::as_slice).unwrap_or_default();
-        let sizes: HashMap<&str, u64> = listed.iter().map(|object| (object.key.as_str(), object.size)).collect();
-        for file in &live.files {
-            match sizes.get(file.key.as_str()) {
-                None => self.found(Difference::FileMissing, file.key.as_str()),
-                Some(size) if *size != file.size => {
-                    let what = format!("{}: {size} bytes, {} by its manifest", file.key, file.size);
-                    self.found(Difference::FileCutShort, what);
-                }
-                Some(_) => self.check_bytes(file, live).await?,
-            }
-        }
-        let known: HashSet<&str> = live.files.iter().map(|file| file.key.as_str()).collect();
-        for object in listed.iter().filter(|object| !known.contains(object.key.as_str())) {
-            self.found(Difference::FileForeign, format!("{}, {} bytes", object.key, object.size));
-        }
-        Ok(self.checked.findings.len() == before)
-    }
-
-    async fn check_bytes(&mut self, file: &File, live: &Live) -> Result<(), BucketError> {
-        let Some((bytes, _)) = self.checker.bucket.read_as_is(&file.key).await? else {
-            self.found(Difference::FileMissing, file.key.as_str());
-            return Ok(());
-        };
-        if sha256(&bytes) != file.sha256 {
-            let what = format!("{}: its bytes are not those written, by their SHA-256", file.key);
-            self.found(Difference::FileChanged, what);
-            return Ok(());
-        }
-        match footer_of(bytes) {
-            Some(footer) => self.check_footer(file, live, &footer),
-            None => self.found(Difference::FileRows, format!("{}: no footer of Parquet", file.key)),
-        }
-        Ok(())
-    }
-
-    fn check_footer(&mut self, file: &File, live: &Live, footer: &FileMetaData) {
-        let rows = footer.num_rows().unsigned_abs();
-        if rows != file.rows {
-            let what = format!("{}: {rows} rows, {} by its manifest", file.key, file.rows);
-            self.found(Difference::FileRows, what);
-        }
-        // Files of the first writers do not say which it was.
-        let writer = footer.key_value_metadata().into_iter().flatten().find(|pair| pair.key == WRITER_KEY);
-        let writer = writer.and_then(|pair| pair.value.as_deref());
-        if writer.is_some_and(|writer| writer != live.writer_version.to_string()) {
-            let what =
-                format!("{}: writer {}, {} by its manifest", file.key, writer.unwrap_or_default(), live.writer_version);
-            self.found(Difference::ManifestWrong, what);
         }
     }
 
@@ -425,7 +300,7 @@ impl HourCheck<'_> {
         let Some(compared) = deep::compare(&self.checker.bucket, live, &rejected).await? else {
             // Without a finding that says so, the input was changed or deleted meanwhile.
             let says_so = [Difference::InputGone, Difference::InputReplaced, Difference::FileMissing];
-            if !self.checked.findings.iter().any(|finding| says_so.contains(&finding.difference)) {
+            if !self.folder.findings.iter().any(|finding| says_so.contains(&finding.difference)) {
                 self.checked.inconclusive = Some("its objects changed while they were read".to_string());
             }
             return Ok(());
@@ -436,27 +311,6 @@ impl HourCheck<'_> {
         }
         Ok(())
     }
-
-    fn parquet_name(&self) -> String {
-        format!("{} of {}", self.hour, catalog::PARQUET)
-    }
-}
-
-/// True if the digests of a partition, by which a tick decides what to visit, are those of the live folder, or if it has none:
-/// then it is as an earlier build left it, and a tick visits it.
-fn has_digests(pointer: &Pointer, live: &Live, location: &str) -> bool {
-    let (inputs, files) = digests_of_live(live, location);
-    let ours = (Some(inputs), Some(files));
-    [ours, (None, None)].contains(&(pointer.inputs, pointer.files))
-}
-
-fn footer_of(bytes: Bytes) -> Option<FileMetaData> {
-    Some(SerializedFileReader::new(bytes).ok()?.metadata().file_metadata().clone())
-}
-
-/// In hexadecimal digits, as in a manifest.
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 /// The number of lines in a gzip file. `None` if it is not gzip.

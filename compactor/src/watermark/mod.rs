@@ -1,15 +1,18 @@
-//! How far the view reads Parquet.
+//! How far the view reads Parquet, and how far the table of days.
 //!
 //! The watermark is the greatest hour, at least the watermark lag in the past, such that every hour up to it is read whole
-//! from Parquet. It lives in `manifests/watermark.json` and never goes back. The view in Glue is its cache.
+//! from Parquet. It lives in `manifests/watermark.json` and never goes back. The view in Glue is its cache. The day watermark
+//! lives in the view alone.
+
+mod day;
 
 use std::collections::BTreeMap;
 
 use aws_sdk_glue::types::Table;
-use catalog::{Catalog, CatalogError, Pointer, view};
+use catalog::{Catalog, CatalogError, Pointer, Watermarks, view};
 use chrono::{DateTime, TimeDelta, Utc};
-use log_format::{Hour, layout};
-use projection::manifest::{Manifest, ObjectMeta};
+use log_format::{Day, Hour, layout};
+use projection::manifest::{Manifest, ObjectMeta, Period};
 
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, Run, RunOver};
@@ -26,6 +29,10 @@ pub struct WatermarkStatus {
     pub blocked_by: Option<Hour>,
     /// How many hours the watermark is behind what its lag allows.
     pub behind: u64,
+    /// The last day that the view reads from the table of days. `None` if it reads none from there.
+    pub day: Option<Day>,
+    /// How many days that is behind what its lag allows. Zero if no day is begun.
+    pub days_behind: u64,
     /// True if the view was not as any run of ours leaves it, and was made so again.
     pub repaired_view: bool,
 }
@@ -139,14 +146,18 @@ impl Mover<'_> {
             false => stored,
         };
         let watermark = stored.min(reach.hour).max(shown);
+        let days = self.reachable_day(shown_day(view.as_ref(), watermark), watermark).await?;
         self.clock.may_write()?;
         if !is_recent() {
             return Err(WatermarkError::Stale);
         }
-        let repaired_view = self.catalog.set_view(view.as_ref(), watermark).await?;
+        let watermarks = Watermarks { hour: watermark, day: days.day };
+        let repaired_view = self.catalog.set_view(view.as_ref(), watermarks).await?;
         let behind = u64::try_from((limit.start() - watermark.start()).num_hours()).unwrap_or(0);
         let more = reach.blocked_by.is_none() && reach.hour < limit && watermark > shown;
-        Ok((WatermarkStatus { watermark, blocked_by: reach.blocked_by, behind, repaired_view }, more))
+        let (day, days_behind, blocked_by) = (days.day, days.behind, reach.blocked_by);
+        let status = WatermarkStatus { watermark, blocked_by, behind, day, days_behind, repaired_view };
+        Ok((status, more || days.more))
     }
 
     /// The latest hour that the watermark's lag allows.
@@ -158,13 +169,13 @@ impl Mover<'_> {
     /// hours between the two are shown from JSON, so the view follows only as far as Parquet has them.
     fn shown_of(&self, view: Option<&Table>, stored: Option<StoredWatermark>) -> Hour {
         let Some(StoredWatermark { watermark, shown }) = stored else { return self.shown(view) };
-        view.and_then(view::watermark_of).or(shown).unwrap_or(watermark).min(watermark)
+        shown_by(view).or(shown).unwrap_or(watermark).min(watermark)
     }
 
     /// The watermark if none is stored: the view's. To begin before all hours would take hours from Parquet that the JSON may
     /// not have any more.
     fn shown(&self, view: Option<&Table>) -> Hour {
-        view.and_then(view::watermark_of).map_or(Hour::EPOCH, |watermark| watermark.min(self.limit()))
+        shown_by(view).map_or(Hour::EPOCH, |watermark| watermark.min(self.limit()))
     }
 
     /// The greatest hour up to `limit`, as far as a step goes, such that every hour after `watermark` up to it is read whole
@@ -178,7 +189,7 @@ impl Mover<'_> {
         // All before the first hour of the next step, and nothing of that hour.
         let next_step = if with_manifest.len() > STEP_HOURS { with_manifest.pop() } else { None };
         let to = next_step.unwrap_or(limit.next());
-        let pointers = self.catalog.parquet_pointers(from..to).await?;
+        let pointers = self.catalog.pointers(from..to).await?;
         let manifests = self.readable_manifests(&with_manifest).await?;
         let listed_at = self.clock.now();
         let (inputs, unknown) = self.bucket.inputs_of_known(&with_manifest, from, to).await?;
@@ -197,7 +208,7 @@ impl Mover<'_> {
         let mut manifests = BTreeMap::new();
         for stored in self.store.read_many(hours, self.clock).await {
             match stored {
-                Ok(stored) => drop(manifests.insert(stored.manifest.hour, stored.manifest)),
+                Ok(stored) => drop(manifests.insert(stored.manifest.period, stored.manifest)),
                 Err(StoreError::UnreadableManifest { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -208,7 +219,18 @@ impl Mover<'_> {
     /// True if Parquet, as Glue names it, holds the rows of every listed object.
     fn is_whole(&self, manifest: &Manifest, listed: &[ObjectMeta], pointers: &BTreeMap<Hour, Pointer>) -> bool {
         let Some(live) = &manifest.live else { return listed.is_empty() };
-        let named = pointers.get(&manifest.hour).map(|pointer| pointer.location.as_str());
-        named == Some(&self.bucket.uri(&live.folder(manifest.hour))) && live.new_among(listed) == 0
+        let named = pointers.get(&manifest.period).map(|pointer| pointer.location.as_str());
+        named == Some(&self.bucket.uri(&manifest.period.folder(&live.attempt))) && live.new_among(listed) == 0
     }
+}
+
+/// The watermark of a view.
+fn shown_by(view: Option<&Table>) -> Option<Hour> {
+    view.and_then(view::watermarks_of).map(|watermarks| watermarks.hour)
+}
+
+/// The day watermark of a view. A day that is not wholly up to `watermark` is none that we wrote: its JSON would be shown too.
+fn shown_day(view: Option<&Table>, watermark: Hour) -> Option<Day> {
+    let day = view.and_then(view::watermarks_of).and_then(|watermarks| watermarks.day);
+    day.filter(|day| day.last() <= watermark)
 }
