@@ -6,7 +6,8 @@
 pub mod plan;
 mod roll_up;
 
-use log_format::Day;
+use catalog::{Catalog, CatalogError};
+use log_format::{Day, Hour};
 use projection::manifest::{Counts, HourInput, LiveDay, Manifest};
 
 use crate::clock::{Clock, Run};
@@ -32,7 +33,7 @@ pub struct DayVisit {
 }
 
 impl Compactor {
-    /// Does what is due in one day. What it holds afterwards is told as [`Outcome::Compacted`], with its rows as lines.
+    /// Does what is due in one day. A day that was rolled up is [`Outcome::Compacted`], with as many lines as rows.
     ///
     /// # Errors
     ///
@@ -77,9 +78,7 @@ impl Compactor {
     /// Step 1. The day's manifest comes first. What a partition of an hour names was live in its manifest before.
     async fn look_at_day(&self, day: Day, clock: &Clock) -> Result<(DayState, VersionedManifest<Day>), HourError> {
         let stored = self.store.read(day, clock).await?;
-        let pointers = self.catalog.pointers(day.first()..=day.last()).await?;
-        let published = pointers.iter().filter(|(hour, pointer)| pointer.is_of(**hour, self.bucket.name()));
-        let published = published.map(|(hour, _)| *hour).collect();
+        let published = published_hours(&self.catalog, day, day).await?;
         let with_manifest = self.bucket.hours_with_manifest(day.first(), day.end()).await?;
         let read = self.store.read_many(&with_manifest, clock).await;
         let manifests = read.into_iter().map(|stored| Ok(stored?.manifest)).collect::<Result<Vec<_>, StoreError>>()?;
@@ -118,6 +117,13 @@ impl Compactor {
         };
         Ok(AttemptResult::Committed(Box::new(stored), outcome))
     }
+}
+
+/// The hours of the days from `first` to `last` whose partition names a folder of theirs.
+pub(crate) async fn published_hours(catalog: &Catalog, first: Day, last: Day) -> Result<Vec<Hour>, CatalogError> {
+    let pointers = catalog.pointers(first.first()..=last.last()).await?.into_iter();
+    let published = pointers.filter(|(hour, pointer)| pointer.is_of(*hour, catalog.bucket()));
+    Ok(published.map(|(hour, _)| hour).collect())
 }
 
 fn rolled_up(rows: u64, bytes: u64) -> Outcome {

@@ -72,6 +72,14 @@ pub fn wanted(with_hours: &BTreeSet<Day>, end: Day, now: DateTime<Utc>) -> BTree
     with_hours.range(first..end).copied().chain(first.max(recent).until(end)).collect()
 }
 
+/// The day before which days are begun at `now`, if the view's watermarks are `hour` and `day`: they are wholly up to the
+/// watermark and have settled, or the view takes them from the table of days already.
+pub fn begun_before(limits: &Limits, hour: Hour, day: Option<Day>, now: DateTime<Utc>) -> Day {
+    let whole = Day::of(hour.next());
+    let settled = limits.daily_table.then(|| limits.first_unsettled_day(now));
+    settled.max(day.map(Day::next)).map_or(Day::of(Hour::EPOCH), |end| end.min(whole))
+}
+
 /// The hours of each file of a day, in order. Hours without rows are in none.
 pub(super) fn files(inputs: &[HourInput]) -> Vec<Vec<&HourInput>> {
     let mut files: Vec<Vec<&HourInput>> = Vec::new();

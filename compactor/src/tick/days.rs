@@ -72,7 +72,8 @@ impl KnownDays {
         KnownDays { due: exists.then_some(day).into_iter().collect(), ..KnownDays::default() }
     }
 
-    /// Adds the days of the window and those whose turn it is, if they have other files than their manifest says. Costs one call for the window and one for each other such day.
+    /// Adds the days of the window and those whose turn it is, if they have other files than their manifest says.
+    /// Costs one call for the window and one for each other such day.
     pub(super) async fn scrubbed(
         mut self,
         discoverer: &Discoverer<'_>,
@@ -180,8 +181,8 @@ impl Compactor {
             Scope::Tick | Scope::Range(..) | Scope::Hour(_) => (Pass::First, false),
         };
         let days = self.days_to_visit(request.scope, known, reached, outcomes, run.clock.now());
+        progress(0, days.len());
         for (done, day) in days.iter().enumerate() {
-            progress(done, days.len());
             self.visit_day_isolated(*day, pass, again, outcomes, run).await;
             progress(done + 1, days.len());
         }
@@ -197,20 +198,17 @@ impl Compactor {
         outcomes: &mut Outcomes,
         now: DateTime<Utc>,
     ) -> Vec<Day> {
-        let whole = Day::of(reached.watermark.next());
-        let shown = reached.day.map(Day::next);
-        let due = self.limits.daily_table.then(|| self.limits.first_unsettled_day(now).min(whole));
-        let end = shown.max(due).unwrap_or(Day::of(Hour::EPOCH));
+        let end = plan::begun_before(&self.limits, reached.watermark, reached.day, now);
         match scope {
             Scope::Tick => days_to_begin(known, end, outcomes, now),
             // What is after a range is not known: every day there would be looked at.
             Scope::Range(_, to) => days_to_begin(known, end.min(Day::of(to.back(1)).next()), outcomes, now),
             Scope::Hour(hour) => {
                 let day = Day::of(hour);
-                let missing = Some(day) < shown && !outcomes.days.contains_key(&day);
+                let missing = Some(day) <= reached.day && !outcomes.days.contains_key(&day);
                 missing.then_some(day).into_iter().collect()
             }
-            Scope::Day(day) if day < whole => vec![day],
+            Scope::Day(day) if day.last() <= reached.watermark => vec![day],
             Scope::Day(day) => {
                 outcomes.days.insert(day, Outcome::Nothing(Idle::Open));
                 Vec::new()

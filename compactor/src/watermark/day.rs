@@ -10,7 +10,7 @@ use log_format::{Day, Hour};
 use projection::manifest::Manifest;
 
 use super::{Mover, WatermarkError};
-use crate::day::{inputs_of, plan};
+use crate::day::{inputs_of, plan, published_hours};
 use crate::manifest_store::StoreError;
 
 /// Days that one step covers: they and their hours are read in a few seconds.
@@ -71,9 +71,7 @@ impl Mover<'_> {
             return Ok(0);
         };
         // What a partition of an hour names was live in its manifest before.
-        let published = self.catalog.pointers(first.first()..=last.last()).await?;
-        let published = published.into_iter().filter(|(hour, pointer)| pointer.is_of(*hour, self.bucket.name()));
-        let published: Vec<Hour> = published.map(|(hour, _)| hour).collect();
+        let published = published_hours(self.catalog, first, last).await?;
         let hours = self.bucket.hours_with_manifest(first.first(), last.end()).await?;
         let manifests = self.readable_manifests(&hours).await?;
         let pointers = self.catalog.pointers(first..=last).await?;

@@ -76,10 +76,6 @@ impl Folder for LiveDay {
         &self.files
     }
 
-    fn rows(&self) -> u64 {
-        self.rows
-    }
-
     fn writer_version(&self) -> u32 {
         self.writer_version
     }

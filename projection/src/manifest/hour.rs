@@ -130,10 +130,6 @@ impl Folder for Live {
         &self.files
     }
 
-    fn rows(&self) -> u64 {
-        self.counts.rows
-    }
-
     fn writer_version(&self) -> u32 {
         self.writer_version
     }

@@ -73,9 +73,6 @@ pub trait Folder: Clone + PartialEq + Eq + fmt::Debug + Serialize + DeserializeO
     /// Every file of the folder.
     fn files(&self) -> &[File];
 
-    /// The number of its rows.
-    fn rows(&self) -> u64;
-
     /// [`crate::WRITER_VERSION`] of its writer.
     fn writer_version(&self) -> u32;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use compactor::hour::Outcome;
-use compactor::tick::Tick;
+use compactor::tick::{Tick, Totals};
 use compactor::watermark::WatermarkStatus;
 use serde_json::json;
 use telemetry::error_chain;
@@ -28,11 +28,8 @@ pub(super) fn to_text(tick: &Tick) -> String {
     let (day_table, days) = (day_table(tick), days_text(tick));
     let accepted: String = tick.accepted.iter().flatten().map(|edit| format!("{edit}\n")).collect();
     format!(
-        "{table}{day_table}{accepted}{} hours compacted, {} as they should be, {} deferred, {} failed; {days}{}\n{troubles}",
-        totals.compacted,
-        totals.nothing + totals.repaired,
-        totals.deferred + totals.needs_operator,
-        totals.failed,
+        "{table}{day_table}{accepted}{}{days}{}\n{troubles}",
+        counted("hours compacted", &totals),
         watermark_text(tick),
     )
 }
@@ -53,9 +50,13 @@ fn days_text(tick: &Tick) -> String {
     if tick.days.is_empty() {
         return String::new();
     }
-    let totals = tick.day_totals();
+    counted("days rolled up", &tick.day_totals())
+}
+
+/// How many had each outcome. `done` is what was done of the first.
+fn counted(done: &str, totals: &Totals) -> String {
     format!(
-        "{} days rolled up, {} as they should be, {} deferred, {} failed; ",
+        "{} {done}, {} as they should be, {} deferred, {} failed; ",
         totals.compacted,
         totals.nothing + totals.repaired,
         totals.deferred + totals.needs_operator,
@@ -90,7 +91,7 @@ fn watermark_text(tick: &Tick) -> String {
     format!("the view reads Parquet up to {watermark}{blocked}{days}")
 }
 
-/// The same as JSON.
+/// The hours and days of a run, what became of each, and the watermarks, as JSON.
 pub(super) fn to_json(tick: &Tick, of_no_hour: &[String]) -> serde_json::Value {
     let hours: Vec<serde_json::Value> =
         tick.outcomes.iter().map(|(hour, outcome)| of_kind("hour", hour, hour_json(outcome))).collect();

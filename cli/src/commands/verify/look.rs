@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use compactor::bucket::BucketError;
 use futures::StreamExt;
 use indicatif::ProgressBar;
 use log_format::{Day, Hour};
 use telemetry::error_chain;
+use tokio::task::JoinError;
 use tokio::time::{Duration, sleep};
 
 use super::check::{Checked, CheckedDay, Checker, DayKnown};
@@ -143,6 +145,15 @@ fn days_known(inventory: &Inventory, shown: BTreeSet<Day>) -> BTreeMap<Day, DayK
     days.into_iter().map(|day| (day, known(day))).collect()
 }
 
+/// The result of a task, or why nothing can be said.
+fn concluded<T>(ended: Result<Result<T, BucketError>, JoinError>) -> Result<T, String> {
+    match ended {
+        Ok(Ok(checked)) => Ok(checked),
+        Ok(Err(error)) => Err(error_chain(&error)),
+        Err(_) => Err("looking at it panicked".to_string()),
+    }
+}
+
 impl Verified {
     fn check_watermark(&mut self, inventory: &Inventory) {
         let key = log_format::layout::WATERMARK;
@@ -208,11 +219,7 @@ impl Verified {
         while let Some((hour, listed, ended)) = tasks.next().await {
             bar.inc(1);
             let inconclusive = |why| Checked { inconclusive: Some(why), ..listed };
-            let mut checked = match ended {
-                Ok(Ok(checked)) => checked,
-                Ok(Err(error)) => inconclusive(error_chain(&error)),
-                Err(_) => inconclusive("looking at it panicked".to_string()),
-            };
+            let mut checked = concluded(ended).unwrap_or_else(inconclusive);
             self.findings.append(&mut checked.findings);
             self.by_hour.insert(hour, checked);
         }
@@ -228,11 +235,7 @@ impl Verified {
         while let Some((day, ended)) = tasks.next().await {
             bar.inc(1);
             let inconclusive = |why| CheckedDay { inconclusive: Some(why), ..CheckedDay::default() };
-            let mut checked = match ended {
-                Ok(Ok(checked)) => checked,
-                Ok(Err(error)) => inconclusive(error_chain(&error)),
-                Err(_) => inconclusive("looking at it panicked".to_string()),
-            };
+            let mut checked = concluded(ended).unwrap_or_else(inconclusive);
             self.findings.append(&mut checked.findings);
             self.by_day.insert(day, checked);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
 use compactor::day::DayVisit;
+use compactor::day::plan::begun_before;
 use compactor::hour::error::HourError;
 use compactor::hour::plan::{Pass, Rewrite};
 use compactor::hour::repair::{replace_unreadable, retire_unknown};
@@ -65,7 +66,8 @@ pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env)
         }
         repairs.extend(repaired.told().map(|done| Repair { hour: Some(hour), day: None, done }));
     }
-    let end = begun_before(deployment, found, env);
+    let watermark = found.watermark.unwrap_or(Hour::EPOCH);
+    let end = begun_before(&deployment.limits, watermark, found.day_watermark, env.now);
     for (number, (day, damage)) in days.into_iter().enumerate() {
         let run = run(env, &format!("d{number}"));
         let work = move |compactor, day, damage, run| repair_day(compactor, day, damage, run, end);
@@ -81,14 +83,6 @@ pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env)
         repairs.push(outcome(repair_watermark(compactor, env).await));
     }
     repairs
-}
-
-/// The day before which a tick begins days, or the view reads them already.
-fn begun_before(deployment: &Deployment, found: &Verified, env: &Env) -> Day {
-    let limits = &deployment.limits;
-    let whole = Day::of(found.watermark.unwrap_or(Hour::EPOCH).next());
-    let begun = if limits.daily_table { whole.min(limits.first_unsettled_day(env.now)) } else { Day::of(Hour::EPOCH) };
-    found.day_watermark.map_or(begun, |day| day.next().min(whole).max(begun))
 }
 
 /// What became of one hour or day.

@@ -26,7 +26,7 @@ use crate::support::{BUCKET, binary, deployment};
 
 /// The day that is rolled up at `NOW`. The view reads it from the table of days.
 pub(super) const DAY: &str = "2025-02-27";
-/// Its hours that have rows.
+/// The hours of the day that have rows.
 const HOURS: [&str; 2] = ["2025-02-27T05", "2025-02-27T06"];
 
 /// What is done to the bucket, which differences that makes, and whether `--repair` repairs them.

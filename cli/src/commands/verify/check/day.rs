@@ -20,9 +20,9 @@ const READS_AT_ONCE: usize = 8;
 #[derive(Debug, Default, Clone)]
 pub(in super::super) struct DayKnown {
     pub(in super::super) inventory: DayInventory,
-    /// Its hours that have a manifest.
+    /// The hours of the day that have a manifest.
     pub(in super::super) with_manifest: Vec<Hour>,
-    /// Its hours that have objects.
+    /// The hours of the day that have JSON objects.
     pub(in super::super) with_objects: BTreeSet<Hour>,
     /// True if the view reads it from the table of days.
     pub(in super::super) shown: bool,

@@ -21,7 +21,7 @@ const WRITER_KEY: &str = "auth0-s3-logs.writer";
 pub(super) struct FolderCheck<'a, P> {
     pub(super) bucket: &'a Bucket,
     pub(super) period: P,
-    /// Its Parquet files, by attempt.
+    /// The Parquet files of the hour or day, by attempt.
     pub(super) folders: &'a BTreeMap<String, Vec<ObjectMeta>>,
     /// What its partition says. `None` if there is no partition.
     pub(super) pointer: Option<&'a Pointer>,
