@@ -69,7 +69,7 @@ def hour(folder: pathlib.Path, events: int, files: int) -> dict[str, Any]:
         shutil.rmtree(folder)
     say(f"making an hour of {events:,} events in {files} objects")
     options = ["--events", str(events), "--files", str(files), "--hour", HOUR]
-    _, printed = process.run([tool("make-hour"), folder / BUCKET, *options])
+    _, printed = process.run([tool("make-hours"), folder / BUCKET, *options])
     note.write_text(printed)
     told: dict[str, Any] = json.loads(printed)
     return told

@@ -35,9 +35,9 @@ fn main() -> anyhow::Result<()> {
     let file = File::create(&args.file).with_context(|| format!("failed to make {}", args.file.display()))?;
     let mut batches = Batches { file: BufWriter::new(file), event: empty_event(), bytes: 0, written: 0 };
     let mut record_bytes = 0;
-    for (number, envelope) in bench::envelopes(args.events, args.hour, args.seed).enumerate() {
-        record_bytes += envelope.len();
-        batches.push(number, envelope)?;
+    for (number, sent) in bench::events(args.events, args.hour, 1, args.seed).enumerate() {
+        record_bytes += sent.envelope.len();
+        batches.push(number, sent.envelope)?;
     }
     batches.write()?;
     batches.file.flush()?;
