@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
+use std::time::Duration;
 
 use aws_sdk_glue::Client;
+use aws_sdk_glue::config::timeout::TimeoutConfig;
 use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{DatabaseInput, Partition, PartitionInput, Table, TableInput};
 use log_format::Hour;
@@ -216,27 +218,44 @@ impl Catalog {
         }
     }
 
-    /// Sets the Parquet partition of an hour or a day to `pointer`, whatever it said before.
+    /// Makes the Parquet partition of an hour or a day, with what `pointer` says. Returns false if there is one.
     ///
-    /// Glue has no conditional write, so `may_write` is asked right before each write. Returns false if it said no.
-    pub async fn point<K: ParquetKey>(
+    /// The call is given up `within` this time, retries included.
+    pub async fn create_pointer<K: ParquetKey>(
         &self,
         key: K,
         pointer: &Pointer,
-        may_write: &(dyn Fn() -> bool + Sync),
+        within: Duration,
     ) -> Result<bool, CatalogError> {
         let input = partition::parquet_input(key, pointer, &self.bucket);
-        if !may_write() {
-            return Ok(false);
+        let name = partition_name(K::TABLE, input.values());
+        let call = self.glue.create_partition().database_name(&self.database).table_name(K::TABLE);
+        let call = call.partition_input(input).customize().config_override(bounded(within));
+        let created = existed(call.send().await);
+        let created = created.map_err(|error| self.partition_error("create the partition", K::TABLE, name, error))?;
+        Ok(created == Ensured::Created)
+    }
+
+    /// Sets the Parquet partition of an hour or a day to `pointer`, whatever it said before: Glue has no conditional write. Returns
+    /// false if there is none.
+    ///
+    /// The call is given up `within` this time, retries included.
+    pub async fn update_pointer<K: ParquetKey>(
+        &self,
+        key: K,
+        pointer: &Pointer,
+        within: Duration,
+    ) -> Result<bool, CatalogError> {
+        let input = partition::parquet_input(key, pointer, &self.bucket);
+        let name = partition_name(K::TABLE, input.values());
+        let call = self.glue.update_partition().database_name(&self.database).table_name(K::TABLE);
+        let call = call.set_partition_value_list(input.values.clone()).partition_input(input);
+        let updated = call.customize().config_override(bounded(within)).send().await;
+        match updated.map_err(aws_sdk_glue::Error::from) {
+            Ok(_) => Ok(true),
+            Err(aws_sdk_glue::Error::EntityNotFoundException(_)) => Ok(false),
+            Err(error) => Err(failed("update the partition", name)(error)),
         }
-        let created = self.create_partition(K::TABLE, input.clone()).await?;
-        if created == Ensured::Created {
-            return Ok(true);
-        }
-        if !may_write() {
-            return Ok(false);
-        }
-        self.update_partition(K::TABLE, input).await.map(|()| true)
     }
 
     /// What the Parquet partitions of hours or days say, for all of the dates that `keys` touches.
@@ -414,6 +433,12 @@ impl Catalog {
             _ => failed(verb, name)(error),
         }
     }
+}
+
+/// The configuration of a call that is given up within this time.
+fn bounded(within: Duration) -> aws_sdk_glue::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_timeout(within).operation_attempt_timeout(within).build();
+    aws_sdk_glue::config::Config::builder().timeout_config(timeouts)
 }
 
 /// Takes "already exists" for success, because every step may run twice.

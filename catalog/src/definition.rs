@@ -1,7 +1,7 @@
 //! How a table, a view or a partition in Glue differs from our definition of it. Pure.
 //!
 //! Compared is every field that a reader acts on. Free to differ are descriptions, owners and times, and the parameters in
-//! [`FREE_PARAMETERS`], which hold statistics and traces of tools. Any other parameter is a difference: engines act on many
+//! [`FREE_PARAMETERS`], which hold statistics and traces of tools, and one that only speeds a listing up. Any other parameter is a difference: engines act on many
 //! (`projection.enabled`, `skip.header.line.count`, `storage.location.template`, `table_type`), and on which is not known of
 //! all.
 
@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use aws_sdk_glue::types::{Column, Partition, SerDeInfo, SkewedInfo, StorageDescriptor, Table, TableInput};
 
-/// Parameters that no engine acts on when it reads: statistics, and traces of the tools that wrote them. One that our
-/// definition has is compared all the same.
-const FREE_PARAMETERS: [&str; 24] = [
+/// Parameters that change no row that an engine reads: statistics, traces of the tools that wrote them, and that Athena is to use
+/// a partition index. One that our definition has is compared all the same.
+const FREE_PARAMETERS: [&str; 25] = [
     "COLUMN_STATS_ACCURATE",
     "CrawlerSchemaDeserializerVersion",
     "CrawlerSchemaSerializerVersion",
@@ -27,6 +27,7 @@ const FREE_PARAMETERS: [&str; 24] = [
     "numPartitions",
     "numRows",
     "objectCount",
+    "partition_filtering.enabled",
     "presto_query_id",
     "presto_version",
     "rawDataSize",

@@ -4,10 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::{Duration, Instant};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::time::{Duration, Instant, sleep};
 
 /// Reads the wall clock: the machine's, or a simulated one.
 pub type WallClock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Sleeps for some time: as the machine does, or by setting a simulated clock on.
+pub type Sleep = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The time of one run.
 ///
@@ -16,6 +21,7 @@ pub type WallClock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 #[derive(Clone)]
 pub struct Clock {
     wall: WallClock,
+    sleep: Sleep,
     start: DateTime<Utc>,
     started: Instant,
     limit: Duration,
@@ -42,7 +48,22 @@ impl Clock {
     /// The clock of a run that begins now and ends after `limit`.
     pub fn start(wall: WallClock, limit: Duration) -> Clock {
         let most = Duration::from_secs(RUN_MINUTES_MAX * 60);
-        Clock { start: wall(), wall, started: Instant::now(), limit: limit.min(most) }
+        let sleep: Sleep = Arc::new(|time| sleep(time).boxed());
+        Clock { start: wall(), wall, sleep, started: Instant::now(), limit: limit.min(most) }
+    }
+
+    /// The same clock, with a sleep that goes with its wall clock.
+    pub fn sleeping_by(self, sleep: Sleep) -> Clock {
+        Clock { sleep, ..self }
+    }
+
+    /// Sleeps until `moment`. Returns at once if it has passed.
+    pub async fn sleep_until(&self, moment: DateTime<Utc>) {
+        while let Ok(time) = (moment - self.now()).to_std()
+            && !time.is_zero()
+        {
+            (self.sleep)(time).await;
+        }
     }
 
     /// The present moment, never before the run's start.
@@ -54,6 +75,11 @@ impl Clock {
     /// The time that is left of the run.
     pub fn left(&self) -> Duration {
         self.limit.saturating_sub(self.passed())
+    }
+
+    /// The moment at which the run ends.
+    pub fn end(&self) -> DateTime<Utc> {
+        self.now() + self.left()
     }
 
     /// An error once the run may write no more.

@@ -142,8 +142,7 @@ const PART_BYTES_MAX: u64 = 64 << 20;
 /// More than one, because reading an object from S3 is mostly waiting.
 const READS_AT_ONCE: usize = 4;
 
-/// Timeouts for the clients of S3, Glue and SQS. No call may hang: a write to Glue follows the read of its manifest within ten
-/// minutes.
+/// Timeouts for the clients of S3, Glue and SQS: no call may hang.
 pub fn timeouts() -> TimeoutConfig {
     let (attempt, operation) = (Duration::from_secs(60), Duration::from_secs(150));
     TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()

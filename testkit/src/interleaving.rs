@@ -12,7 +12,7 @@ use log_format::{Hour, layout};
 use tokio::time::{Duration, sleep};
 
 use crate::athena::{Reader, can_be_seen, may_show_less, writes};
-use crate::world::{BUCKET, Snapshot, TICK, World, compactor, limited_compactor};
+use crate::world::{BUCKET, Snapshot, TICK, World, compactor, limited_compactor, visit_and_publish};
 
 /// Something that calls on its own: a compactor on the hour or in a whole tick, or whoever puts an object.
 pub enum Actor {
@@ -141,7 +141,7 @@ fn start(world: &World, hour: Hour, number: usize, actor: Actor) -> tokio::task:
             Actor::Compactor(run) => {
                 let visit = Visit { hour, registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
                 // What a run makes of its defeat is its own; the world it leaves is what counts.
-                let _ = compactor(&aws).visit(visit, &run).await;
+                let _ = visit_and_publish(&compactor(&aws), visit, &run).await;
             }
             Actor::Tick(run, limits) => {
                 let _ = limited_compactor(&aws, limits).tick(&Arc::new(run), TICK, |_, _| {}).await;

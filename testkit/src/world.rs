@@ -10,10 +10,12 @@ use chrono::{DateTime, Utc};
 use compactor::bucket::Bucket;
 use compactor::clock::{Clock, Run};
 use compactor::config::{Limits, timeouts};
-use compactor::hour::{Compactor, Outcome};
+use compactor::hour::error::HourError;
+use compactor::hour::{Compactor, Outcome, Visit};
 use compactor::request::Request;
 use compactor::tick::Tick;
 use fixtures::gzip;
+use futures::FutureExt;
 use local_aws::LocalAws;
 use log_format::{COLUMNS, Hour, layout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -102,11 +104,16 @@ impl Wall {
         *self.0.lock().unwrap() = now.parse().unwrap();
     }
 
-    /// A run that began when it is now.
+    /// A run that begins now. When it sleeps, the clock is set on at once.
     pub fn run(&self, nonce: &str) -> Run {
         let wall = Arc::clone(&self.0);
         let clock = Clock::start(Arc::new(move || *wall.lock().unwrap()), Duration::from_secs(900));
-        Run { clock, nonce: nonce.to_owned() }
+        let wall = Arc::clone(&self.0);
+        let sleep = move |time: Duration| {
+            *wall.lock().unwrap() += time;
+            std::future::ready(()).boxed()
+        };
+        Run { clock: clock.sleeping_by(Arc::new(sleep)), nonce: nonce.to_owned() }
     }
 }
 
@@ -122,6 +129,14 @@ pub fn limited_compactor(aws: &LocalAws, limits: Limits) -> Arc<Compactor> {
     let bucket = Bucket::new(aws_sdk_s3::Client::from_conf(s3), BUCKET);
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&config), "logs", BUCKET);
     Arc::new(Compactor::new(bucket, catalog, limits))
+}
+
+/// A visit, and what a tick does after it: if the partition has to wait, it is written a minute later.
+pub async fn visit_and_publish(compactor: &Compactor, visit: Visit, run: &Run) -> Result<Outcome, HourError> {
+    let outcome = compactor.visit(visit, run).await?;
+    let Outcome::Waits(_, waiting) = &outcome else { return Ok(outcome) };
+    run.clock.sleep_until(waiting.until().expect("no day is live")).await;
+    compactor.repair_partition(visit.hour, Some(waiting), run).await
 }
 
 impl World {
@@ -140,10 +155,8 @@ impl World {
     }
 
     pub fn run(&self, now: &str) -> Run {
-        let now: DateTime<Utc> = now.parse().unwrap();
         self.ticks.set(self.ticks.get() + 1);
-        let clock = Clock::start(Arc::new(move || now), Duration::from_secs(900));
-        Run { clock, nonce: format!("run{}", self.ticks.get()) }
+        Wall::at(now).run(&format!("run{}", self.ticks.get()))
     }
 
     pub async fn tick(&self, now: &str) -> Tick {
@@ -242,7 +255,8 @@ fn shown_of<P: fmt::Display>(outcomes: &BTreeMap<P, Outcome>) -> Vec<String> {
         ),
         Outcome::Nothing(reason) => format!("{reason:?}"),
         Outcome::Repaired => "repaired".to_owned(),
-        Outcome::BehindDay(_) => "behind its day".to_owned(),
+        waits if waits.waits_for_day() => "behind its day".to_owned(),
+        Outcome::Waits(..) => "not published".to_owned(),
         Outcome::Deferred(reason) => format!("deferred: {reason}"),
         Outcome::Failed(why) => format!("failed: {why}"),
     };

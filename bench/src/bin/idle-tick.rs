@@ -127,7 +127,7 @@ async fn publish<P: Published>(bucket: &Bucket, catalog: &Catalog, manifest: &Ma
     let (inputs, files) = digests_of_live::<P>(live, &location, bucket);
     let (inputs, files, since) = (Some(inputs), Some(files), Some(live.committed_at()));
     let pointer = Pointer { location, manifest_etag, since, inputs, files, ..Pointer::default() };
-    catalog.point(manifest.period, &pointer, &|| true).await?;
+    catalog.create_pointer(manifest.period, &pointer, Duration::from_secs(60)).await?;
     Ok(())
 }
 

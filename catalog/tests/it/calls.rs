@@ -1,6 +1,7 @@
 //! The catalog's verbs against the embedded Glue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::{Catalog, CatalogError, Columns, Ensured, JSON, PARQUET, Pointer, VIEW, Watermarks, view};
 use local_aws::LocalAws;
@@ -77,7 +78,9 @@ async fn a_pointer_is_read_back_as_it_was_set() {
             inputs: (attempt == "a").then_some(1),
             files: Some(u128::MAX),
         };
-        world.catalog.point(at, &pointer, &|| true).await.unwrap();
+        let (is_first, within) = (attempt == "a", Duration::from_secs(60));
+        assert_eq!(world.catalog.update_pointer(at, &pointer, within).await.unwrap(), !is_first);
+        assert_eq!(world.catalog.create_pointer(at, &pointer, within).await.unwrap(), is_first);
         assert_eq!(world.catalog.pointer(at).await.unwrap(), Some(pointer.clone()));
         assert_eq!(world.catalog.pointers(Hour::EPOCH..).await.unwrap().get(&at), Some(&pointer));
     }

@@ -88,7 +88,8 @@ fn compactor(aws: &LocalAws, target: &Target, limits: Limits) -> Arc<Compactor> 
     let clients = aws.as_caller("compactor").sdk_config();
     let bucket = Bucket::new(aws_sdk_s3::Client::new(&clients), target.bucket());
     let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database.as_str(), target.bucket());
-    Arc::new(Compactor::new(bucket, catalog, limits))
+    // A folder is locked while it is open.
+    Arc::new(Compactor::new(bucket, catalog, Limits { alone: true, ..limits }))
 }
 
 /// The transform's reports, summed over its invocations. Clones are the same sum.

@@ -1,6 +1,7 @@
 //! Queries over a small bucket with everything odd that Glue may describe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth0_s3_logs::sql::{Answer, Sql};
 use aws_sdk_glue::types::{Column, PartitionInput, SerDeInfo, StorageDescriptor, TableInput};
@@ -52,7 +53,14 @@ impl Bucket {
         self.put(&format!("{folder}part-0.parquet"), parquet_file(rows)).await;
         let location = format!("s3://{BUCKET}/{folder}");
         let pointer = Pointer { location, ..Pointer::default() };
-        self.catalog.point(hour, &pointer, &|| true).await.unwrap();
+        self.point(hour, &pointer).await;
+    }
+
+    /// Makes or changes the partition of an hour.
+    async fn point(&self, hour: Hour, pointer: &Pointer) {
+        let within = Duration::from_secs(60);
+        let created = self.catalog.create_pointer(hour, pointer, within).await.unwrap();
+        assert!(created || self.catalog.update_pointer(hour, pointer, within).await.unwrap());
     }
 
     async fn set_watermark(&self, hour: &str) {
@@ -413,7 +421,7 @@ async fn an_empty_database_has_empty_tables() {
 async fn a_partition_without_a_folder_has_no_rows() {
     let bucket = Bucket::filled().await;
     let gone = Pointer { location: format!("s3://{BUCKET}/parquet/gone/"), ..Pointer::default() };
-    bucket.catalog.point("2026-11-20T13".parse::<Hour>().unwrap(), &gone, &|| true).await.unwrap();
+    bucket.point("2026-11-20T13".parse().unwrap(), &gone).await;
     check(&bucket.sql().await, "SELECT log_id FROM auth0_logs_parquet ORDER BY 1", &["1", "2"]).await;
 }
 
@@ -494,7 +502,7 @@ async fn views_may_name_other_views() {
 async fn a_bucket_that_is_elsewhere_is_named() {
     let bucket = Bucket::new().await;
     let there = Pointer { location: "s3://elsewhere/parquet/".into(), ..Pointer::default() };
-    bucket.catalog.point("2026-11-20T13".parse::<Hour>().unwrap(), &there, &|| true).await.unwrap();
+    bucket.point("2026-11-20T13".parse().unwrap(), &there).await;
     let error = bucket.sql().await.query("SELECT * FROM auth0_logs_parquet").await.unwrap_err();
     assert!(error.to_string().contains("there is no bucket elsewhere in the data folder"), "{error}");
 }

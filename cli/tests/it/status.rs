@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use auth0_s3_logs::args::{HourRange, Status};
 use auth0_s3_logs::commands::status::{DaysStatus, look};
+use auth0_s3_logs::deployment::Deployment;
 use auth0_s3_logs::inventory::ViewState;
 use auth0_s3_logs::simulation::stack::Stack;
 use compactor::clock::{Clock, Run};
+use compactor::config::Limits;
 use compactor::request::Request;
 use log_format::{Hour, layout};
 use projection::manifest::Manifest;
@@ -69,7 +71,9 @@ async fn every_state_has_a_name() {
     let stack = open(data.path()).await;
     fill(&stack).await;
     let env = env(NOW, 1);
-    let overview = look(&deployment(&stack, "status"), &Status::default(), &env).await.unwrap();
+    // Where other runs may be at work.
+    let shared = Deployment::of_stack(&stack, "status", Limits::default());
+    let overview = look(&shared, &Status::default(), &env).await.unwrap();
     let shown = overview.hours.iter().map(|it| {
         let rows = it.rows.map_or("-".to_string(), |rows| rows.to_string());
         format!("{} {} {rows} {} {} {} {}", it.hour, it.objects, it.rewrites, it.duplicates, it.rejected, it.state)
@@ -90,7 +94,7 @@ async fn every_state_has_a_name() {
     assert_eq!((overview.watermark, overview.view), (Some(hour("2025-03-01T12")), ViewState::FollowsWatermark));
     let range = HourRange::new(hour("2025-03-01T08"), hour("2025-03-01T10")).unwrap();
     let some = Status { range: Some(range) };
-    assert_eq!(look(&deployment(&stack, "status"), &some, &env).await.unwrap().hours.len(), 2);
+    assert_eq!(look(&shared, &some, &env).await.unwrap().hours.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

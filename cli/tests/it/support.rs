@@ -25,9 +25,9 @@ pub(crate) fn env(now: &str, start: u128) -> Env {
     Env::new(now.parse().unwrap(), Uuid::from_u128(start))
 }
 
-/// What is deployed in the stack, called by `caller`.
+/// What is deployed in the stack, which nobody else uses, called by `caller`.
 pub(crate) fn deployment(stack: &Stack, caller: &str) -> Deployment {
-    Deployment::of_stack(stack, caller, Limits::default())
+    Deployment::of_stack(stack, caller, Limits { alone: true, ..Limits::default() })
 }
 
 pub(crate) fn binary() -> Command {

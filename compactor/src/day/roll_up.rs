@@ -96,9 +96,13 @@ impl RollUp<'_> {
     /// The bytes of an hour's file. `None` if it is gone or another.
     async fn read(&self, file: &File) -> Result<Option<Bytes>, HourError> {
         let Some((bytes, _)) = self.bucket.read(&file.key).await? else { return Ok(None) };
-        let mut hashed = HashingWriter::default();
-        hashed.hash(&bytes);
-        Ok((hashed.finish() == (file.size, file.sha256.clone())).then_some(bytes))
+        let hash = move || {
+            let mut hashed = HashingWriter::default();
+            hashed.hash(&bytes);
+            (hashed.finish(), bytes)
+        };
+        let (found, bytes) = blocking::spawn(hash).await;
+        Ok((found == (file.size, file.sha256.clone())).then_some(bytes))
     }
 
     /// An hour's file in a temporary file: it may be larger than the memory. `None` if it is gone or another.

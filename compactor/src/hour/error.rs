@@ -1,7 +1,7 @@
 //! Why an hour or a day failed.
 
 use catalog::CatalogError;
-use log_format::{Day, Hour};
+use log_format::Day;
 use projection::read::decode::DecodeError;
 use projection::read::parquet::ReadError;
 use projection::write::file::EncodeError;
@@ -44,14 +44,6 @@ pub enum HourError {
     Unpublished {
         /// The hour or the day.
         partition: String,
-    },
-    /// The day of the hour is live and does not hold the hour's live folder yet, or its partition does not name it.
-    #[error("{hour} waits for {day} to be rolled up again: readers would miss its rows otherwise")]
-    BehindDay {
-        /// The hour.
-        hour: Hour,
-        /// Its day.
-        day: Day,
     },
     /// A file of an hour cannot be rolled up.
     #[error("{key} is not a Parquet file as we write it; `compact --rewrite` of its hour writes it anew from its JSON")]

@@ -15,8 +15,9 @@ mod rewrite;
 pub(crate) mod write;
 
 use catalog::Catalog;
-use log_format::{Hour, layout};
+use log_format::{Day, Hour, layout};
 use projection::manifest::{Counts, Live, Manifest, ObjectMeta, Period};
+use telemetry::error_chain;
 
 use crate::bucket::{Bucket, BucketError};
 use crate::clock::{Clock, Run};
@@ -25,11 +26,12 @@ use crate::hour::collect::collect;
 use crate::hour::commit::{claim, commit, withdraw};
 use crate::hour::error::HourError;
 use crate::hour::plan::{HourState, Idle, Pass, Plan, Rewrite, SkipReason, plan, shrinks};
-use crate::hour::publish::Publisher;
+use crate::hour::publish::{Publication, Publisher};
+use crate::hour::repair::retire_lost;
 use crate::hour::rewrite::Rewriter;
 use crate::manifest_store::{ManifestStore, VersionedManifest};
 
-pub use crate::hour::publish::{Published, digests_of_live};
+pub use crate::hour::publish::{Published, Seen, Waiting, digests_of_live};
 
 /// Compacts hours of one bucket and its catalog.
 #[derive(Debug, Clone)]
@@ -69,12 +71,43 @@ pub enum Outcome {
     Nothing(Idle),
     /// The hour's partition was repaired; nothing else was looked at.
     Repaired,
-    /// This was done, but the hour's partition waits until its day has been rolled up again.
-    BehindDay(Box<Outcome>),
+    /// This was done, but the partition does not name the live folder yet.
+    Waits(Box<Outcome>, Waiting),
     /// Something is due that this run did not do.
     Deferred(SkipReason),
     /// An error or a panic. The message names every cause.
     Failed(String),
+}
+
+impl Outcome {
+    /// True if the partition does not name the live folder yet.
+    pub fn waits(&self) -> bool {
+        matches!(self, Outcome::Waits(..))
+    }
+
+    /// What the partition waits for.
+    pub fn waiting(&self) -> Option<Waiting> {
+        if let Outcome::Waits(_, waiting) = self { Some(waiting.clone()) } else { None }
+    }
+
+    /// True if it does not because the hour's day does not hold the folder yet.
+    pub fn waits_for_day(&self) -> bool {
+        matches!(self, Outcome::Waits(_, Waiting { for_day: true, .. }))
+    }
+
+    /// What became of an hour or a day that was visited again. That nothing was left to do hides nothing that was done before,
+    /// and a visit that failed has published nothing.
+    pub fn then(self, later: Outcome) -> Outcome {
+        match (self, later) {
+            (Outcome::Waits(done, waiting), later @ (Outcome::Failed(_) | Outcome::Deferred(_))) => {
+                Outcome::Waits(Box::new(done.then(later)), waiting)
+            }
+            (Outcome::Waits(done, _), later) => done.then(later),
+            (done, Outcome::Waits(later, waiting)) => Outcome::Waits(Box::new(done.then(*later)), waiting),
+            (done @ Outcome::Compacted { .. }, Outcome::Nothing(_) | Outcome::Repaired) => done,
+            (_, later) => later,
+        }
+    }
 }
 
 /// How often one visit begins an hour or a day again because others changed it meanwhile.
@@ -125,7 +158,7 @@ impl Compactor {
         let mut last = Ok(Outcome::Deferred(SkipReason::Contended));
         let mut unregistered = !visit.registered;
         for beginning in 0..BEGINNINGS_MAX {
-            let (state, stored) = self.look(hour, &run.clock).await?;
+            let (state, mut stored) = self.look(hour, &run.clock).await?;
             if unregistered && !state.listed.is_empty() {
                 // Its notification was lost, or the bucket was adopted with objects in it.
                 run.clock.may_write()?;
@@ -134,13 +167,25 @@ impl Compactor {
             }
             let inputs = match plan(&state, run.clock.now(), &self.limits, visit.rewrite, visit.pass) {
                 Plan::Compact { inputs, .. } => inputs,
+                // Readers have rows of an hour of which nothing else is left, and a person wants them gone.
+                Plan::Nothing { reason: Idle::NoObjects, .. }
+                    if visit.rewrite == Rewrite::Shrinking && self.is_read(hour, &run.clock).await? =>
+                {
+                    Vec::new()
+                }
                 Plan::Nothing { reason, .. } => {
                     return self.finish(stored, Outcome::Nothing(reason), &run.clock).await;
                 }
                 Plan::Skip { reason, .. } => return self.finish(stored, Outcome::Deferred(reason), &run.clock).await,
             };
-            let round = u32::from(visit.pass != Pass::First);
-            let attempt = attempt_name(&run.nonce, round * BEGINNINGS_MAX + beginning);
+            if visit.rewrite == Rewrite::Shrinking && stored.etag.is_none() {
+                // Folders that no manifest knows would stay for ever, with what is to be erased.
+                stored = retire_lost(self, hour, run).await?;
+                if stored.manifest.live.is_some() {
+                    continue;
+                }
+            }
+            let attempt = attempt_name(&run.nonce, round(visit.pass) * BEGINNINGS_MAX + beginning);
             let from = stored.manifest.live_attempt().map(str::to_string);
             let work = |claimed| self.rewrite_and_commit(visit, claimed, &attempt, inputs, from.as_deref(), &run.clock);
             let result = self.attempt(stored, &attempt, &run.clock, work).await;
@@ -150,6 +195,13 @@ impl Compactor {
             }
         }
         last
+    }
+
+    /// True if the hour's partition names a folder, or its day holds one of it.
+    async fn is_read(&self, hour: Hour, clock: &Clock) -> Result<bool, HourError> {
+        let day = self.store.read(Day::of(hour), clock).await?.manifest;
+        let in_day = day.live.is_some_and(|live| live.inputs.iter().any(|input| input.hour == hour));
+        Ok(in_day || self.catalog.pointer(hour).await?.is_some())
     }
 
     /// What follows an attempt: the visit's result, or in an error the result if it is not begun again.
@@ -165,15 +217,17 @@ impl Compactor {
             Ok(AttemptResult::Again(reason)) => Err(Ok(Outcome::Deferred(reason))),
             Ok(AttemptResult::Unclaimed(error)) => Err(Err(error)),
             Err(error) => {
-                // Garbage is collected all the same; the error is what counts.
-                let _ = self.read_and_finish(period, Outcome::Repaired, clock).await;
-                Ok(Err(error))
+                // What was committed before is published all the same, and garbage collected; the error is what counts.
+                Ok(match self.read_and_finish(period, Outcome::Failed(error_chain(&error)), clock).await {
+                    Ok(waits @ Outcome::Waits(..)) => Ok(waits),
+                    _ => Err(error),
+                })
             }
         }
     }
 
     /// Steps 5 and 6 after a visit with this outcome, also if there was nothing to write: the partition is repaired, whatever lost
-    /// it, and garbage is collected.
+    /// it, and garbage is collected. If the partition has to wait, neither is done.
     pub(crate) async fn finish<P: Published>(
         &self,
         stored: VersionedManifest<P>,
@@ -181,25 +235,32 @@ impl Compactor {
         clock: &Clock,
     ) -> Result<Outcome, HourError> {
         match (self.publish_and_collect(stored, clock).await, &outcome) {
-            (Ok(()), _) => Ok(outcome),
-            (Err(HourError::BehindDay { .. }), _) => Ok(Outcome::BehindDay(Box::new(outcome))),
+            (Ok(None), _) => Ok(outcome),
+            (Ok(Some(waiting)), _) => Ok(Outcome::Waits(Box::new(outcome), waiting)),
             // The later pass writes the live folder anew.
             (Err(HourError::Folder { .. }), Outcome::Deferred(SkipReason::Unfinished { .. })) => Ok(outcome),
             (Err(error), _) => Err(error),
         }
     }
 
+    /// Steps 5 and 6, or what the partition waits for.
     async fn publish_and_collect<P: Published>(
         &self,
         stored: VersionedManifest<P>,
         clock: &Clock,
-    ) -> Result<(), HourError> {
+    ) -> Result<Option<Waiting>, HourError> {
         let publisher = self.publisher(clock);
-        let (stored, pointer) = publisher.publish(stored).await?;
-        if let Some(changed) = collect(&self.bucket, &self.store, stored, pointer.as_ref(), clock).await? {
-            publisher.publish(changed).await?;
+        let (stored, pointer) = match publisher.publish(stored, None).await? {
+            Publication::Done(stored, pointer) => (stored, pointer),
+            Publication::Waits(waiting) => return Ok(Some(waiting)),
+        };
+        let Some(changed) = collect(&self.bucket, &self.store, stored, pointer.as_ref(), clock).await? else {
+            return Ok(None);
+        };
+        match publisher.publish(changed, None).await? {
+            Publication::Done(..) => Ok(None),
+            Publication::Waits(waiting) => Ok(Some(waiting)),
         }
-        Ok(())
     }
 
     /// Steps 5 and 6 if the manifest may have changed since it was read.
@@ -214,7 +275,8 @@ impl Compactor {
     }
 
     pub(crate) fn publisher<'a>(&'a self, clock: &'a Clock) -> Publisher<'a> {
-        Publisher { bucket: &self.bucket, catalog: &self.catalog, store: &self.store, clock }
+        let Compactor { bucket, catalog, store, limits } = self;
+        Publisher { bucket, catalog, store, clock, alone: limits.alone }
     }
 
     /// Step 1. The listing comes first. If it lacks an input that the manifest has, it is made again: the object may have
@@ -315,6 +377,15 @@ impl Compactor {
         }
         let (rows, had) = (next.counts.rows, self.publisher(clock).published_rows(hour).await?);
         Ok((rows < had).then_some(SkipReason::WouldShrink { rows, had }))
+    }
+}
+
+/// A run visits an hour at most once in each round.
+fn round(pass: Pass) -> u32 {
+    match pass {
+        Pass::First => 0,
+        Pass::Last | Pass::Asked => 1,
+        Pass::Overtaken => 2,
     }
 }
 

@@ -23,6 +23,8 @@ const CRASH_LOOP_HOURS: i64 = 24;
 pub enum Pass {
     /// All hours: one with unfinished attempts is put off, because it may end the process and starve the others.
     First,
+    /// Hours that got objects while the watermark passed them. They were visited before, most of them.
+    Overtaken,
     /// The hours that were put off: a crash-looping one is tried once a day.
     Last,
     /// The hours that were put off and that somebody asked for: all are tried.
@@ -250,13 +252,13 @@ pub(crate) fn why_put_off<P: Period>(
         return Some(SkipReason::Claimed);
     }
     match pass {
-        Pass::First if manifest.is_unfinished() => {
+        Pass::First | Pass::Overtaken if manifest.is_unfinished() => {
             return Some(SkipReason::Unfinished { attempts: *abandoned as usize + claims.len() });
         }
         Pass::Last if *abandoned >= ABANDONED_MAX && younger(TimeDelta::hours(CRASH_LOOP_HOURS)) => {
             return Some(SkipReason::CrashLooping { abandoned: *abandoned });
         }
-        Pass::First | Pass::Last | Pass::Asked => {}
+        Pass::First | Pass::Overtaken | Pass::Last | Pass::Asked => {}
     }
     None
 }
@@ -342,21 +344,21 @@ impl fmt::Display for SkipReason {
             SkipReason::CrashLooping { abandoned } => write!(
                 f,
                 "{abandoned} runs began it and have not come back; it is tried once a day, or now on a bigger machine with \
-                 `compact --hour`"
+                 `compact --hour` or `--day`"
             ),
             SkipReason::TooLarge { bytes } => write!(
                 f,
                 "its {bytes} bytes do not fit into the memory or the temporary files that there are; raise the function's \
-                 memory and storage, or do it on a bigger machine with `compact --hour` and MEMORY_BYTES_MAX"
+                 memory and storage, or do it on a bigger machine with `compact --hour` or `--day` and MEMORY_BYTES_MAX"
             ),
             SkipReason::HourLost { hour } => write!(
                 f,
                 "the manifest of {hour} is lost, and the day holds rows of it; `compact --hour {hour}` builds the hour anew from \
-                 its JSON, and the day follows"
+                 its JSON, with `--rewrite` also if some of that was deleted, and the day follows"
             ),
             SkipReason::Contended => f.write_str("other runs kept changing its manifest; the next tick tries again"),
             SkipReason::InputChanging => {
-                f.write_str("its objects changed while they were read; the next tick tries again")
+                f.write_str("what it is made of changed while it was read; the next tick tries again")
             }
             SkipReason::NoTime => f.write_str("no time was left; the next tick goes on"),
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use catalog::{Catalog, ParquetKey, Pointer};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use log_format::{Day, Hour, layout};
 use parquet::file::metadata::ParquetMetaDataReader;
 use projection::manifest::{Folder, Live, LiveDay, Manifest, Period};
@@ -14,8 +14,11 @@ use crate::hour::error::HourError;
 use crate::listing::{digest_of_files, digest_of_folders, digest_of_inputs};
 use crate::manifest_store::{ManifestStore, VersionedManifest};
 
-/// A write to Glue follows the read of its manifest within this time, or does not happen: Glue's write has no condition.
-const PUBLISH_SECONDS_MAX: i64 = 60;
+/// A write to Glue ends within this time after the read of its manifest, or is given up: Glue's write has no condition.
+const PUBLISH_TIME: TimeDelta = TimeDelta::seconds(60);
+/// A folder takes the place of another in a partition only after it has been live for so long, as this run saw it. What a run
+/// wrote that saw the other one live has arrived by then.
+const REPLACE_TIME: TimeDelta = TimeDelta::seconds(75);
 /// Tries of a publication during which `live` keeps moving.
 const PUBLISH_TRIES_MAX: u32 = 5;
 
@@ -48,6 +51,37 @@ impl Published for Day {
     }
 }
 
+/// Why a partition does not name its live folder yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// True if the hour's day has to hold the folder first, and the day's partition name the day's folder.
+    pub for_day: bool,
+    /// Since when the folder is known to be live, if it is to take the place of another in the partition.
+    pub seen: Option<Seen>,
+}
+
+/// A live folder, and when a run first saw it to be live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    attempt: String,
+    at: DateTime<Utc>,
+}
+
+impl Waiting {
+    /// The moment from which on the folder may take the other's place. `None` if it takes no other's.
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        self.seen.as_ref().map(|seen| seen.at + REPLACE_TIME)
+    }
+}
+
+/// How a publication ended.
+pub(crate) enum Publication<P: Period> {
+    /// The manifest that the partition follows now, and what the partition says. The latter is `None` if nothing is live.
+    Done(VersionedManifest<P>, Option<Pointer>),
+    /// The partition is as it was.
+    Waits(Waiting),
+}
+
 /// What publication needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Publisher<'a> {
@@ -55,43 +89,69 @@ pub(crate) struct Publisher<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) store: &'a ManifestStore,
     pub(crate) clock: &'a Clock,
+    /// True if no other run can be writing.
+    pub(crate) alone: bool,
 }
 
 impl Publisher<'_> {
     /// Step 5: makes the partition name the live folder. Glue's write has no condition, so the manifest is read again after it,
     /// whatever its reply was. If `live` moved meanwhile, the newer one is published.
     ///
-    /// A live day goes before its hours: until it holds an hour's live folder and is published, so that no reader misses the
-    /// rows, the hour's partition stays as it is ([`HourError::BehindDay`]).
-    ///
-    /// Returns the manifest that the partition follows now, and what the partition says. The latter is `None` if nothing is
-    /// live.
+    /// The partition waits, and stays as it is, in two cases. A live day goes before its hours: until it holds an hour's live
+    /// folder and is published, a reader would miss the rows. And a folder takes the place of another only if it was live
+    /// for a minute, of which the caller has `seen` the begin: a run that read an older manifest may be about to write.
     pub(crate) async fn publish<P: Published>(
         &self,
         stored: VersionedManifest<P>,
-    ) -> Result<(VersionedManifest<P>, Option<Pointer>), HourError> {
+        seen: Option<&Seen>,
+    ) -> Result<Publication<P>, HourError> {
         let period = stored.manifest.period;
-        let mut stored = stored;
+        let (mut stored, mut written) = (stored, None);
         for _ in 0..PUBLISH_TRIES_MAX {
-            let Some(live) = &stored.manifest.live else { return Ok((stored, None)) };
+            let Some(live) = &stored.manifest.live else { return Ok(Publication::Done(stored, None)) };
             let found = self.catalog.pointer(period).await?;
             let pointer = self.pointer_to(live, &stored, found.as_ref());
             if found.as_ref() == Some(&pointer) {
-                return Ok((stored, found));
+                return Ok(Publication::Done(stored, found));
             }
             self.check_files(&stored.manifest, live).await?;
-            if let Some(hour) = period.hour() {
-                self.check_day(hour, live.attempt()).await?;
+            // What this run has just written itself it puts right at once: it may have been late.
+            let named = found.map(|found| found.location);
+            let replaces = named.is_some() && named.as_ref() != Some(&pointer.location) && named != written;
+            if let Some(waiting) = self.waiting(&stored, live, replaces, seen).await? {
+                return Ok(Publication::Waits(waiting));
             }
-            let pointed = self.point(period, &pointer, &stored).await;
+            let pointed = self.point(period, &pointer, named.is_some(), &stored).await;
+            if !matches!(pointed, Ok(false)) {
+                written = Some(pointer.location.clone());
+            }
             let again = self.store.read(period, self.clock).await?;
             self.clock.may_write()?;
             if again.manifest.live_attempt() == stored.manifest.live_attempt() && pointed? {
-                return Ok((again, Some(pointer)));
+                return Ok(Publication::Done(again, Some(pointer)));
             }
             stored = again;
         }
         Err(HourError::Unpublished { partition: period.to_string() })
+    }
+
+    /// What the partition waits for. `replaces` tells whether it names another folder now.
+    async fn waiting<P: Published>(
+        &self,
+        stored: &VersionedManifest<P>,
+        live: &P::Live,
+        replaces: bool,
+        seen: Option<&Seen>,
+    ) -> Result<Option<Waiting>, HourError> {
+        let for_day = match stored.manifest.period.hour() {
+            Some(hour) => self.is_behind_day(hour, live.attempt()).await?,
+            None => false,
+        };
+        let seen_now = || Seen { attempt: live.attempt().to_string(), at: self.clock.now() };
+        let seen = seen.filter(|seen| seen.attempt == live.attempt()).cloned().unwrap_or_else(seen_now);
+        let too_soon = replaces && !self.alone && stored.at - seen.at < REPLACE_TIME;
+        let seen = (replaces && !self.alone).then_some(seen);
+        Ok((for_day || too_soon).then_some(Waiting { for_day, seen }))
     }
 
     /// What the partition is to say of the live folder. `found` is what it says now.
@@ -118,16 +178,22 @@ impl Publisher<'_> {
         }
     }
 
-    /// Writes the pointer while the manifest's read is recent. Returns false if it is not.
+    /// Writes the pointer while the manifest's read is recent. Returns false if it is not, or if meanwhile somebody made the
+    /// partition or dropped it.
     async fn point<P: Published>(
         &self,
         period: P,
         pointer: &Pointer,
+        exists: bool,
         stored: &VersionedManifest<P>,
     ) -> Result<bool, HourError> {
-        let is_recent = || self.clock.now() - stored.at < TimeDelta::seconds(PUBLISH_SECONDS_MAX);
-        let may_write = || is_recent() && self.clock.may_write().is_ok();
-        Ok(self.catalog.point(period, pointer, &may_write).await?)
+        self.clock.may_write()?;
+        let left = stored.at + PUBLISH_TIME - self.clock.now();
+        let Some(left) = left.to_std().ok().filter(|left| !left.is_zero()) else { return Ok(false) };
+        Ok(match exists {
+            true => self.catalog.update_pointer(period, pointer, left).await?,
+            false => self.catalog.create_pointer(period, pointer, left).await?,
+        })
     }
 
     /// A partition whose folder is gone reads as no rows and no error, so the folder is checked before it is named.
@@ -144,12 +210,11 @@ impl Publisher<'_> {
     /// Readers of a live day get an hour's rows from there. So the day must hold the hour's live folder, and its partition name
     /// the day's, before the hour's partition names it: otherwise rows that were seen would be gone once the view takes the day
     /// from the table of days.
-    async fn check_day(&self, hour: Hour, attempt: &str) -> Result<(), HourError> {
+    async fn is_behind_day(&self, hour: Hour, attempt: &str) -> Result<bool, HourError> {
         let day = Day::of(hour);
         let stored = self.store.read(day, self.clock).await?;
-        let Some(live) = &stored.manifest.live else { return Ok(()) };
-        let holds = live.holds(hour, attempt);
-        if holds && self.names(day, &stored.manifest).await? { Ok(()) } else { Err(HourError::BehindDay { hour, day }) }
+        let Some(live) = &stored.manifest.live else { return Ok(false) };
+        Ok(!(live.holds(hour, attempt) && self.names(day, &stored.manifest).await?))
     }
 
     /// True if the partition of a day names its live folder.

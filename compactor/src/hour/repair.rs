@@ -39,6 +39,17 @@ pub async fn retire_unknown<P: Period>(
     }
 }
 
+/// Retires every folder of an hour or a day whose manifest was lost. Returns the manifest that is stored then.
+pub(crate) async fn retire_lost<P: Period>(
+    compactor: &Compactor,
+    period: P,
+    run: &Run,
+) -> Result<VersionedManifest<P>, HourError> {
+    let folders: Vec<Attempt> = attempts(&compactor.bucket, period).await?.into_iter().collect();
+    retire_unknown(compactor, period, &folders, run).await?;
+    Ok(compactor.store.read(period, &run.clock).await?)
+}
+
 /// Replaces an unreadable manifest by one that knows the folders as retired. The unreadable one is kept under a key of its own,
 /// which is returned. The hour or day has no live folder then, and is due. `None` if the manifest can be read, or was changed
 /// meanwhile.

@@ -1,12 +1,16 @@
-//! The days of a tick: those that do not hold their hours' live folders, then those that were never rolled up.
+//! The days of a tick: those that do not hold their hours' live folders, then those that were never rolled up. And the publication
+//! of what had to wait.
 //!
-//! A tick commits its hours, then does days, then publishes the hours that waited for them: a live day goes before its hours.
+//! A tick commits its hours, then does days, then publishes what waited: a live day goes before its hours, and a folder takes
+//! the place of another only some time after it became live.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 
 use catalog::Pointer;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt, stream};
 use log_format::{Day, Hour};
 use projection::manifest::GRACE_HOURS;
 
@@ -14,11 +18,11 @@ use crate::bucket::{BucketError, ObjectMeta};
 use crate::clock::Run;
 use crate::day::{DayVisit, plan};
 use crate::hour::plan::{Idle, Pass, Rewrite, SkipReason};
-use crate::hour::{Compactor, Outcome};
+use crate::hour::{Compactor, Outcome, Published, Waiting};
 use crate::listing::{digest_of_files, digest_of_folders};
 use crate::request::{Request, Scope};
 use crate::tick::discovery::Discoverer;
-use crate::tick::{HOUR_TIME_MIN, schedule};
+use crate::tick::{HOUR_TIME_MIN, WATERMARK_TIME_MIN, schedule};
 use crate::watermark::WatermarkStatus;
 
 /// What the listings show of days.
@@ -41,6 +45,8 @@ pub(super) struct Outcomes {
     pub(super) days: BTreeMap<Day, Outcome>,
     /// How often each day was visited.
     rounds: BTreeMap<Day, u32>,
+    /// The hours that were visited because the watermark had overtaken an object of theirs.
+    pub(super) overtaken: BTreeSet<Hour>,
 }
 
 impl Discoverer<'_> {
@@ -108,19 +114,39 @@ fn is_settled(pointer: &Pointer, files: &[ObjectMeta]) -> bool {
 impl Outcomes {
     /// Those of hours, before any day is visited.
     pub(super) fn of(hours: BTreeMap<Hour, Outcome>) -> Outcomes {
-        Outcomes { hours, days: BTreeMap::new(), rounds: BTreeMap::new() }
+        Outcomes { hours, ..Outcomes::default() }
     }
 
-    /// The hours whose partition waits for its day.
-    fn waiting(&self) -> Vec<Hour> {
-        let waiting = self.hours.iter().filter(|(_, outcome)| matches!(outcome, Outcome::BehindDay(_)));
-        waiting.map(|(hour, _)| *hour).collect()
+    /// Adds what became of an hour.
+    pub(super) fn add(&mut self, hour: Hour, outcome: Outcome) {
+        let before = self.hours.remove(&hour);
+        // The manifest of an hour without objects may have a claim and nothing else.
+        let tells_nothing = before.is_none() && outcome == Outcome::Nothing(Idle::NoObjects);
+        if !tells_nothing {
+            self.hours.insert(hour, then(before, outcome));
+        }
+    }
+
+    /// The days that have to hold the folders of their hours before those are published.
+    fn waited_for(&self) -> BTreeSet<Day> {
+        self.hours.iter().filter(|(_, outcome)| outcome.waits_for_day()).map(|(hour, _)| Day::of(*hour)).collect()
+    }
+
+    /// The moment up to `end` from which on the folders may take the place of others. `None` if none waits for that. An hour whose
+    /// day could not be done is not waited for.
+    fn wait_until(&self, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let is_stuck =
+            |hour: &Hour| matches!(self.days.get(&Day::of(*hour)), Some(Outcome::Deferred(_) | Outcome::Failed(_)));
+        let hours = self.hours.iter().filter(|(hour, outcome)| !(outcome.waits_for_day() && is_stuck(hour)));
+        let outcomes = hours.map(|(_, outcome)| outcome).chain(self.days.values());
+        let until = |outcome: &Outcome| if let Outcome::Waits(_, waiting) = outcome { waiting.until() } else { None };
+        outcomes.filter_map(until).filter(|until| *until < end).max()
     }
 
     /// The days that are tried after all others.
     fn put_off(&self) -> Vec<Day> {
-        let unfinished = |outcome: &Outcome| matches!(outcome, Outcome::Deferred(SkipReason::Unfinished { .. }));
-        self.days.iter().filter(|(_, outcome)| unfinished(outcome)).map(|(day, _)| *day).collect()
+        let unfinished = |outcome: &&Outcome| matches!(outcome, Outcome::Deferred(SkipReason::Unfinished { .. }));
+        self.days.iter().filter(|(_, outcome)| unfinished(&done_of(outcome))).map(|(day, _)| *day).collect()
     }
 
     /// The hours that are tried after all others, those with the fewest attempts first.
@@ -131,8 +157,7 @@ impl Outcomes {
         };
         let mut put_off: Vec<(usize, Hour)> = Vec::new();
         for (hour, outcome) in &self.hours {
-            let done = if let Outcome::BehindDay(done) = outcome { done } else { outcome };
-            put_off.extend(attempts(done).map(|attempts| (attempts, *hour)));
+            put_off.extend(attempts(done_of(outcome)).map(|attempts| (attempts, *hour)));
         }
         put_off.sort_unstable();
         put_off.into_iter().map(|(_, hour)| hour).collect()
@@ -140,9 +165,9 @@ impl Outcomes {
 }
 
 impl Compactor {
-    /// Visits the days that the listings show to be wrong and those that hours wait for, and publishes these hours.
+    /// Visits the days that the listings show to be wrong and those that hours wait for, and publishes what waits.
     pub(super) async fn keep_up_days(self: &Arc<Self>, known: &KnownDays, outcomes: &mut Outcomes, run: &Arc<Run>) {
-        let waited_for = outcomes.waiting().into_iter().map(Day::of).collect::<BTreeSet<Day>>();
+        let waited_for = outcomes.waited_for();
         let due = known.due.iter().filter(|day| !outcomes.days.contains_key(day)).copied();
         for day in due.chain(waited_for).collect::<BTreeSet<Day>>() {
             self.visit_day_isolated(day, Pass::First, false, outcomes, run).await;
@@ -150,7 +175,7 @@ impl Compactor {
         self.publish_waiting(outcomes, run).await;
     }
 
-    /// Visits the days whose attempts have not come back, which may end the process, and publishes the hours that wait.
+    /// Visits the days whose attempts have not come back, which may end the process, and publishes what waits.
     pub(super) async fn visit_put_off_days(
         self: &Arc<Self>,
         pass: Pass,
@@ -186,6 +211,7 @@ impl Compactor {
             self.visit_day_isolated(*day, pass, again, outcomes, run).await;
             progress(done + 1, days.len());
         }
+        self.publish_waiting(outcomes, run).await;
         !days.is_empty()
     }
 
@@ -232,27 +258,58 @@ impl Compactor {
             *next += 1;
             self.isolated(run, move |it, run| async move { it.visit_day(visit, &run).await }).await
         };
-        let before = outcomes.days.insert(day, outcome);
-        if let (Some(done @ Outcome::Compacted { .. }), Some(Outcome::Nothing(_))) = (before, outcomes.days.get(&day)) {
-            outcomes.days.insert(day, done);
-        }
+        let before = outcomes.days.remove(&day);
+        outcomes.days.insert(day, then(before, outcome));
     }
 
-    /// Publishes the hours that waited for their days.
+    /// Publishes what waits, the days before their hours. All that takes another folder's place waits together, once.
     async fn publish_waiting(self: &Arc<Self>, outcomes: &mut Outcomes, run: &Arc<Run>) {
-        for hour in outcomes.waiting() {
-            let published =
-                self.isolated(run, move |it, run| async move { it.repair_partition(hour, &run).await }).await;
-            let Some(Outcome::BehindDay(done)) = outcomes.hours.remove(&hour) else { continue };
-            let outcome = match published {
-                Outcome::BehindDay(_) => Outcome::BehindDay(done),
-                Outcome::Failed(_) | Outcome::Deferred(_) if !matches!(*done, Outcome::Compacted { .. }) => published,
-                Outcome::Failed(_) | Outcome::Deferred(_) => Outcome::BehindDay(done),
-                _ => *done,
+        if let Some(until) = outcomes.wait_until(run.clock.end() - WATERMARK_TIME_MIN) {
+            run.clock.sleep_until(until).await;
+        }
+        self.publish_all(&mut outcomes.days, run).await;
+        self.publish_all(&mut outcomes.hours, run).await;
+    }
+
+    async fn publish_all<P: Published>(self: &Arc<Self>, outcomes: &mut BTreeMap<P, Outcome>, run: &Arc<Run>) {
+        let waiting: Vec<(P, Waiting)> =
+            outcomes.iter().filter_map(|(period, it)| Some((*period, it.waiting()?))).collect();
+        let publish = |(period, waiting): (P, Waiting)| async move {
+            if run.clock.left() < WATERMARK_TIME_MIN {
+                return (period, Outcome::Deferred(SkipReason::NoTime));
+            }
+            let work = move |it: Arc<Self>, run: Arc<Run>| async move {
+                it.repair_partition(period, Some(&waiting), &run).await
             };
-            outcomes.hours.insert(hour, outcome);
+            (period, self.isolated(run, work).await)
+        };
+        let mut published = pin!(stream::iter(waiting).map(publish).buffer_unordered(self.limits.hours_at_once));
+        while let Some((period, published)) = published.next().await {
+            let Some(Outcome::Waits(done, waiting)) = outcomes.remove(&period) else { continue };
+            let outcome = match published {
+                Outcome::Waits(_, waiting) => Outcome::Waits(done, waiting),
+                Outcome::Deferred(_) => Outcome::Waits(done, waiting),
+                // Why nothing was written tells more, and the sweep of the next run tells this.
+                Outcome::Failed(_) if matches!(*done, Outcome::Deferred(_) | Outcome::Failed(_)) => *done,
+                Outcome::Failed(why) => Outcome::Failed(why),
+                Outcome::Compacted { .. } | Outcome::Nothing(_) | Outcome::Repaired => *done,
+            };
+            outcomes.insert(period, outcome);
         }
     }
+}
+
+/// What became of an hour or a day in the end, if it was visited before.
+fn then(before: Option<Outcome>, later: Outcome) -> Outcome {
+    match before {
+        Some(before) => before.then(later),
+        None => later,
+    }
+}
+
+/// What was done of an hour or a day, whether or not it is published.
+fn done_of(outcome: &Outcome) -> &Outcome {
+    if let Outcome::Waits(done, _) = outcome { done } else { outcome }
 }
 
 /// The days before `end` that are wanted and have no manifest.

@@ -1,5 +1,5 @@
-//! A tick: the sweep over the catalog, a visit to every hour that was discovered, the days that they change, the watermark, the
-//! days that are due, then the hours and days with unfinished attempts.
+//! A tick: the sweep over the catalog, a visit to every hour that was discovered, the days that they change, what waited to be
+//! published, the watermark, the days that are due, then the hours and days with unfinished attempts.
 
 mod days;
 mod definitions;
@@ -9,7 +9,7 @@ pub mod schedule;
 mod scrub;
 mod sweep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::hour::{Compactor, Outcome, Visit};
 use crate::request::{Request, Scope};
 use crate::tick::days::Outcomes;
 use crate::tick::discovery::{Discoverer, Discovery};
-use crate::watermark::{WatermarkError, WatermarkStatus};
+use crate::watermark::{Moved, WatermarkError, WatermarkStatus};
 
 pub use crate::tick::discovery::DiscoveryError;
 pub use crate::tick::sweep::DefinitionsSwept;
@@ -66,7 +66,7 @@ pub struct Totals {
     pub deferred: u64,
     /// Hours that wait for an operator's decision.
     pub needs_operator: u64,
-    /// Hours that ended with an error or a panic, or that wait for a day which could not be rolled up.
+    /// Hours that ended with an error or a panic, or whose partition could not be made to name their live folder.
     pub failed: u64,
     /// The counts of the compacted hours.
     pub counts: Counts,
@@ -89,8 +89,11 @@ impl Tick {
     pub fn failures(&self) -> Vec<String> {
         let failed = self.all().filter_map(|(what, outcome)| match outcome {
             Outcome::Failed(why) => Some(format!("{what} failed: {why}")),
-            Outcome::BehindDay(_) => {
+            waits if waits.waits_for_day() => {
                 Some(format!("{what} waits: readers get its rows once its day is rolled up again"))
+            }
+            Outcome::Waits(..) => {
+                Some(format!("{what} waits: readers get its new rows once the next run has written its partition"))
             }
             _ => None,
         });
@@ -159,7 +162,7 @@ impl Totals {
                 }
             }
             Outcome::Repaired => self.repaired += 1,
-            Outcome::BehindDay(done) => {
+            Outcome::Waits(done, _) => {
                 self.failed += 1;
                 if let Outcome::Compacted { counts, replaced, .. } = **done {
                     self.counts += counts;
@@ -189,23 +192,28 @@ impl Compactor {
         let mut discovery = self.discover(run, request).await?;
         let accepted = self.accept(request.scope, &run.clock).await;
         let (swept, mut definitions) = self.sweep(&mut discovery, run).await;
+        let waiting: BTreeSet<Hour> =
+            swept.iter().filter(|(_, outcome)| outcome.waits()).map(|(hour, _)| *hour).collect();
         let up_to_date = discovery.up_to_date.iter().map(|(hour, reason)| (*hour, Outcome::Nothing(*reason)));
         // An hour that the sweep repaired, or failed to repair, keeps that outcome.
         let mut outcomes = Outcomes::of(up_to_date.chain(swept).collect());
         // Days come before the hours that were never done: of those there may be more than there is time for.
         for hours in [&discovery.hours, &discovery.backlog] {
-            self.visit_hours(&discovery, hours, request, &mut outcomes, run, &progress).await;
+            let visit = |hour: &Hour| visit(&discovery, request, *hour, Pass::First);
+            self.visit_hours(hours.iter().map(visit).collect(), &mut outcomes, run, &progress).await;
             self.keep_up_days(&discovery.days, &mut outcomes, run).await;
         }
-        let mut watermark = self.watermark_of_tick(run).await;
+        let mut watermark = self.watermark_of_tick(&discovery, request, &mut outcomes, run).await;
         if let Some(Ok(reached)) = &watermark
             && self.begin_days(request, &discovery.days, reached, &mut outcomes, run, &progress).await
         {
-            watermark = self.watermark_of_tick(run).await.or(watermark);
+            let moved = self.watermark_of_tick(&discovery, request, &mut outcomes, run).await;
+            watermark = moved.or(watermark);
         }
         // Last, and after the watermark: one of these may end the process.
         watermark = self.visit_put_off(&discovery, request, &mut outcomes, run).await.or(watermark);
-        definitions.count_days(&discovery.definitions.daily, &outcomes.days);
+        definitions.count_made(&discovery.definitions.daily, &outcomes.days);
+        definitions.count_made(&(&discovery.definitions.parquet & &waiting), &outcomes.hours);
         let Outcomes { hours: outcomes, days, .. } = outcomes;
         Ok(Tick { outcomes, days, watermark, definitions, accepted })
     }
@@ -213,24 +221,18 @@ impl Compactor {
     /// Visits hours that were discovered.
     async fn visit_hours(
         self: &Arc<Self>,
-        discovery: &Discovery,
-        hours: &[Hour],
-        request: Request,
+        visits: Vec<Visit>,
         outcomes: &mut Outcomes,
         run: &Arc<Run>,
         progress: impl Fn(usize, usize),
     ) {
-        let all = hours.len();
+        let all = visits.len();
         progress(0, all);
-        let visit = |hour: Hour| self.visit_isolated(visit(discovery, request, hour, Pass::First), run);
-        let visits = hours.iter().copied().map(visit);
+        let visits = visits.into_iter().map(|visit| self.visit_isolated(visit, run));
         let mut visits = pin!(stream::iter(visits).buffer_unordered(self.limits.hours_at_once).enumerate());
         while let Some((done, (hour, outcome))) = visits.next().await {
             progress(done + 1, all);
-            // Its manifest may have a claim and nothing else.
-            if outcome != Outcome::Nothing(Idle::NoObjects) {
-                outcomes.hours.insert(hour, outcome);
-            }
+            outcomes.add(hour, outcome);
         }
     }
 
@@ -242,19 +244,18 @@ impl Compactor {
         outcomes: &mut Outcomes,
         run: &Arc<Run>,
     ) -> Option<Result<WatermarkStatus, WatermarkError>> {
-        let mut watermark = None;
+        let (mut watermark, mut moves) = (None, false);
         let pass = if request.scope == Scope::Tick { Pass::Last } else { Pass::Asked };
         for hour in outcomes.put_off_hours() {
             let (_, outcome) = self.visit_isolated(visit(discovery, request, hour, pass), run).await;
-            let moves = matches!(outcome, Outcome::Compacted { .. } | Outcome::BehindDay(_));
-            outcomes.hours.insert(hour, outcome);
-            if moves {
-                self.keep_up_days(&discovery.days, outcomes, run).await;
-                watermark = self.watermark_of_tick(run).await.or(watermark);
-            }
+            moves |= outcome.waits() || matches!(outcome, Outcome::Compacted { .. });
+            outcomes.add(hour, outcome);
         }
-        if self.visit_put_off_days(pass, outcomes, run).await {
-            watermark = self.watermark_of_tick(run).await.or(watermark);
+        if moves {
+            self.keep_up_days(&discovery.days, outcomes, run).await;
+        }
+        if self.visit_put_off_days(pass, outcomes, run).await || moves {
+            watermark = self.watermark_of_tick(discovery, request, outcomes, run).await.or(watermark);
         }
         watermark
     }
@@ -325,8 +326,27 @@ impl Compactor {
         }
     }
 
-    async fn watermark_of_tick(&self, run: &Run) -> Option<Result<WatermarkStatus, WatermarkError>> {
-        if run.clock.left() > WATERMARK_TIME_MIN { Some(self.move_watermark(&run.clock).await) } else { None }
+    /// Moves the watermark. `None` if no time is left for it. What came into the hours that it passed is compacted at once.
+    async fn watermark_of_tick(
+        self: &Arc<Self>,
+        discovery: &Discovery,
+        request: Request,
+        outcomes: &mut Outcomes,
+        run: &Arc<Run>,
+    ) -> Option<Result<WatermarkStatus, WatermarkError>> {
+        if run.clock.left() <= WATERMARK_TIME_MIN {
+            return None;
+        }
+        let Moved { status, overtaken } = self.move_watermark(&run.clock).await;
+        // Nobody named these hours, and nobody asked for their rewrite.
+        let request = Request { rewrite: Rewrite::No, ..request };
+        let overtaken = overtaken.into_iter().filter(|hour| outcomes.overtaken.insert(*hour));
+        let visits: Vec<Visit> = overtaken.map(|hour| visit(discovery, request, hour, Pass::Overtaken)).collect();
+        if !visits.is_empty() {
+            self.visit_hours(visits, outcomes, run, |_, _| {}).await;
+            self.keep_up_days(&discovery.days, outcomes, run).await;
+        }
+        Some(status)
     }
 }
 

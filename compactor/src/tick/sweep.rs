@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
-use log_format::{Day, Hour};
+use log_format::Hour;
 use telemetry::error_chain;
 
 use crate::clock::Run;
 use crate::hour::error::HourError;
 use crate::hour::plan::Idle;
-use crate::hour::publish::Published;
-use crate::hour::{Compactor, Outcome};
+use crate::hour::publish::{Publication, Published};
+use crate::hour::{Compactor, Outcome, Waiting};
 use crate::tick::definitions::Definitions;
 use crate::tick::discovery::{Discovery, DiscoveryError};
 
@@ -59,7 +59,8 @@ impl Compactor {
             if run.clock.left() < kept_back {
                 return (outcomes, swept);
             }
-            let outcome = self.isolated(run, move |it, run| async move { it.repair_partition(hour, &run).await }).await;
+            let outcome = self.isolated(run, move |it, run| async move { it.repair_partition(hour, None, &run).await });
+            let outcome = outcome.await;
             let differed = discovery.definitions.parquet.contains(&hour);
             swept.repaired += u64::from(differed && outcome == Outcome::Repaired);
             outcomes.insert(hour, outcome);
@@ -154,7 +155,7 @@ impl Compactor {
         run.clock.may_write()?;
         self.catalog.delete_partition(P::TABLE, &period.values()).await?;
         // Another run may have published it in between.
-        self.repair_partition(period, run).await?;
+        self.repair_partition(period, None, run).await?;
         Ok(true)
     }
 
@@ -172,29 +173,39 @@ impl Compactor {
         Ok(Outcome::Repaired)
     }
 
-    /// Makes a stale partition follow its manifest. That of an hour whose day does not hold it yet stays as it is, which is told as
-    /// [`Outcome::BehindDay`].
+    /// Makes a stale partition follow its manifest. One that has to wait stays as it is, which is told as [`Outcome::Waits`]. Once
+    /// the time in it has passed, this is called again with what it `waited` for.
     ///
     /// # Errors
     ///
     /// S3 or Glue failed, or a live file is missing.
-    pub async fn repair_partition<P: Published>(&self, period: P, run: &Run) -> Result<Outcome, HourError> {
+    pub async fn repair_partition<P: Published>(
+        &self,
+        period: P,
+        waited: Option<&Waiting>,
+        run: &Run,
+    ) -> Result<Outcome, HourError> {
         let stored = self.store.read(period, &run.clock).await?;
-        match self.publisher(&run.clock).publish(stored).await {
-            Ok((_, Some(_))) => Ok(Outcome::Repaired),
+        let seen = waited.and_then(|waited| waited.seen.as_ref());
+        Ok(match self.publisher(&run.clock).publish(stored, seen).await? {
+            Publication::Done(_, Some(_)) => Outcome::Repaired,
             // An hour that is only claimed has no live folder.
-            Ok((_, None)) => Ok(Outcome::Nothing(Idle::NoObjects)),
-            Err(HourError::BehindDay { .. }) => Ok(Outcome::BehindDay(Box::new(Outcome::Repaired))),
-            Err(error) => Err(error),
-        }
+            Publication::Done(_, None) => Outcome::Nothing(Idle::NoObjects),
+            Publication::Waits(waiting) => Outcome::Waits(Box::new(Outcome::Repaired), waiting),
+        })
     }
 }
 
 impl DefinitionsSwept {
-    /// Counts the partitions of days that `differed` and that their visits made as we define them.
-    pub(super) fn count_days(&mut self, differed: &BTreeSet<Day>, outcomes: &BTreeMap<Day, Outcome>) {
-        let made = |day: &&Day| {
-            matches!(outcomes.get(day), Some(Outcome::Nothing(Idle::UpToDate) | Outcome::Compacted { .. }))
+    /// Counts the partitions that `differed` and that were made as we define them.
+    pub(super) fn count_made<P: Ord>(&mut self, differed: &BTreeSet<P>, outcomes: &BTreeMap<P, Outcome>) {
+        let made = |period: &&P| {
+            let as_defined = |outcome: &&Outcome| match outcome {
+                Outcome::Repaired | Outcome::Compacted { .. } => true,
+                Outcome::Nothing(reason) => *reason != Idle::NoObjects,
+                Outcome::Waits(..) | Outcome::Deferred(_) | Outcome::Failed(_) => false,
+            };
+            outcomes.get(period).filter(as_defined).is_some()
         };
         self.repaired += differed.iter().filter(made).count() as u64;
     }

@@ -37,12 +37,23 @@ pub struct WatermarkStatus {
     pub repaired_view: bool,
 }
 
+/// The result of moving the watermark.
+#[derive(Debug)]
+pub struct Moved {
+    /// Where it is, or why it could not be moved, or not further.
+    pub status: Result<WatermarkStatus, WatermarkError>,
+    /// The hours that it has passed and that may have got objects meanwhile. Nobody sees those before their hours are compacted.
+    pub overtaken: Vec<Hour>,
+}
+
 /// How far the watermark could go.
 struct Reach {
     hour: Hour,
     blocked_by: Option<Hour>,
     /// The time right before the objects were listed.
     listed_at: DateTime<Utc>,
+    /// The manifests up to it.
+    manifests: BTreeMap<Hour, Manifest>,
 }
 
 /// Hours with a manifest that one step covers. A week's objects are listed in seconds.
@@ -76,20 +87,11 @@ pub enum WatermarkError {
 
 impl Compactor {
     /// Moves the watermark as far as it may go, and makes the view follow. It goes step by step, and what a step gains is
-    /// kept.
-    ///
-    /// # Errors
-    ///
-    /// A step failed. The next tick goes on.
-    pub async fn move_watermark(&self, clock: &Clock) -> Result<WatermarkStatus, WatermarkError> {
-        let (mover, mut repaired_view) = (self.mover(clock), false);
-        loop {
-            let (status, more) = mover.step().await?;
-            repaired_view |= status.repaired_view;
-            if !more || clock.may_write().is_err() {
-                return Ok(WatermarkStatus { repaired_view, ..status });
-            }
-        }
+    /// kept if a later one fails. The next tick goes on.
+    pub async fn move_watermark(&self, clock: &Clock) -> Moved {
+        let (mover, mut overtaken) = (self.mover(clock), Vec::new());
+        let status = mover.steps(&mut overtaken).await;
+        Moved { status, overtaken }
     }
 
     /// Replaces an unreadable watermark by the one that the view has. The unreadable file is kept under a key of its own, which
@@ -123,10 +125,21 @@ struct Mover<'a> {
 }
 
 impl Mover<'_> {
-    /// Moves the watermark by one step. Also returns whether there may be another.
+    async fn steps(&self, overtaken: &mut Vec<Hour>) -> Result<WatermarkStatus, WatermarkError> {
+        let mut repaired_view = false;
+        loop {
+            let (status, more) = self.step(overtaken).await?;
+            repaired_view |= status.repaired_view;
+            if !more || self.clock.may_write().is_err() {
+                return Ok(WatermarkStatus { repaired_view, ..status });
+            }
+        }
+    }
+
+    /// Moves the watermark by one step, and adds the hours that it has `overtaken`. Also returns whether there may be another.
     ///
     /// The view is read before the watermark is, so that Glue refuses the write of a run that slept with an older watermark.
-    async fn step(&self) -> Result<(WatermarkStatus, bool), WatermarkError> {
+    async fn step(&self, overtaken: &mut Vec<Hour>) -> Result<(WatermarkStatus, bool), WatermarkError> {
         let view = self.catalog.view().await?;
         let found = self.store.read_watermark().await?;
         let limit = self.limit();
@@ -134,7 +147,10 @@ impl Mover<'_> {
         let (stored, etag) = found.map_or((Hour::EPOCH, None), |(stored, etag)| (stored.watermark, Some(etag)));
         let reach = match limit > shown {
             true => self.reachable(shown, limit).await?,
-            false => Reach { hour: shown, blocked_by: None, listed_at: self.clock.now() },
+            false => {
+                let (listed_at, manifests) = (self.clock.now(), BTreeMap::new());
+                Reach { hour: shown, blocked_by: None, listed_at, manifests }
+            }
         };
         let is_recent = || self.clock.now() - reach.listed_at < TimeDelta::seconds(LISTING_SECONDS_MAX);
         let stored = match reach.hour > stored {
@@ -153,6 +169,7 @@ impl Mover<'_> {
         }
         let watermarks = Watermarks { hour: watermark, day: days.day };
         let repaired_view = self.catalog.set_view(view.as_ref(), watermarks).await?;
+        overtaken.extend(self.overtaken(shown, watermark, &reach).await);
         let behind = u64::try_from((limit.start() - watermark.start()).num_hours()).unwrap_or(0);
         let more = reach.blocked_by.is_none() && reach.hour < limit && watermark > shown;
         let (day, days_behind, blocked_by) = (days.day, days.behind, reach.blocked_by);
@@ -182,7 +199,7 @@ impl Mover<'_> {
     /// from Parquet.
     ///
     /// The objects are listed last. One that came after the manifests were read blocks the watermark; one that comes after the
-    /// listing is unseen until its hour is compacted again.
+    /// listing is found once the view is written.
     async fn reachable(&self, watermark: Hour, limit: Hour) -> Result<Reach, WatermarkError> {
         let from = watermark.next();
         let mut with_manifest = self.bucket.first_hours_with_manifest(from, limit.next(), STEP_HOURS + 1).await?;
@@ -199,7 +216,24 @@ impl Mover<'_> {
         };
         let broken = with_manifest.iter().find(|hour| !whole(hour)).copied();
         let blocked_by = broken.into_iter().chain(unknown).min();
-        Ok(Reach { hour: blocked_by.unwrap_or(to).back(1), blocked_by, listed_at })
+        Ok(Reach { hour: blocked_by.unwrap_or(to).back(1), blocked_by, listed_at, manifests })
+    }
+
+    /// The hours after `shown` up to `watermark` that have objects which were not there when `reach` was found. The view is
+    /// written by then: what comes after this listing comes into an hour that is read from Parquet, as any late object does. If
+    /// S3 cannot list them, every hour with a manifest may have got some.
+    async fn overtaken(&self, shown: Hour, watermark: Hour, reach: &Reach) -> Vec<Hour> {
+        if watermark <= shown {
+            return Vec::new();
+        }
+        let Ok(inputs) = self.bucket.inputs_by_hour(shown.next(), watermark.next()).await else {
+            return reach.manifests.keys().filter(|hour| **hour <= watermark).copied().collect();
+        };
+        let is_new = |hour: &Hour, listed: &[ObjectMeta]| {
+            let live = reach.manifests.get(hour).and_then(|manifest| manifest.live.as_ref());
+            live.is_none_or(|live| live.new_among(listed) > 0)
+        };
+        inputs.into_iter().filter(|(hour, listed)| is_new(hour, listed)).map(|(hour, _)| hour).collect()
     }
 
     /// The manifests of these hours that can be read. An hour with an unreadable manifest is not known to be whole; its visit

@@ -1,6 +1,7 @@
 //! Days: what is rolled up, what follows a late object, and in which order a reader sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::{DAILY, PARQUET, Pointer, VIEW};
 use compactor::config::Limits;
@@ -197,7 +198,7 @@ async fn a_damaged_file_of_an_hour_is_told() {
 async fn a_partition_of_no_day_of_ours_is_deleted() {
     let world = rolled_up().await;
     let elsewhere = Pointer { location: "s3://acme-logs/parquet/2026/11/18/05/x/".to_owned(), ..Pointer::default() };
-    assert!(world.catalog.point(day("2026-11-01"), &elsewhere, &|| true).await.unwrap());
+    assert!(world.catalog.create_pointer(day("2026-11-01"), &elsewhere, Duration::from_secs(60)).await.unwrap());
     let tick = world.tick("2026-11-20T03:25:00Z").await;
     assert_eq!((world.days().await, tick.definitions.repaired), (vec![day(FIRST)], 1));
 }
@@ -238,9 +239,28 @@ async fn an_erasure_goes_through_the_day() {
         keys.iter().map(|key| key.split('/').nth(4).unwrap().to_owned()).collect::<std::collections::BTreeSet<String>>()
     };
     assert_eq!(folders().await.len(), 2, "running queries may read the former one");
-    world.tick("2026-11-21T03:25:01Z").await;
+    world.tick("2026-11-21T03:27:00Z").await;
     assert_eq!(folders().await.len(), 1, "a day later it is deleted");
     check_whole(&world, "in the end").await;
+}
+
+/// Nothing but the day and the partition tells that the hour was ever there.
+#[tokio::test]
+async fn an_erasure_goes_through_the_day_if_the_manifest_is_lost_too() {
+    let world = rolled_up().await;
+    world.delete(&format!("{}1.gz", layout::json_prefix(hour(HOURS[0])))).await;
+    world.delete(&layout::manifest_key(hour(HOURS[0]))).await;
+    world.tick("2026-11-20T03:25:00Z").await;
+    let erase = Request::new(Scope::Hour(hour(HOURS[0])), true);
+    let tick = world.ask("2026-11-20T03:26:00Z", erase).await;
+    assert_eq!(shown(&tick), [format!("{} 0 lines, 0 rows, 0 duplicates, 0 collisions, 0 rejected", HOURS[0])]);
+    assert_eq!(shown_days(&tick), ["2026-11-18 2 lines, 2 rows, 0 duplicates, 0 collisions, 0 rejected"]);
+    assert_eq!(world.athena().await, world.delivered());
+    let nowhere = world.ask("2026-11-20T03:27:00Z", Request::new(Scope::Hour(hour("2026-11-17T05")), true)).await;
+    assert_eq!((shown(&nowhere), world.keys("manifests/2026/11/17/05").await), (vec![], vec![]));
+    check_whole(&world, "in the end").await;
+    world.ask("2026-11-21T03:29:00Z", Request::new(Scope::Hour(hour(HOURS[0])), false)).await;
+    assert_eq!(world.keys(&layout::parquet_prefix(hour(HOURS[0]))).await, [""; 0], "a day later its rows are deleted");
 }
 
 #[tokio::test]

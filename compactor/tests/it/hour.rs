@@ -5,6 +5,7 @@ use compactor::request::{Request, Scope};
 use log_format::{Hour, layout};
 use parquet::basic::{Compression, Encoding};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use std::time::Duration;
 use testkit::world::{BUCKET, HOUR, World, hour, rows_of, shown, world};
 
 const CLOSED: &str = "2026-11-20T14:20:00Z";
@@ -226,7 +227,8 @@ async fn since_when_a_partition_names_its_folder_is_written_where_it_is_lost() {
     world.put_lines(HOUR, "2", &[B]).await;
     world.tick("2026-11-20T15:20:00Z").await;
     let pointer = world.catalog.pointer(hour(HOUR)).await.unwrap().unwrap();
-    world.catalog.point(hour(HOUR), &Pointer { since: None, ..pointer.clone() }, &|| true).await.unwrap();
+    let forgotten = Pointer { since: None, ..pointer.clone() };
+    assert!(world.catalog.update_pointer(hour(HOUR), &forgotten, Duration::from_secs(60)).await.unwrap());
     world.tick("2026-11-20T16:20:00Z").await;
     let again = world.catalog.pointer(hour(HOUR)).await.unwrap().unwrap();
     assert!(again.since.unwrap().to_rfc3339().starts_with("2026-11-20T16:2"), "{again:?}");

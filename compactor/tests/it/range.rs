@@ -69,7 +69,7 @@ async fn an_hour_is_visited_once_something_of_it_may_be_collected() {
     world.ask(NOW, range()).await;
     let retired = world.manifest(HOURS[0]).await.retired.len();
     assert_eq!((retired, may_change(&world).await), (1, vec![]), "its readers have a day");
-    let later = "2026-11-22T10:00:01Z";
+    let later = "2026-11-22T10:02:00Z";
     assert_eq!(may_change_at(&world, later).await, [HOURS[0]]);
     world.ask(later, range()).await;
     assert_eq!(may_change_at(&world, later).await, [""; 0]);

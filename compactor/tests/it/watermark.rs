@@ -1,12 +1,16 @@
 //! How the view's watermark moves, against the embedded AWS.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::config::Limits;
+use compactor::request::{Request, Scope};
+use compactor::tick::Tick;
 use compactor::watermark::{WatermarkError, WatermarkStatus};
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::Hour;
-use testkit::world::{HOUR, TICK, World, hour, world};
+use testkit::world::{HOUR, TICK, World, hour, limited_compactor, shown, world};
+use tokio::time::{Duration, sleep};
 
 const A: &str = r#"{"log_id":"1","type":"s"}"#;
 
@@ -61,7 +65,7 @@ async fn waits_at_an_hour_that_parquet_does_not_hold_whole() {
             behind: 0,
             day: None,
             days_behind: 0,
-            repaired_view: false
+            repaired_view: false,
         }
     );
 }
@@ -160,8 +164,10 @@ async fn lists_no_further_than_the_hour_that_it_blocked_by() {
     assert_eq!(tick.watermark.unwrap().unwrap(), waits);
     let trace = world.aws.trace().into_iter().map(|it| it.call.to_string());
     let mut listings: Vec<String> = trace.filter(|call| call.contains("ListObjectsV2")).collect();
-    // The last is of manifests, for the days.
-    assert!(listings.pop().unwrap().contains("prefix=manifests/"));
+    // The last are of manifests, for the days, and of what came meanwhile.
+    for prefix in ["logs/", "manifests/"] {
+        assert!(listings.pop().unwrap().contains(&format!("prefix={prefix}")));
+    }
     let manifests = listings.iter().rposition(|call| call.contains("prefix=manifests/")).unwrap();
     assert_eq!(listings.len() - manifests, 2, "the first page is all that follows: {listings:#?}");
 }
@@ -222,4 +228,57 @@ async fn a_view_made_anew_shows_what_the_dropped_one_showed() {
     assert_eq!(world.athena().await, before, "another run is at work on the hour");
     check(&world, "2026-11-20T21:20:00Z", "2026-11-20T17").await;
     assert_eq!(world.athena().await, before);
+}
+
+/// Has a run move the watermark up to its last closed hour, and `puts` something between its last listing and the view.
+async fn overtaken(world: &World, now: &str, request: Request, puts: impl AsyncFn()) -> Tick {
+    let is_write = |name: &str| matches!(name, "CreateTable" | "UpdateTable");
+    let gates = world.aws.hold_if(move |call| &*call.caller == "compactor" && is_write(&call.name));
+    let limits = Limits { watermark_lag_hours: 0, ..Limits::default() };
+    let compactor = limited_compactor(&world.aws.as_caller("compactor"), limits);
+    let run = Arc::new(world.run(now));
+    let tick = tokio::spawn(async move { compactor.tick(&run, request, |_, _| {}).await.unwrap() });
+    while gates.held().is_empty() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    puts().await;
+    drop(gates);
+    tick.await.unwrap()
+}
+
+/// Objects that come while the watermark passes: into an hour that has been compacted, and into one that had nothing. The view
+/// would show neither, and is put right by the same run.
+#[tokio::test]
+async fn what_comes_while_the_watermark_passes_is_compacted_by_the_same_run() {
+    const EMPTY: &str = "2026-11-20T12";
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    let tick = overtaken(&world, "2026-11-20T14:25:00Z", TICK, async || {
+        world.put_lines(HOUR, "2", &[r#"{"log_id":"2","type":"s"}"#]).await;
+        world.put_lines(EMPTY, "1", &[r#"{"log_id":"3","type":"s"}"#]).await;
+    });
+    let expected = [
+        format!("{EMPTY} 1 lines, 1 rows, 0 duplicates, 0 collisions, 0 rejected"),
+        format!("{HOUR} 2 lines, 2 rows, 0 duplicates, 0 collisions, 0 rejected"),
+    ];
+    assert_eq!(shown(&tick.await), expected);
+    assert_eq!((world.view_watermark().await, world.athena().await), (hour(HOUR), world.delivered()));
+}
+
+/// A person erases one hour. An object comes into another that has lost one, of which nobody has said that it may shrink.
+#[tokio::test]
+async fn an_hour_that_the_watermark_overtook_does_not_shrink_because_another_may() {
+    const OTHER: &str = "2026-11-20T12";
+    let world = world().await;
+    world.put_lines(HOUR, "1", &[A]).await;
+    world.put_lines(OTHER, "1", &[r#"{"log_id":"2","type":"s"}"#]).await;
+    world.tick("2026-11-20T14:25:00Z").await;
+    world.delete("logs/2026/11/20/12/1.gz").await;
+    let erase = Request::new(Scope::Hour(hour(HOUR)), true);
+    let tick = overtaken(&world, "2026-11-20T14:26:00Z", erase, async || {
+        world.put_lines(OTHER, "2", &[r#"{"log_id":"3","type":"s"}"#]).await;
+    });
+    let tick = tick.await;
+    assert!(tick.needs_operator()[0].contains("1 objects that its Parquet holds rows of are gone"), "{tick:?}");
+    assert_eq!(world.parquet_rows(OTHER).await, ["log_id=2 type=s"]);
 }

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::Run;
-use compactor::hour::Visit;
 use compactor::hour::plan::{Pass, Rewrite};
+use compactor::hour::{Outcome, Visit};
 use compactor::request::{Request, Scope};
 use local_aws::seam::{Call, Failure, Fault, Faults, Gates};
 use log_format::Hour;
-use projection::manifest::Manifest;
+use projection::manifest::{Live, Manifest};
 use testkit::athena::{Reader, may_show_less};
-use testkit::world::{HOUR, Snapshot, Wall, World, hour, world};
+use testkit::world::{HOUR, Snapshot, Wall, World, hour, visit_and_publish, world};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep};
 
@@ -48,7 +48,7 @@ impl Sleeper {
         let visit = Visit { hour: hour(HOUR), registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
         let task = tokio::spawn(async move {
             // What it makes of its late awakening is its own; the world it leaves is what counts.
-            let _ = compactor.visit(visit, &run).await;
+            let _ = visit_and_publish(&compactor, visit, &run).await;
         });
         Sleeper { gates, task }
     }
@@ -281,12 +281,14 @@ async fn an_attempt_whose_inputs_change_withdraws_its_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn glue_is_not_written_ten_minutes_after_the_manifest_was_read() {
+async fn glue_is_not_written_long_after_the_manifest_was_read() {
     let world = prepared().await.world();
     let wall = Wall::at(ASLEEP);
     let sleeper = sleeper_by(&world, &wall);
     sleeper.go_on_past_the_commit().await;
-    sleeper.go_on_to("CreatePartition", "").await;
+    // It has waited, and reads the manifest again.
+    sleeper.go_on_to("GetObject", MANIFEST).await;
+    sleeper.go_on_to("GetObject", "day.json").await;
     others(&world, &["2026-11-20T15:30:00Z"], &mut Reader::default()).await;
     wall.set("2026-11-20T15:36:00Z");
     sleeper.wake().await;
@@ -302,6 +304,51 @@ async fn a_partition_that_was_written_too_late_is_put_right_by_the_same_run() {
     others(&world, &["2026-11-20T15:30:00Z"], &mut Reader::default()).await;
     sleeper.wake().await;
     assert_eq!((updates(&world), world.parquet_rows(HOUR).await), (2, ROWS.map(str::to_owned).to_vec()));
+}
+
+/// Nobody puts a write right whose run has died. So whoever replaces a folder waits until such a write has come.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_on_its_way_comes_before_the_one_that_replaces_it() {
+    let world = prepared().await.world();
+    let sleeper = sleeper(&world);
+    sleeper.go_on_past_the_commit().await;
+    sleeper.go_on_to("UpdatePartition", "").await;
+    world.put_lines(HOUR, "3", &LINES[2..]).await;
+    let (wall, other) = (Wall::at(ASLEEP), testkit::world::compactor(&world.aws.as_caller("compactor")));
+    let run = wall.run("other");
+    let visit = Visit { hour: hour(HOUR), registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
+    let outcome = other.visit(visit, &run).await.unwrap();
+    let Outcome::Waits(_, waiting) = outcome else { panic!("{outcome:?}") };
+    sleeper.go_on(1).await;
+    sleeper.task.abort();
+    assert_eq!(world.parquet_rows(HOUR).await, ROWS[..2], "the late write came");
+    let at_once = other.repair_partition(hour(HOUR), Some(&waiting), &run).await.unwrap();
+    assert!(at_once.waits(), "{at_once:?}");
+    run.clock.sleep_until(waiting.until().unwrap()).await;
+    assert_eq!(other.repair_partition(hour(HOUR), Some(&waiting), &run).await.unwrap(), Outcome::Repaired);
+    assert_eq!(world.parquet_rows(HOUR).await, ROWS);
+}
+
+/// What was seen of another folder counts for nothing.
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_became_live_meanwhile_waits_a_time_of_its_own() {
+    let world = prepared().await.world();
+    let visit = Visit { hour: hour(HOUR), registered: true, pass: Pass::Asked, rewrite: Rewrite::No };
+    let run = Wall::at(ASLEEP).run("one");
+    let Outcome::Waits(_, waiting) = world.compactor.visit(visit, &run).await.unwrap() else { panic!() };
+    run.clock.sleep_until(waiting.until().unwrap()).await;
+    change(&world, |manifest| {
+        let live = manifest.live.clone().unwrap();
+        manifest.claimed("other", ASLEEP.parse().unwrap()).committed(Live {
+            attempt: "other".to_owned(),
+            files: vec![],
+            ..live
+        })
+    })
+    .await;
+    let outcome = world.compactor.repair_partition(hour(HOUR), Some(&waiting), &run).await.unwrap();
+    let Outcome::Waits(_, again) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(again.until().unwrap() - waiting.until().unwrap(), TimeDelta::seconds(75));
 }
 
 #[tokio::test(start_paused = true)]

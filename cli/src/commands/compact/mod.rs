@@ -125,7 +125,7 @@ async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow:
 /// A run writes for a quarter of an hour at most. So this makes run after run, each of which goes on where the last one
 /// stopped: first with the hours, then with days of all hours asked for.
 async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) -> anyhow::Result<Tick> {
-    let (asked, mut days_done) = (request.scope, 0);
+    let (asked, mut days_done, mut waited) = (request.scope, 0, 0);
     let (mut outcomes, mut days) = (BTreeMap::new(), BTreeMap::new());
     let bar = progress::bar(0, "hours and days", env.terminal);
     for number in 0_u32.. {
@@ -139,7 +139,9 @@ async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) ->
         });
         let mut tick = tick.await?;
         merge(&mut days, std::mem::take(&mut tick.days));
-        let stopped_at = tick.outcomes.iter().find(|(_, outcome)| **outcome == NO_TIME).map(|(hour, _)| *hour);
+        let is_asked = |hour: &Hour| matches!(request.scope, Scope::Range(from, to) if (from..to).contains(hour));
+        let is_left = |(hour, outcome): &(&Hour, &Outcome)| **outcome == NO_TIME && is_asked(hour);
+        let stopped_at = tick.outcomes.iter().find(is_left).map(|(hour, _)| *hour);
         let mut done = std::mem::take(&mut tick.outcomes);
         if let (Some(stop), Scope::Range(_, to)) = (stopped_at, request.scope) {
             done.retain(|hour, _| *hour < stop);
@@ -149,8 +151,11 @@ async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) ->
         }
         merge(&mut outcomes, done);
         let left = days.values().filter(|outcome| **outcome == NO_TIME).count();
-        let goes_on = left > 0 && days.len() - left > days_done;
-        days_done = days.len() - left;
+        // The next run finds their partitions stale.
+        let unpublished = outcomes.values().filter(|outcome| outcome.waits() && !outcome.waits_for_day()).count();
+        let publishes = matches!(asked, Scope::Range(..)) && unpublished > 0 && unpublished != waited;
+        let goes_on = left > 0 && days.len() - left > days_done || publishes;
+        (days_done, waited) = (days.len() - left, unpublished);
         if request.scope == asked && !goes_on {
             bar.finish_and_clear();
             return Ok(Tick { outcomes, days, ..tick });
@@ -164,12 +169,13 @@ async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) ->
 /// What is left to the next run.
 const NO_TIME: Outcome = Outcome::Deferred(SkipReason::NoTime);
 
-/// Adds what a later run did. That nothing is due any more does not hide what was written.
+/// Adds what a later run did.
 fn merge<K: Ord>(outcomes: &mut BTreeMap<K, Outcome>, later: BTreeMap<K, Outcome>) {
     for (key, outcome) in later {
-        let written = matches!(outcomes.get(&key), Some(Outcome::Compacted { .. }));
-        if !(written && matches!(outcome, Outcome::Nothing(_))) {
-            outcomes.insert(key, outcome);
-        }
+        let outcome = match outcomes.remove(&key) {
+            Some(before) => before.then(outcome),
+            None => outcome,
+        };
+        outcomes.insert(key, outcome);
     }
 }

@@ -150,7 +150,8 @@ fn outcome_json(outcome: &Outcome) -> serde_json::Value {
         Outcome::Compacted { .. } => json!({"outcome": "compacted"}),
         Outcome::Nothing(reason) => json!({"outcome": "nothing", "reason": format!("{reason:?}")}),
         Outcome::Repaired => json!({"outcome": "repaired"}),
-        Outcome::BehindDay(_) => json!({"outcome": "behind its day"}),
+        waits if waits.waits_for_day() => json!({"outcome": "behind its day"}),
+        Outcome::Waits(..) => json!({"outcome": "not published"}),
         Outcome::Deferred(reason) => json!({"outcome": "deferred", "reason": reason.to_string()}),
         Outcome::Failed(why) => json!({"outcome": "failed", "reason": why}),
     }
@@ -158,6 +159,7 @@ fn outcome_json(outcome: &Outcome) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use compactor::hour::Waiting;
     use compactor::hour::plan::{Idle, SkipReason};
     use log_format::{Day, Hour};
     use projection::manifest::Counts;
@@ -194,7 +196,7 @@ mod tests {
                         2026-11-20T13, and days up to 2026-11-18 from auth0_logs_daily\n";
         assert_eq!(none, expected);
         let no_time = SkipReason::NoTime;
-        let behind = ("2026-11-18T04", Outcome::BehindDay(Box::new(written(4))));
+        let behind = ("2026-11-18T04", Outcome::Waits(Box::new(written(4)), Waiting { for_day: true, seen: None }));
         let days = [
             ("2026-11-17", written(4)),
             ("2026-11-18", Outcome::Deferred(no_time)),

@@ -11,9 +11,9 @@ use compactor::day::plan::begun_before;
 use compactor::hour::error::HourError;
 use compactor::hour::plan::{Pass, Rewrite};
 use compactor::hour::repair::{replace_unreadable, retire_unknown};
-use compactor::hour::{Compactor, Outcome, Visit};
+use compactor::hour::{Compactor, Outcome, Published, Visit, Waiting};
 use compactor::tick::DefinitionsSwept;
-use compactor::watermark::WatermarkError;
+use compactor::watermark::{Moved, WatermarkError};
 use log_format::{Day, Hour};
 use projection::manifest::Period;
 use serde::Serialize;
@@ -57,12 +57,14 @@ pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env)
         repairs.push(outcome(repaired.map(|swept| catalog_text(&swept))));
     }
     let Damages { hours, mut days } = Damages::of(&found.findings);
-    let mut waiting = Vec::new();
+    let (mut waiting, mut waiting_days) = (Vec::new(), Vec::new());
     for (number, (hour, damage)) in hours.into_iter().enumerate() {
         let repaired = repair_isolated(compactor, hour, damage, run(env, &number.to_string()), repair_hour).await;
-        if repaired.waits {
-            waiting.push(hour);
-            days.entry(Day::of(hour)).or_default();
+        if let Some(waits) = &repaired.waits {
+            if waits.for_day {
+                days.entry(Day::of(hour)).or_default();
+            }
+            waiting.push((hour, waits.clone()));
         }
         repairs.extend(repaired.told().map(|done| Repair { hour: Some(hour), day: None, done }));
     }
@@ -72,11 +74,20 @@ pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env)
         let run = run(env, &format!("d{number}"));
         let work = move |compactor, day, damage, run| repair_day(compactor, day, damage, run, end);
         let repaired = repair_isolated(compactor, day, damage, run, work).await;
+        waiting_days.extend(repaired.waits.clone().map(|waits| (day, waits)));
         repairs.extend(repaired.told().map(|done| Repair { hour: None, day: Some(day), done }));
     }
-    for hour in waiting {
-        let published = compactor.repair_partition(hour, &run(env, "waiting")).await;
-        let done = outcome(published.map(|outcome| outcome_text(&outcome))).done;
+    let run = run(env, "waiting");
+    let waits = waiting.iter().map(|(_, waits)| waits).chain(waiting_days.iter().map(|(_, waits)| waits));
+    if let Some(until) = waits.filter_map(Waiting::until).max() {
+        run.clock.sleep_until(until).await;
+    }
+    for (day, waited) in waiting_days {
+        let done = publish(compactor, day, &waited, &run).await;
+        repairs.push(Repair { hour: None, day: Some(day), done });
+    }
+    for (hour, waited) in waiting {
+        let done = publish(compactor, hour, &waited, &run).await;
         repairs.push(Repair { hour: Some(hour), day: None, done });
     }
     if remedies.iter().any(|remedy| !matches!(remedy, Remedy::ByHand(_))) {
@@ -85,18 +96,38 @@ pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env)
     repairs
 }
 
+/// Publishes what waited for its day, or until no other run writes an older folder. Returns what was done.
+async fn publish<P: Published>(compactor: &Compactor, period: P, waited: &Waiting, run: &Run) -> String {
+    let published = compactor.repair_partition(period, Some(waited), run).await;
+    let told = |outcome: Outcome| match outcome.waiting() {
+        Some(waiting) if !waiting.for_day => {
+            "its partition is as before, since another run wrote meanwhile; repair it again".to_string()
+        }
+        _ => hour_text(&outcome),
+    };
+    outcome(published.map(told)).done
+}
+
 /// What became of one hour or day.
 #[derive(Debug, Default)]
 struct Repaired {
     done: Vec<String>,
-    /// True if an hour's partition waits until its day holds it.
-    waits: bool,
+    /// What the partition waits for.
+    waits: Option<Waiting>,
 }
 
 impl Repaired {
     /// What is printed of it. `None` if there is nothing to say.
     fn told(self) -> Option<String> {
         (!self.done.is_empty()).then(|| self.done.join("; "))
+    }
+
+    /// Remembers what the partition waits for.
+    fn waiting(mut self, outcome: &Outcome) -> Repaired {
+        if let Outcome::Waits(_, waits) = outcome {
+            self.waits = Some(waits.clone());
+        }
+        self
     }
 
     fn says(mut self, what: impl Into<String>) -> Repaired {
@@ -199,8 +230,7 @@ async fn repair_hour(compactor: Arc<Compactor>, hour: Hour, damage: Damage, run:
         let rewrite = if damage.calls_for(Remedy::Rewrite) { Rewrite::Damaged } else { Rewrite::No };
         let visit = Visit { hour, registered: false, pass: Pass::Asked, rewrite };
         let outcome = compactor.visit(visit, &run).await?;
-        repaired.waits = matches!(outcome, Outcome::BehindDay(_));
-        repaired = repaired.says(outcome_text(&outcome));
+        repaired = repaired.says(hour_text(&outcome)).waiting(&outcome);
     }
     Ok(repaired.unless_by(&damage))
 }
@@ -220,7 +250,8 @@ async fn repair_day(
     if is_due && (is_live || day < end || damage.kinds.contains(&Difference::NotRolledUp)) {
         let again = damage.calls_for(Remedy::Rewrite);
         let visit = DayVisit { day, pass: Pass::Asked, again, round: 0 };
-        return Ok(repaired.says(day_text(&compactor.visit_day(visit, &run).await?)));
+        let outcome = compactor.visit_day(visit, &run).await?;
+        return Ok(repaired.says(day_text(&outcome)).waiting(&outcome));
     }
     Ok(repaired.unless_by(&damage))
 }
@@ -233,20 +264,25 @@ impl Repaired {
     }
 }
 
-fn outcome_text(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Compacted { counts, .. } => format!("written anew from its JSON, {} rows", counts.rows),
-        Outcome::Nothing(_) | Outcome::Repaired => "the catalog was made to follow its manifest".to_string(),
-        Outcome::BehindDay(done) => format!("{}; its partition waits for its day", outcome_text(done)),
-        Outcome::Deferred(reason) => format!("deferred: {reason}"),
-        Outcome::Failed(why) => format!("failed: {why}"),
-    }
+fn hour_text(outcome: &Outcome) -> String {
+    outcome_text(outcome, "written anew from its JSON")
 }
 
 fn day_text(outcome: &Outcome) -> String {
+    outcome_text(outcome, "rolled up from its hours")
+}
+
+/// What was done, in words. `written` says it of Parquet that was written.
+fn outcome_text(outcome: &Outcome, written: &str) -> String {
     match outcome {
-        Outcome::Compacted { counts, .. } => format!("rolled up from its hours, {} rows", counts.rows),
-        other => outcome_text(other),
+        Outcome::Compacted { counts, .. } => format!("{written}, {} rows", counts.rows),
+        Outcome::Nothing(_) | Outcome::Repaired => "the catalog was made to follow its manifest".to_string(),
+        Outcome::Waits(done, waiting) => {
+            let waits = if waiting.for_day { "waits for its day" } else { "follows in a minute" };
+            format!("{}; its partition {waits}", outcome_text(done, written))
+        }
+        Outcome::Deferred(reason) => format!("deferred: {reason}"),
+        Outcome::Failed(why) => format!("failed: {why}"),
     }
 }
 
@@ -255,7 +291,18 @@ async fn repair_watermark(compactor: &Compactor, env: &Env) -> Result<String, Wa
     let run = run(env, "watermark");
     let kept = compactor.replace_unreadable_watermark(&run).await?;
     let kept = kept.map(|key| format!("the unreadable watermark was kept as {key}; ")).unwrap_or_default();
-    let status = compactor.move_watermark(&run.clock).await?;
+    let Moved { status, overtaken } = compactor.move_watermark(&run.clock).await;
+    for hour in overtaken {
+        let visit = Visit { hour, registered: false, pass: Pass::Overtaken, rewrite: Rewrite::No };
+        // What is left to do is the next tick's, and the second look tells of it.
+        if let Ok(Outcome::Waits(_, waiting)) = compactor.visit(visit, &run).await
+            && let Some(until) = waiting.until()
+        {
+            run.clock.sleep_until(until).await;
+            publish(compactor, hour, &waiting, &run).await;
+        }
+    }
+    let status = status?;
     let days = status.day.map(|day| format!(", of it days up to {day}")).unwrap_or_default();
     Ok(format!("{kept}the view reads Parquet up to {}{days}", status.watermark))
 }

@@ -1,6 +1,7 @@
 //! Damages to the bucket and the catalog.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use auth0_s3_logs::commands::replay::marker::{Marker, object_key};
 use auth0_s3_logs::simulation::stack::Stack;
@@ -347,5 +348,5 @@ async fn live_folder(stack: &Stack, at: &str) -> String {
 async fn point(stack: &Stack, location: &str) {
     let pointer = stack.catalog.pointer(hour(MIXED)).await.unwrap().unwrap();
     let pointer = Pointer { location: location.to_string(), ..pointer };
-    assert!(stack.catalog.point(hour(MIXED), &pointer, &|| true).await.unwrap());
+    assert!(stack.catalog.update_pointer(hour(MIXED), &pointer, Duration::from_secs(60)).await.unwrap());
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::commands::verify::run;
+use auth0_s3_logs::deployment::Deployment;
 use auth0_s3_logs::simulation::stack::Stack;
 use aws_sdk_glue::types::PartitionInput;
 use catalog::{DAILY, JSON, Pointer, Watermarks};
 use compactor::clock::{Clock, Run};
+use compactor::config::Limits;
 use compactor::hour::digests_of_live;
 use compactor::request::{Request, Scope};
 use fixtures::gzip;
@@ -235,7 +237,7 @@ async fn damage_catalog(stack: &Stack, name: &str) -> bool {
 async fn point(stack: &Stack, location: &str) {
     let pointer = stack.catalog.pointer(day()).await.unwrap().unwrap();
     let pointer = Pointer { location: location.to_string(), ..pointer };
-    assert!(stack.catalog.point(day(), &pointer, &|| true).await.unwrap());
+    assert!(stack.catalog.update_pointer(day(), &pointer, Duration::from_secs(60)).await.unwrap());
 }
 
 /// Adds a partition over the day's folder.
@@ -318,7 +320,7 @@ async fn deep_sees_rows_that_are_not_those_of_the_hours() {
     let pointer = stack.catalog.pointer(day()).await.unwrap().unwrap();
     let (_, files) = digests_of_live::<Day>(lie.live.as_ref().unwrap(), &pointer.location, stack.compactor.bucket());
     let pointer = Pointer { manifest_etag, files: Some(files), ..pointer };
-    assert!(stack.catalog.point(day(), &pointer, &|| true).await.unwrap());
+    assert!(stack.catalog.update_pointer(day(), &pointer, Duration::from_secs(60)).await.unwrap());
     let found = run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap();
     assert_eq!(names(&found), BTreeSet::new(), "{:?}", found.findings);
     let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
@@ -346,6 +348,31 @@ async fn a_repair_publishes_an_hour_after_its_day() {
     let expected = [
         "repair 2025-02-27T05: written anew from its JSON, 3 rows; its partition waits for its day",
         "repair 2025-02-27: rolled up from its hours, 5 rows",
+        "repair 2025-02-27T05: the catalog was made to follow its manifest",
+        "repair: the view reads Parquet up to 2025-03-01T16, of it days up to 2025-02-27",
+    ];
+    assert_eq!(done, expected);
+    assert_eq!(rows(&stack).await[&day()].len(), 5);
+}
+
+/// Where other runs may be at work, what takes another folder's place waits: all of it together.
+#[tokio::test(start_paused = true)]
+async fn a_repair_waits_once_for_what_others_may_write() {
+    let data = with_day("a").await;
+    let stack = stack(data.path());
+    put(&stack, &format!("{}2.gz", layout::json_prefix(hour(HOURS[0]))), gzip("{\"log_id\":\"9\",\"type\":\"s\"}\n"))
+        .await;
+    let shared = Deployment::of_stack(&stack, "verify", Limits::default());
+    let started = tokio::time::Instant::now();
+    let found = run(&shared, &options(true, true), &env(2)).await.unwrap();
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    assert!((1.25..2.5).contains(&minutes), "{minutes}");
+    assert_eq!((names(&found), found.verdict()), (BTreeSet::new(), Verdict::Well), "{:?}", found.repairs);
+    let done: Vec<String> = found.repairs.iter().map(ToString::to_string).collect();
+    let expected = [
+        "repair 2025-02-27T05: written anew from its JSON, 3 rows; its partition waits for its day",
+        "repair 2025-02-27: rolled up from its hours, 5 rows; its partition follows in a minute",
+        "repair 2025-02-27: the catalog was made to follow its manifest",
         "repair 2025-02-27T05: the catalog was made to follow its manifest",
         "repair: the view reads Parquet up to 2025-03-01T16, of it days up to 2025-02-27",
     ];

@@ -375,7 +375,7 @@ async fn publish(stack: &Stack, lie: &Manifest) {
     let pointer = stack.catalog.pointer(lie.period).await.unwrap().unwrap();
     let (_, files) = digests_of_live::<Hour>(lie.live.as_ref().unwrap(), &pointer.location, stack.compactor.bucket());
     let pointer = Pointer { manifest_etag, files: Some(files), ..pointer };
-    assert!(stack.catalog.point(lie.period, &pointer, &|| true).await.unwrap());
+    assert!(stack.catalog.update_pointer(lie.period, &pointer, Duration::from_secs(60)).await.unwrap());
 }
 
 /// Parquet follows an object that was written over. `verify` names the object until a person names its hour, or puts the former

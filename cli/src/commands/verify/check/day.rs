@@ -75,6 +75,7 @@ impl Checker {
             folders: &inventory.folders,
             pointer: inventory.pointer.as_ref(),
             differs: !inventory.partition_differences.is_empty(),
+            now: self.now,
             findings: Vec::new(),
         };
         let mut check = DayCheck { checker: self, known, checked: CheckedDay::default(), folder };
@@ -99,7 +100,8 @@ impl DayCheck<'_> {
             self.check_nothing_live();
             return Ok(());
         };
-        self.folder.check_partition(manifest, live, etag);
+        let about_to_follow = self.folder.check_partition(manifest, live, etag);
+        self.checked.inconclusive = about_to_follow.or(self.checked.inconclusive.take());
         self.check_counts(live);
         self.check_inputs(live).await?;
         let whole = self.folder.check_files(live).await?;

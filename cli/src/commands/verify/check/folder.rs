@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use catalog::Pointer;
+use chrono::{DateTime, TimeDelta, Utc};
 use compactor::bucket::{Bucket, BucketError};
+use compactor::clock::RUN_MINUTES_MAX;
 use compactor::hour::digests_of_live;
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use projection::manifest::{File, Folder, Manifest, ObjectMeta};
+use projection::manifest::{File, Folder, Manifest, ObjectMeta, Retired};
 use sha2::{Digest, Sha256};
 
 use super::super::finding::{Difference, Finding, Place};
@@ -27,6 +29,8 @@ pub(super) struct FolderCheck<'a, P> {
     pub(super) pointer: Option<&'a Pointer>,
     /// True if the definition of the partition differs from ours.
     pub(super) differs: bool,
+    /// The present moment.
+    pub(super) now: DateTime<Utc>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -53,8 +57,15 @@ impl<P: Place> FolderCheck<'_, P> {
         self.findings.push(Finding { attempt: Some(attempt.to_string()), ..finding });
     }
 
-    /// Checks that the partition names the live folder, and what it says of it.
-    pub(super) fn check_partition(&mut self, manifest: &Manifest<P>, live: &P::Live, etag: &str) {
+    /// Checks that the partition names the live folder, and what it says of it. Returns why that cannot be told: a run that has
+    /// committed a folder waits before it lets it take the place of another.
+    pub(super) fn check_partition(&mut self, manifest: &Manifest<P>, live: &P::Live, etag: &str) -> Option<String> {
+        let named = self.pointer.map(|pointer| pointer.location.clone());
+        let names = |it: &Retired| named == Some(self.bucket.uri(&self.period.folder(&it.attempt)));
+        let is_recent = self.now - live.committed_at() < TimeDelta::minutes(RUN_MINUTES_MAX as i64);
+        if is_recent && manifest.retired.iter().any(|it| it.was_live && names(it)) {
+            return Some(format!("{} is about to follow its manifest", self.name()));
+        }
         let location = self.bucket.uri(&self.period.folder(live.attempt()));
         let wrong = match self.pointer {
             None => Some((Difference::PartitionMissing, format!("{}, which is to name {location}", self.name()))),
@@ -66,6 +77,7 @@ impl<P: Place> FolderCheck<'_, P> {
         if let Some((difference, what)) = wrong {
             self.found(difference, what);
         }
+        None
     }
 
     fn wrong_location(&self, pointer: &Pointer, location: &str) -> Option<(Difference, String)> {

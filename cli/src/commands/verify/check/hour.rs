@@ -89,6 +89,7 @@ impl Checker {
             folders: &inventory.folders,
             pointer: inventory.pointer.as_ref(),
             differs: inventory.partition_differences.iter().any(|(table, _)| *table == catalog::PARQUET),
+            now: self.now,
             findings: Vec::new(),
         };
         let mut check = HourCheck { checker: self, hour, inventory, checked: Checked::listed(inventory), folder };
@@ -138,7 +139,8 @@ impl HourCheck<'_> {
             None => self.check_nothing_live(),
             Some(live) => {
                 self.check_inputs(live);
-                self.folder.check_partition(manifest, live, etag);
+                let about_to_follow = self.folder.check_partition(manifest, live, etag);
+                self.checked.inconclusive = about_to_follow.or(self.checked.inconclusive.take());
                 self.check_counts(live);
                 let whole = self.folder.check_files(live).await? && self.check_rejected(live).await?;
                 if self.checker.deep && whole {

@@ -145,7 +145,7 @@ async fn base() -> TempDir {
     replay(&stack).await;
     // As far as it will go, so that no repair moves it.
     let clock = Clock::start(Arc::new(|| NOW.parse().unwrap()), Duration::from_secs(900));
-    stack.compactor.move_watermark(&clock).await.unwrap();
+    stack.compactor.move_watermark(&clock).await.status.unwrap();
     let found = run(&deployment(&stack, "verify"), &options(true, false), &env(1)).await.unwrap();
     assert_eq!(found.verdict(), Verdict::Well, "{:?}", found.findings);
     data

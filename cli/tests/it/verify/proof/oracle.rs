@@ -30,13 +30,15 @@ const FREE_PATHS: [&str; 7] = [
 ];
 
 /// Parameters that are added to every map of parameters, and whether engines may act on them.
-pub(super) const PARAMETERS: [(&str, bool); 20] = [
+pub(super) const PARAMETERS: [(&str, bool); 21] = [
     // Statistics and traces of tools.
     ("numRows", false),
     ("totalSize", false),
     ("transient_lastDdlTime", false),
     ("CrawlerSchemaSerializerVersion", false),
     ("trino_query_id", false),
+    // Athena asks a partition index of Glue then, which gives the same partitions sooner (Athena's page on partition indexes).
+    ("partition_filtering.enabled", false),
     // Partition projection and other properties that Athena documents.
     ("projection.enabled", true),
     ("projection.date.type", true),
