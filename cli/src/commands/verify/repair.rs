@@ -77,26 +77,35 @@ pub(super) async fn repair(deployment: &Deployment, found: &Verified, env: &Env)
         waiting_days.extend(repaired.waits.clone().map(|waits| (day, waits)));
         repairs.extend(repaired.told().map(|done| Repair { hour: None, day: Some(day), done }));
     }
-    let run = run(env, "waiting");
-    let waits = waiting.iter().map(|(_, waits)| waits).chain(waiting_days.iter().map(|(_, waits)| waits));
-    if let Some(until) = waits.filter_map(Waiting::until).max() {
-        run.clock.sleep_until(until).await;
-    }
-    for (day, waited) in waiting_days {
-        let done = publish(compactor, day, &waited, &run).await;
-        repairs.push(Repair { hour: None, day: Some(day), done });
-    }
-    for (hour, waited) in waiting {
-        let done = publish(compactor, hour, &waited, &run).await;
-        repairs.push(Repair { hour: Some(hour), day: None, done });
-    }
+    repairs.extend(publish_waiting(compactor, waiting_days, waiting, &run(env, "waiting")).await);
     if remedies.iter().any(|remedy| !matches!(remedy, Remedy::ByHand(_))) {
         repairs.push(outcome(repair_watermark(compactor, env).await));
     }
     repairs
 }
 
-/// Publishes what waited for its day, or until no other run writes an older folder. Returns what was done.
+/// Publishes what had to wait, the days before their hours. All that takes another folder's place waits together, once.
+async fn publish_waiting(
+    compactor: &Compactor,
+    days: Vec<(Day, Waiting)>,
+    hours: Vec<(Hour, Waiting)>,
+    run: &Run,
+) -> Vec<Repair> {
+    let waits = hours.iter().map(|(_, waits)| waits).chain(days.iter().map(|(_, waits)| waits));
+    if let Some(until) = waits.filter_map(Waiting::until).max() {
+        run.clock.sleep_until(until).await;
+    }
+    let mut repairs = Vec::new();
+    for (day, waited) in days {
+        repairs.push(Repair { hour: None, day: Some(day), done: publish(compactor, day, &waited, run).await });
+    }
+    for (hour, waited) in hours {
+        repairs.push(Repair { hour: Some(hour), day: None, done: publish(compactor, hour, &waited, run).await });
+    }
+    repairs
+}
+
+/// Publishes what had to wait. Returns what was done.
 async fn publish<P: Published>(compactor: &Compactor, period: P, waited: &Waiting, run: &Run) -> String {
     let published = compactor.repair_partition(period, Some(waited), run).await;
     let told = |outcome: Outcome| match outcome.waiting() {
