@@ -151,6 +151,8 @@ def environment(aws: str, api: str, function: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY,
         "AWS_REGION": servers.REGION,
+        # Nobody else writes to Glue here.
+        "PUBLISH_WAIT_SECONDS": "0",
     }
 
 

@@ -31,6 +31,9 @@ pub struct Limits {
     pub daily_table: bool,
     /// How long after its end a day is rolled up, in hours. Sooner would roll it up again for late objects.
     pub day_lag_hours: u32,
+    /// `PUBLISH_WAIT_SECONDS`: how long a folder is live before it takes the place of another in a partition. A write to Glue ends a
+    /// minute after the read of its manifest; so with less, one of another run may come later.
+    pub publish_wait_seconds: u32,
     /// Hours that a run works on at once, each in memory. More than one only for a command on a larger machine.
     pub hours_at_once: usize,
     /// `MEMORY_BYTES_MAX`: bytes of rows, texts and objects in memory, of all hours that are worked on. The rest goes to
@@ -53,6 +56,7 @@ impl Default for Limits {
             watermark_lag_hours: 3,
             daily_table: true,
             day_lag_hours: 26,
+            publish_wait_seconds: 75,
             hours_at_once: 1,
             memory_bytes_max: 128 << 20,
             threads: 1,
@@ -77,6 +81,7 @@ impl Limits {
             settle_minutes: time("SETTLE_MINUTES", standard.settle_minutes)?,
             look_back_hours: time("LOOK_BACK_HOURS", standard.look_back_hours)?,
             watermark_lag_hours: time("WATERMARK_LAG_HOURS", standard.watermark_lag_hours)?,
+            publish_wait_seconds: time("PUBLISH_WAIT_SECONDS", standard.publish_wait_seconds)?,
             daily_table: set(&var, DAILY_TABLE).map_or(Ok(standard.daily_table), truth)?,
             memory_bytes_max: number("MEMORY_BYTES_MAX")?.or(half).unwrap_or(standard.memory_bytes_max),
             ..standard
@@ -122,6 +127,11 @@ impl Limits {
     /// How long after its end an hour is closed.
     pub fn settle(&self) -> TimeDelta {
         TimeDelta::minutes(self.settle_minutes.into())
+    }
+
+    /// How long a folder is live before it takes the place of another. Where no other run is at work, none waits.
+    pub fn publish_wait(&self) -> TimeDelta {
+        TimeDelta::seconds(if self.alone { 0 } else { self.publish_wait_seconds.into() })
     }
 
     /// How far the watermark stays behind the clock.

@@ -276,7 +276,7 @@ impl Compactor {
 
     pub(crate) fn publisher<'a>(&'a self, clock: &'a Clock) -> Publisher<'a> {
         let Compactor { bucket, catalog, store, limits } = self;
-        Publisher { bucket, catalog, store, clock, alone: limits.alone }
+        Publisher { bucket, catalog, store, clock, wait: limits.publish_wait() }
     }
 
     /// Step 1. The listing comes first. If it lacks an input that the manifest has, it is made again: the object may have

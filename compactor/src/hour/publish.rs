@@ -16,9 +16,7 @@ use crate::manifest_store::{ManifestStore, VersionedManifest};
 
 /// A write to Glue ends within this time after the read of its manifest, or is given up: Glue's write has no condition.
 const PUBLISH_TIME: TimeDelta = TimeDelta::seconds(60);
-/// A folder takes the place of another in a partition only after it has been live for so long, as this run saw it. What a run
-/// wrote that saw the other one live has arrived by then.
-const REPLACE_TIME: TimeDelta = TimeDelta::seconds(75);
+
 /// Tries of a publication during which `live` keeps moving.
 const PUBLISH_TRIES_MAX: u32 = 5;
 
@@ -56,21 +54,22 @@ impl Published for Day {
 pub struct Waiting {
     /// True if the hour's day has to hold the folder first, and the day's partition name the day's folder.
     pub for_day: bool,
-    /// Since when the folder is known to be live, if it is to take the place of another in the partition.
+    /// The folder, and until when it waits, if it is to take the place of another in the partition.
     pub seen: Option<Seen>,
 }
 
-/// A live folder, and when a run first saw it to be live.
+/// A live folder that a run saw, and the moment from which on it may take the place of another: what a run wrote that saw the
+/// other one live has arrived by then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     attempt: String,
-    at: DateTime<Utc>,
+    until: DateTime<Utc>,
 }
 
 impl Waiting {
     /// The moment from which on the folder may take the other's place. `None` if it takes no other's.
     pub fn until(&self) -> Option<DateTime<Utc>> {
-        self.seen.as_ref().map(|seen| seen.at + REPLACE_TIME)
+        self.seen.as_ref().map(|seen| seen.until)
     }
 }
 
@@ -89,8 +88,8 @@ pub(crate) struct Publisher<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) store: &'a ManifestStore,
     pub(crate) clock: &'a Clock,
-    /// True if no other run can be writing.
-    pub(crate) alone: bool,
+    /// How long a folder is live before it takes the place of another. Zero if no other run can be writing.
+    pub(crate) wait: TimeDelta,
 }
 
 impl Publisher<'_> {
@@ -147,10 +146,11 @@ impl Publisher<'_> {
             Some(hour) => self.is_behind_day(hour, live.attempt()).await?,
             None => false,
         };
-        let seen_now = || Seen { attempt: live.attempt().to_string(), at: self.clock.now() };
+        let seen_now = || Seen { attempt: live.attempt().to_string(), until: self.clock.now() + self.wait };
         let seen = seen.filter(|seen| seen.attempt == live.attempt()).cloned().unwrap_or_else(seen_now);
-        let too_soon = replaces && !self.alone && stored.at - seen.at < REPLACE_TIME;
-        let seen = (replaces && !self.alone).then_some(seen);
+        let waits = replaces && !self.wait.is_zero();
+        let too_soon = waits && stored.at < seen.until;
+        let seen = waits.then_some(seen);
         Ok((for_day || too_soon).then_some(Waiting { for_day, seen }))
     }
 
