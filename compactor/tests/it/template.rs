@@ -5,8 +5,9 @@ use testkit::template_variables::{asked, given};
 
 const TEMPLATE: &str = include_str!("../../../templates/compactor.yaml");
 
-/// Read, but Lambda itself tells a function of its memory, and that is right but for commands elsewhere.
-const WITHOUT_PARAMETER: [&str; 2] = ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "MEMORY_BYTES_MAX"];
+/// Read, but Lambda itself tells a function of its memory, and that is right but for commands elsewhere. And where functions
+/// run, each waits before it publishes.
+const WITHOUT_PARAMETER: [&str; 3] = ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "MEMORY_BYTES_MAX", "PUBLISH_WAIT_SECONDS"];
 
 /// Given, but read by the allocator.
 const WITHOUT_READER: [&str; 1] = ["MALLOC_ARENA_MAX"];
