@@ -184,7 +184,7 @@ impl Catalog {
 
     /// Registers `hour` in the JSON table. Never changes a partition that exists.
     pub async fn ensure_json_partition(&self, hour: Hour) -> Result<Ensured, CatalogError> {
-        self.create_partition(JSON, partition::json_input(hour, &self.bucket)).await
+        self.create_partition(JSON, partition::json_input(hour, &self.bucket), None).await
     }
 
     /// Makes the JSON partition of `hour`, which exists, as we define it.
@@ -228,12 +228,7 @@ impl Catalog {
         within: Duration,
     ) -> Result<bool, CatalogError> {
         let input = partition::parquet_input(key, pointer, &self.bucket);
-        let name = partition_name(K::TABLE, input.values());
-        let call = self.glue.create_partition().database_name(&self.database).table_name(K::TABLE);
-        let call = call.partition_input(input).customize().config_override(bounded(within));
-        let created = existed(call.send().await);
-        let created = created.map_err(|error| self.partition_error("create the partition", K::TABLE, name, error))?;
-        Ok(created == Ensured::Created)
+        Ok(self.create_partition(K::TABLE, input, Some(within)).await? == Ensured::Created)
     }
 
     /// Sets the Parquet partition of an hour or a day to `pointer`, whatever it said before: Glue has no conditional write. Returns
@@ -404,10 +399,21 @@ impl Catalog {
         [tables::json_table(bucket), tables::parquet_table(bucket), tables::daily_table(bucket)]
     }
 
-    async fn create_partition(&self, table: &'static str, input: PartitionInput) -> Result<Ensured, CatalogError> {
+    /// The call is given up `within` this time, if one is given.
+    async fn create_partition(
+        &self,
+        table: &'static str,
+        input: PartitionInput,
+        within: Option<Duration>,
+    ) -> Result<Ensured, CatalogError> {
         let name = partition_name(table, input.values());
         let call = self.glue.create_partition().database_name(&self.database).table_name(table);
-        let created = existed(call.partition_input(input).send().await);
+        let call = call.partition_input(input).customize();
+        let call = match within {
+            Some(within) => call.config_override(bounded(within)),
+            None => call,
+        };
+        let created = existed(call.send().await);
         created.map_err(|error| self.partition_error("create the partition", table, name, error))
     }
 

@@ -14,6 +14,8 @@ pub mod repair;
 mod rewrite;
 pub(crate) mod write;
 
+use std::collections::BTreeMap;
+
 use catalog::Catalog;
 use log_format::{Day, Hour, layout};
 use projection::manifest::{Counts, Live, Manifest, ObjectMeta, Period};
@@ -108,6 +110,15 @@ impl Outcome {
             (_, later) => later,
         }
     }
+}
+
+/// Adds what became of an hour or a day to what became of it before, if it was visited before.
+pub fn add_outcome<K: Ord>(outcomes: &mut BTreeMap<K, Outcome>, key: K, later: Outcome) {
+    let outcome = match outcomes.remove(&key) {
+        Some(before) => before.then(later),
+        None => later,
+    };
+    outcomes.insert(key, outcome);
 }
 
 /// How often one visit begins an hour or a day again because others changed it meanwhile.

@@ -97,8 +97,8 @@ impl Publisher<'_> {
     /// whatever its reply was. If `live` moved meanwhile, the newer one is published.
     ///
     /// The partition waits, and stays as it is, in two cases. A live day goes before its hours: until it holds an hour's live
-    /// folder and is published, a reader would miss the rows. And a folder takes the place of another only if it was live
-    /// for a minute, of which the caller has `seen` the begin: a run that read an older manifest may be about to write.
+    /// folder and is published, a reader would miss the rows. And a folder takes the place of another only once the time
+    /// has passed that began when the caller had `seen` it live: a run that read an older manifest may be about to write.
     pub(crate) async fn publish<P: Published>(
         &self,
         stored: VersionedManifest<P>,

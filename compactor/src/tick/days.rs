@@ -18,7 +18,7 @@ use crate::bucket::{BucketError, ObjectMeta};
 use crate::clock::Run;
 use crate::day::{DayVisit, plan};
 use crate::hour::plan::{Idle, Pass, Rewrite, SkipReason};
-use crate::hour::{Compactor, Outcome, Published, Waiting};
+use crate::hour::{Compactor, Outcome, Published, Waiting, add_outcome};
 use crate::listing::{digest_of_files, digest_of_folders};
 use crate::request::{Request, Scope};
 use crate::tick::discovery::Discoverer;
@@ -119,11 +119,10 @@ impl Outcomes {
 
     /// Adds what became of an hour.
     pub(super) fn add(&mut self, hour: Hour, outcome: Outcome) {
-        let before = self.hours.remove(&hour);
         // The manifest of an hour without objects may have a claim and nothing else.
-        let tells_nothing = before.is_none() && outcome == Outcome::Nothing(Idle::NoObjects);
+        let tells_nothing = outcome == Outcome::Nothing(Idle::NoObjects) && !self.hours.contains_key(&hour);
         if !tells_nothing {
-            self.hours.insert(hour, then(before, outcome));
+            add_outcome(&mut self.hours, hour, outcome);
         }
     }
 
@@ -258,8 +257,7 @@ impl Compactor {
             *next += 1;
             self.isolated(run, move |it, run| async move { it.visit_day(visit, &run).await }).await
         };
-        let before = outcomes.days.remove(&day);
-        outcomes.days.insert(day, then(before, outcome));
+        add_outcome(&mut outcomes.days, day, outcome);
     }
 
     /// Publishes what waits, the days before their hours. All that takes another folder's place waits together, once.
@@ -296,14 +294,6 @@ impl Compactor {
             };
             outcomes.insert(period, outcome);
         }
-    }
-}
-
-/// What became of an hour or a day in the end, if it was visited before.
-fn then(before: Option<Outcome>, later: Outcome) -> Outcome {
-    match before {
-        Some(before) => before.then(later),
-        None => later,
     }
 }
 

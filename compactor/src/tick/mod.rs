@@ -244,7 +244,7 @@ impl Compactor {
         outcomes: &mut Outcomes,
         run: &Arc<Run>,
     ) -> Option<Result<WatermarkStatus, WatermarkError>> {
-        let (mut watermark, mut moves) = (None, false);
+        let mut moves = false;
         let pass = if request.scope == Scope::Tick { Pass::Last } else { Pass::Asked };
         for hour in outcomes.put_off_hours() {
             let (_, outcome) = self.visit_isolated(visit(discovery, request, hour, pass), run).await;
@@ -255,9 +255,9 @@ impl Compactor {
             self.keep_up_days(&discovery.days, outcomes, run).await;
         }
         if self.visit_put_off_days(pass, outcomes, run).await || moves {
-            watermark = self.watermark_of_tick(discovery, request, outcomes, run).await.or(watermark);
+            return self.watermark_of_tick(discovery, request, outcomes, run).await;
         }
-        watermark
+        None
     }
 
     /// The closed hours from `from` up to, not including, `to` that a visit could change, in order.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use anyhow::{bail, ensure};
 use compactor::clock::{Clock, RUN_MINUTES_MAX, Run};
 use compactor::config::Limits;
-use compactor::hour::Outcome;
 use compactor::hour::plan::{Idle, SkipReason};
+use compactor::hour::{Outcome, add_outcome};
 use compactor::request::{Request, Scope};
 use compactor::tick::Tick;
 use log_format::{Day, Hour, layout};
@@ -172,10 +172,6 @@ const NO_TIME: Outcome = Outcome::Deferred(SkipReason::NoTime);
 /// Adds what a later run did.
 fn merge<K: Ord>(outcomes: &mut BTreeMap<K, Outcome>, later: BTreeMap<K, Outcome>) {
     for (key, outcome) in later {
-        let outcome = match outcomes.remove(&key) {
-            Some(before) => before.then(outcome),
-            None => outcome,
-        };
-        outcomes.insert(key, outcome);
+        add_outcome(outcomes, key, outcome);
     }
 }
