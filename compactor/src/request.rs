@@ -29,6 +29,9 @@ pub enum Scope {
     Day(Day),
 }
 
+/// How much of a value an error quotes. Whatever calls the function may send six megabytes.
+const QUOTED_CHARACTERS_MAX: usize = 60;
+
 /// A payload that cannot be read as a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -78,7 +81,7 @@ impl Request {
     pub fn from_payload(payload: &Value) -> Result<Request, RequestError> {
         let rewrite = match payload.get("rewrite") {
             None => false,
-            Some(value) => value.as_bool().ok_or_else(|| RequestError::Rewrite(value.to_string()))?,
+            Some(value) => value.as_bool().ok_or_else(|| RequestError::Rewrite(shown(value)))?,
         };
         Ok(Request::new(scope(payload)?, rewrite))
     }
@@ -90,7 +93,7 @@ fn scope(payload: &Value) -> Result<Scope, RequestError> {
     }
     if let Some(value) = payload.get("day") {
         let day = value.as_str().and_then(|text| text.parse().ok());
-        return day.map(Scope::Day).ok_or_else(|| RequestError::NotADay(value.to_string()));
+        return day.map(Scope::Day).ok_or_else(|| RequestError::NotADay(shown(value)));
     }
     match (field(payload, "from")?, field(payload, "to")?) {
         (Some(from), Some(to)) if from < to => Ok(Scope::Range(from, to)),
@@ -104,7 +107,16 @@ fn scope(payload: &Value) -> Result<Scope, RequestError> {
 fn field(payload: &Value, field: &'static str) -> Result<Option<Hour>, RequestError> {
     let Some(value) = payload.get(field) else { return Ok(None) };
     let hour = value.as_str().and_then(|text| text.parse().ok());
-    hour.map(Some).ok_or_else(|| RequestError::NotAnHour { field, value: value.to_string() })
+    hour.map(Some).ok_or_else(|| RequestError::NotAnHour { field, value: shown(value) })
+}
+
+/// A value as an error quotes it: its beginning, if it is long.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(QUOTED_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl fmt::Display for Scope {
@@ -130,6 +142,12 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(found, expected, "{payload}");
+    }
+
+    #[test]
+    fn a_long_value_is_quoted_in_part() {
+        let long = format!("\"{}…; it must be true or false", "x".repeat(QUOTED_CHARACTERS_MAX - 1));
+        check(json!({"rewrite": "x".repeat(1_000_000)}), &format!("rewrite is {long}"));
     }
 
     #[test]

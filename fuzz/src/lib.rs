@@ -4,6 +4,7 @@
 //! - `columns`: envelope → line → row.
 //! - `inflate`: object → lines.
 //! - `outside`: keys and manifests.
+//! - `terminal`: text → what a terminal shows.
 //! - `arrow`: line → row once more, against arrow-json.
 //!
 //! Invariant: nothing here depends on the AWS SDK, which would have to be built once more.
@@ -14,7 +15,9 @@ mod arrow;
 mod columns;
 mod inflate;
 mod outside;
+mod terminal;
 
 pub use columns::{batch, line, record};
 pub use inflate::gzip;
 pub use outside::{key, manifest, notification};
+pub use terminal::plain;

@@ -22,8 +22,8 @@ pub enum NotificationError {
     #[error("payload is no notification: it has neither Records nor a detail-type of Object Created")]
     Unknown,
     /// The payload looks like one of the two forms, but is not as S3 documents it.
-    #[error("notification is not as S3 documents it")]
-    Malformed(#[source] serde_json::Error),
+    #[error("notification is not as S3 documents it: {0}")]
+    Malformed(String),
     /// A decoded key is not UTF-8.
     #[error("notification has a key that is not UTF-8")]
     Key(#[source] std::str::Utf8Error),
@@ -75,16 +75,20 @@ pub fn parse(payload: Value) -> Result<Vec<Created>, NotificationError> {
 
 /// Reads EventBridge's form. Its keys are not encoded.
 fn from_eventbridge(payload: Value) -> Result<Vec<Created>, NotificationError> {
-    let event: EventBridgeEvent<Detail> = serde_json::from_value(payload).map_err(NotificationError::Malformed)?;
+    let event: EventBridgeEvent<Detail> = serde_json::from_value(payload).map_err(malformed)?;
     Ok(vec![Created { bucket: event.detail.bucket.name, key: event.detail.object.key }])
 }
 
 /// Reads S3's own form. Its keys are encoded, and the crate aws_lambda_events does not decode them.
 fn from_s3(payload: Value) -> Result<Vec<Created>, NotificationError> {
-    let event: S3Event = serde_json::from_value(payload).map_err(NotificationError::Malformed)?;
+    let event: S3Event = serde_json::from_value(payload).map_err(malformed)?;
     let is_created = |name: &Option<String>| name.as_deref().is_some_and(|name| name.starts_with("ObjectCreated:"));
     let created = event.records.into_iter().filter(|record| is_created(&record.event_name));
     created.map(|record| decoded(record.s3.bucket.name, record.s3.object.key)).collect()
+}
+
+fn malformed(error: serde_json::Error) -> NotificationError {
+    NotificationError::Malformed(telemetry::without_value(&error.to_string()).to_string())
 }
 
 fn decoded(bucket: Option<String>, key: Option<String>) -> Result<Created, NotificationError> {

@@ -33,7 +33,8 @@ impl NotABatch {
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Payload, D::Error> {
-        Ok(Payload(Event::deserialize(deserializer).map_err(|error| NotABatch(error.to_string()))))
+        let reason = |error: D::Error| NotABatch(telemetry::without_value(&error.to_string()).to_string());
+        Ok(Payload(Event::deserialize(deserializer).map_err(reason)))
     }
 }
 
@@ -109,6 +110,10 @@ mod tests {
             let error = payload(text).unwrap_err();
             assert_eq!(error.kind(), "NotABatch", "{text}");
             assert!(error.to_string().starts_with("payload is not a batch of Firehose: "), "{error}");
+        }
+        for text in [r#"{"records":"secret"}"#, r#""secret""#, r#"{"records":[{"recordId":"1","data":["secret"]}]}"#] {
+            let error = payload(text).unwrap_err().to_string();
+            assert!(error.contains("expected") && !error.contains("secret"), "{error}");
         }
     }
 }
