@@ -36,8 +36,9 @@ impl Connection {
 
     /// Sends a request in one write and reads the answer. `headers` are whole lines.
     fn call(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        let length = body.len();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {length}\r\n\r\n{body}");
+        let (host, length) = (self.0.peer_addr().unwrap(), body.len());
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: {length}\r\n\r\n{body}");
         self.0.write_all(request.as_bytes()).unwrap();
         self.answer()
     }
