@@ -62,6 +62,18 @@ impl Deployment {
         }
     }
 
+    /// Like [`Deployment::open`], for what only reads: it also opens a folder that cannot be written to.
+    ///
+    /// # Errors
+    ///
+    /// If no region is known, or the folder does not exist or cannot be read.
+    pub fn open_to_read(target: &Target, caller: &str, env: &Env) -> anyhow::Result<Deployment> {
+        match &env.aws {
+            Some(clients) => Deployment::on_aws(target, clients, env),
+            None => Ok(Deployment::of_folder(&Stack::open_to_read(target, env.clock())?, caller, env)),
+        }
+    }
+
     /// Like [`Deployment::open`], but a folder, its bucket and its tables are made if they are missing. On AWS the
     /// templates make them.
     ///
@@ -80,6 +92,7 @@ impl Deployment {
 
     /// A folder is locked while it is open.
     fn of_folder(stack: &Stack, caller: &str, env: &Env) -> Deployment {
+        env.opened(&stack.aws);
         Deployment::of_stack(stack, caller, Limits { alone: true, ..env.limits.clone() })
     }
 

@@ -1,11 +1,12 @@
 //! What `main` reads from the environment and hands on.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
 use chrono::{DateTime, TimeDelta, Utc};
 use compactor::clock::WallClock;
 use compactor::config::Limits;
+use local_aws::{LocalAws, PassedOver};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -23,12 +24,19 @@ pub struct Env {
     pub limits: Limits,
     /// How clients reach AWS. `None` if the command works on a folder.
     pub aws: Option<SdkConfig>,
+    /// What is passed over in the folder that the command opened. Clones are the same.
+    pub passed_over: Arc<OnceLock<PassedOver>>,
 }
 
 impl Env {
     /// The environment of a command over a folder, without a terminal, with the default limits.
     pub fn new(now: DateTime<Utc>, nonce: Uuid) -> Env {
-        Env { now, nonce, terminal: false, limits: Limits::default(), aws: None }
+        Env { now, nonce, terminal: false, limits: Limits::default(), aws: None, passed_over: Arc::default() }
+    }
+
+    /// The command has opened the folder of `aws`. It opens no other one.
+    pub fn opened(&self, aws: &LocalAws) {
+        let _ = self.passed_over.set(aws.passed_over());
     }
 
     /// A clock that goes on from `now`.

@@ -3,8 +3,10 @@
 
 use std::io::{IsTerminal, Write, stderr};
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::Args;
 use auth0_s3_logs::env::Env;
@@ -12,15 +14,24 @@ use aws_config::BehaviorVersion;
 use chrono::Utc;
 use clap::Parser;
 use compactor::config::{Limits, timeouts};
+use telemetry::plain;
+use tokio::runtime::Builder;
 use uuid::Uuid;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     telemetry::quiet_panics();
-    match execute(Args::parse()).await {
+    let args = Args::parse();
+    let run = || Builder::new_multi_thread().enable_all().build()?.block_on(execute(args));
+    // Where threads or memory are limited, the runtime panics as it starts its threads.
+    let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(anyhow!(
+            "the command came to a halt; if memory or threads are limited (`ulimit -v`, `ulimit -u`), allow more"
+        ))
+    });
+    match ended {
         Ok(verdict) => verdict.exit_code(),
         Err(error) => {
-            let _ = writeln!(stderr(), "error: {error:#}");
+            let _ = writeln!(stderr(), "error: {}", plain::value(&format!("{error:#}")));
             ExitCode::from(2)
         }
     }

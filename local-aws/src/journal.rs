@@ -4,12 +4,14 @@
 //! one. The torn line is ignored, because its call was never answered. Nothing is flushed to the device: a power cut may
 //! lose the last seconds of the journal and of the objects.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::folder::{Folder, absent};
 
 /// Why a journal could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -45,28 +47,56 @@ pub enum JournalError {
     },
 }
 
-/// A journal that is open for appending.
+impl JournalError {
+    /// The error with what the file system says, for a client, who gets no causes.
+    pub(crate) fn with_cause(&self) -> String {
+        match self {
+            JournalError::Read { source, .. } | JournalError::Write { source, .. } => {
+                format!("{self}: {}", cause(source))
+            }
+            JournalError::Line { source, .. } => format!("{self}: {source}"),
+        }
+    }
+}
+
+/// What the file system says, and what helps.
+pub(crate) fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("{error}; free some space on the disk of the data folder")
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            format!("{error}; the data folder has to be one that you may write to")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A journal that is open for appending. In a folder that is open for reading only, nothing can be appended.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    file: File,
+    file: Option<File>,
     bytes: u64,
 }
 
 impl Journal {
-    /// Reads every whole record of the journal at `path`, the oldest first.
-    pub(crate) fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, JournalError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
+    /// Reads every whole record of the journal `name` in `folder`, the oldest first.
+    pub(crate) fn read<R: DeserializeOwned>(folder: &Folder, name: &str) -> Result<Vec<R>, JournalError> {
+        let path = folder.display(Path::new(name));
+        let mut text = Vec::new();
+        let read = folder.read(Path::new(name)).and_then(|mut file| file.read_to_end(&mut text));
+        match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(JournalError::Read { path: path.to_owned(), source }),
-        };
+            Err(source) => return Err(JournalError::Read { path, source }),
+            Ok(_) => {}
+        }
         let whole = text.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
         let lines = text[..whole].split(|&byte| byte == b'\n').enumerate();
         let mut records = Vec::new();
         for (index, line) in lines.filter(|(_, line)| !line.is_empty()) {
             let record = serde_json::from_slice(line).map_err(|source| JournalError::Line {
-                path: path.to_owned(),
+                path: path.clone(),
                 line: index + 1,
                 source,
             })?;
@@ -75,24 +105,42 @@ impl Journal {
         Ok(records)
     }
 
-    /// Replaces the journal at `path` by one with only `records`, and opens it.
+    /// Replaces the journal `name` in `folder` by one with only `records`, and opens it.
     pub(crate) fn rewrite<R: Serialize>(
-        path: &Path,
+        folder: &Folder,
+        name: &str,
         records: impl Iterator<Item = R>,
     ) -> Result<Journal, JournalError> {
-        Journal::replace(path, records).map_err(|source| JournalError::Write { path: path.to_owned(), source })
+        let path = folder.display(Path::new(name));
+        if !folder.is_writable() {
+            return Ok(Journal { path, file: None, bytes: 0 });
+        }
+        let replaced = Journal::replace(folder, Path::new(name), records);
+        let (file, bytes) = replaced.map_err(|source| JournalError::Write { path: path.clone(), source })?;
+        Ok(Journal { path, file: Some(file), bytes })
     }
 
-    fn replace<R: Serialize>(path: &Path, records: impl Iterator<Item = R>) -> io::Result<Journal> {
+    fn replace<R: Serialize>(
+        folder: &Folder,
+        path: &Path,
+        records: impl Iterator<Item = R>,
+    ) -> io::Result<(File, u64)> {
         let new = path.with_extension("new");
-        let mut file = io::BufWriter::new(File::create(&new)?);
+        // A crash leaves one.
+        absent(folder.remove_file(&new))?;
+        let mut file = io::BufWriter::new(folder.create(&new)?);
         for record in records {
             file.write_all(&line(&record)?)?;
         }
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        fs::rename(&new, path)?;
+        folder.rename(&new, path)?;
         let bytes = file.metadata()?.len();
-        Ok(Journal { path: path.to_owned(), file, bytes })
+        Ok((file, bytes))
+    }
+
+    /// Whether records can be appended.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.file.is_some()
     }
 
     pub(crate) fn append<R: Serialize>(&mut self, record: &R) -> Result<(), JournalError> {
@@ -101,13 +149,18 @@ impl Journal {
 
     fn write<R: Serialize>(&mut self, record: &R) -> io::Result<()> {
         let line = line(record)?;
-        if let Err(error) = self.file.write_all(&line) {
-            // A full disk must not leave half a line before later ones.
-            self.file.set_len(self.bytes)?;
-            return Err(error);
-        }
-        self.bytes += line.len() as u64;
-        Ok(())
+        let mut file = self.file.take().ok_or(io::ErrorKind::ReadOnlyFilesystem)?;
+        let written = file.write_all(&line);
+        // A full disk must not leave half a line before later ones. If that cannot be helped, there are no later ones.
+        self.bytes = match &written {
+            Ok(()) => self.bytes + line.len() as u64,
+            Err(_) => {
+                file.set_len(self.bytes)?;
+                file.seek(SeekFrom::Start(self.bytes))?
+            }
+        };
+        self.file = Some(file);
+        written
     }
 }
 
@@ -119,13 +172,22 @@ fn line<R: Serialize>(record: &R) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
+    const NAME: &str = "journal.ndjson";
+
+    fn folder_with(text: &str) -> (tempfile::TempDir, Folder) {
+        let kept = tempfile::tempdir().unwrap();
+        fs::write(kept.path().join(NAME), text).unwrap();
+        let folder = Folder::open(kept.path()).unwrap();
+        (kept, folder)
+    }
+
     fn check(text: &str, expected: &[&str]) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.ndjson");
-        fs::write(&path, text).unwrap();
-        assert_eq!(Journal::read::<String>(&path).unwrap(), expected, "{text:?}");
+        let (_kept, folder) = folder_with(text);
+        assert_eq!(Journal::read::<String>(&folder, NAME).unwrap(), expected, "{text:?}");
     }
 
     #[test]
@@ -140,21 +202,26 @@ mod tests {
 
     #[test]
     fn a_spoilt_line_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.ndjson");
-        fs::write(&path, "\"a\"\nspoilt\n\"b\"\n").unwrap();
-        let error = Journal::read::<String>(&path).unwrap_err();
-        assert_eq!(error.to_string(), format!("{} line 2 is not a record", path.display()));
+        let (kept, folder) = folder_with("\"a\"\nspoilt\n\"b\"\n");
+        let error = Journal::read::<String>(&folder, NAME).unwrap_err();
+        assert_eq!(error.to_string(), format!("{} line 2 is not a record", kept.path().join(NAME).display()));
     }
 
     #[test]
     fn appended_records_are_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.ndjson");
-        let mut journal = Journal::rewrite(&path, ["a"].iter()).unwrap();
+        let (_kept, folder) = folder_with("");
+        let mut journal = Journal::rewrite(&folder, NAME, ["a"].iter()).unwrap();
         journal.append(&"b").unwrap();
-        assert_eq!(Journal::read::<String>(&path).unwrap(), ["a", "b"]);
-        Journal::rewrite(&path, ["c"].iter()).unwrap();
-        assert_eq!(Journal::read::<String>(&path).unwrap(), ["c"]);
+        assert_eq!(Journal::read::<String>(&folder, NAME).unwrap(), ["a", "b"]);
+        Journal::rewrite(&folder, NAME, ["c"].iter()).unwrap();
+        assert_eq!(Journal::read::<String>(&folder, NAME).unwrap(), ["c"]);
+    }
+
+    #[test]
+    fn a_folder_for_reading_only_takes_no_record() {
+        let (_kept, folder) = folder_with("\"a\"\n");
+        let mut journal = Journal::rewrite(&folder.read_only(), NAME, ["b"].iter()).unwrap();
+        assert!(journal.append(&"c").is_err());
+        assert_eq!(Journal::read::<String>(&folder, NAME).unwrap(), ["a"]);
     }
 }

@@ -11,7 +11,8 @@
 //! - `DIR/catalog.ndjson` is the journal of the Glue catalog.
 //! - `DIR/.local-aws/` holds the rest.
 //!
-//! A folder belongs to one process at a time.
+//! A folder belongs to one process at a time. What is neither a plain file nor a folder in it is passed over:
+//! [`LocalAws::passed_over`] names it.
 //!
 //! # Layout
 //!
@@ -21,12 +22,13 @@
 //! - [`seam`] is the one place that every call passes: gates, faults, the trace and the record of calls. It knows no
 //!   service's state.
 //! - `services` holds S3, Glue, SQS, [`firehose`] and Lambda.
+//! - `folder` opens files, and nothing outside the folder.
 //! - `journal` is the append-only file in which services keep their state.
 //! - `names` and `clock` hold what all of them share.
 //!
 //! # Invariants
 //!
-//! docs/architecture.md defines A1 to A6 and names the tests that check them:
+//! docs/architecture.md defines A1 to A8 and names the tests that check them:
 //!
 //! - A1: a conditional write checks and writes in one step.
 //! - A2: a crash leaves the old object or the new one, whole.
@@ -34,6 +36,8 @@
 //! - A4: all times come from the given [`Clock`], those of the objects' files as well.
 //! - A5: the same faults and the same calls give the same trace.
 //! - A6: clients cannot tell it from AWS where they look.
+//! - A7: nothing outside the folder is opened, whatever lies in it.
+//! - A8: no web page gets in, and no client keeps another out.
 //!
 //! # Absent by design
 //!
@@ -43,6 +47,7 @@
 //! - In SQS: all but standard queues, and messages that are sent, received and deleted.
 
 mod clock;
+mod folder;
 mod http;
 mod journal;
 mod local_aws;
@@ -51,8 +56,10 @@ pub mod seam;
 mod services;
 
 pub use crate::clock::Clock;
+pub use crate::folder::PassedOver;
 pub use crate::http::access_log as access;
 pub use crate::journal::JournalError;
 pub use crate::local_aws::{BucketError, LocalAws};
 pub use crate::names::REGION;
+pub use crate::services::s3::{Files, FoundFile};
 pub use crate::services::{OpenError, firehose};

@@ -9,6 +9,7 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
+use crate::folder::PassedOver;
 use crate::http::access_log::{Access, AccessLog};
 use crate::http::connector::Connector;
 use crate::http::dispatch::Dispatcher;
@@ -16,7 +17,7 @@ use crate::http::server;
 use crate::names::REGION;
 use crate::seam::{Call, CallRecord, Faults, Gates, Seam, Traced};
 use crate::services::lambda::Function;
-use crate::services::s3::StoreError;
+use crate::services::s3::{Files, StoreError};
 use crate::services::{OpenError, Services};
 
 /// S3, Glue and SQS over one folder. Clones are the same AWS.
@@ -41,9 +42,41 @@ impl LocalAws {
     ///
     /// If the folder cannot be made, is in use, or has a journal that another program has changed.
     pub fn open(data: &Path, clock: Clock) -> Result<LocalAws, OpenError> {
-        let services = Services::open(data, clock)?;
+        Ok(LocalAws::over(Services::open(data, clock)?))
+    }
+
+    /// Opens the AWS in the folder `data`. If the folder cannot be written to, it is opened for reading alone: calls
+    /// that write fail, and those that read answer as ever.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read, is in use, or has a journal that another program has changed.
+    pub fn open_to_read(data: &Path, clock: Clock) -> Result<LocalAws, OpenError> {
+        Ok(LocalAws::over(Services::open_to_read(data, clock)?))
+    }
+
+    fn over(services: Services) -> LocalAws {
         let dispatcher = Dispatcher::new(services, Seam::new(CallRecord::from_env()));
-        Ok(LocalAws { dispatcher, access_log: None })
+        LocalAws { dispatcher, access_log: None }
+    }
+
+    /// False if the folder is open for reading alone.
+    pub fn is_writable(&self) -> bool {
+        self.dispatcher.services().folder.is_writable()
+    }
+
+    /// What is passed over in the folder: links, pipes and the like. Nothing of it is opened.
+    pub fn passed_over(&self) -> PassedOver {
+        self.dispatcher.services().folder.passed_over()
+    }
+
+    /// The files of a bucket, for a reader in this process that needs no S3. `None` if there is no such bucket.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    pub fn files(&self, bucket: &str) -> io::Result<Option<Files>> {
+        self.dispatcher.services().s3.files(bucket)
     }
 
     /// This AWS as the process `name` sees it. Its calls carry that name, and it can end without the others.

@@ -7,14 +7,15 @@ pub(crate) mod s3;
 pub(crate) mod sqs;
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::folder::{Folder, absent};
 use crate::journal::JournalError;
 use crate::services::glue::Glue;
-use crate::services::s3::{Paths, S3};
+use crate::services::s3::{S3, paths};
 use crate::services::sqs::Sqs;
 
 /// Why a folder cannot be opened.
@@ -40,44 +41,97 @@ pub enum OpenError {
     Journal(#[from] JournalError),
 }
 
+impl OpenError {
+    /// True if the folder cannot be written to, for lack of the right or of room. It may still be read.
+    pub fn is_of_writing(&self) -> bool {
+        let source = match self {
+            OpenError::Folder { source, .. } | OpenError::Journal(JournalError::Write { source, .. }) => source,
+            OpenError::InUse { .. } | OpenError::Journal(_) => return false,
+        };
+        matches!(
+            source.kind(),
+            ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+        )
+    }
+}
+
 /// The services that keep their state in the folder. The folder stays locked as long as this value lives.
 pub(crate) struct Services {
+    pub(crate) folder: Folder,
     pub(crate) s3: S3,
     pub(crate) glue: Glue,
     pub(crate) sqs: Sqs,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Services {
     /// Opens the folder `data`. Makes it if it does not exist.
     pub(crate) fn open(data: &Path, clock: Clock) -> Result<Services, OpenError> {
-        let paths = Paths::new(data);
-        let state = paths.state();
-        for folder in [paths.escaped_keys(), paths.unfinished(), paths.uploads()] {
-            make(&folder, |path| fs::create_dir_all(path))?;
+        make(data, || fs::create_dir_all(data))?;
+        let folder = make(data, || Folder::open(data))?;
+        for path in [paths::ESCAPED, paths::UNFINISHED, paths::UPLOADS].map(Path::new) {
+            make(&folder.display(path), || folder.make(path))?;
         }
-        let lock = lock(data, &state)?;
+        let lock = lock(&folder)?;
         // A crash leaves unfinished writes in this folder.
-        make(&paths.unfinished(), |path| fs::remove_dir_all(path).and_then(|()| fs::create_dir(path)))?;
-        let s3 = S3::open(paths, Arc::clone(&clock))?;
-        let glue = Glue::open(&data.join("catalog.ndjson"), Arc::clone(&clock))?;
-        let sqs = Sqs::open(&state.join("queues.ndjson"), clock)?;
-        Ok(Services { s3, glue, sqs, _lock: lock })
+        let unfinished = Path::new(paths::UNFINISHED);
+        make(&folder.display(unfinished), || folder.remove_tree(unfinished).and_then(|()| folder.make(unfinished)))?;
+        Services::over(folder, Some(lock), clock)
+    }
+
+    /// Opens the folder `data`, which exists, for reading alone if it cannot be written to.
+    pub(crate) fn open_to_read(data: &Path, clock: Clock) -> Result<Services, OpenError> {
+        match Services::open(data, Arc::clone(&clock)) {
+            Err(error) if error.is_of_writing() => {
+                let folder = make(data, || Folder::open(data))?.read_only();
+                let lock = lock_to_read(&folder)?;
+                Services::over(folder, lock, clock)
+            }
+            opened => opened,
+        }
+    }
+
+    fn over(folder: Folder, lock: Option<File>, clock: Clock) -> Result<Services, OpenError> {
+        let s3 = S3::open(folder.clone(), Arc::clone(&clock))?;
+        let glue = Glue::open(&folder, "catalog.ndjson", Arc::clone(&clock))?;
+        let sqs = Sqs::open(&folder, ".local-aws/queues.ndjson", clock)?;
+        Ok(Services { folder, s3, glue, sqs, _lock: lock })
     }
 }
 
-fn make(path: &Path, action: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), OpenError> {
-    action(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
+fn make<T>(path: &Path, action: impl FnOnce() -> io::Result<T>) -> Result<T, OpenError> {
+    action().map_err(|source| OpenError::Folder { path: path.to_owned(), source })
 }
 
 /// Locks the folder. Two processes would each check conditions against their own writers only.
-fn lock(data: &Path, state: &Path) -> Result<File, OpenError> {
-    let path = state.join("lock");
-    let failed = |source| OpenError::Folder { path: path.clone(), source };
-    let file = File::create(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { data: data.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(OpenError::Folder { path, source }),
+fn lock(folder: &Folder) -> Result<File, OpenError> {
+    let path = lock_path();
+    let file = make(&folder.display(&path), || folder.open_or_create(&path))?;
+    locked(folder, file.try_lock())?;
+    Ok(file)
+}
+
+/// Locks the folder against those who write. A folder that no process wrote to has no lock.
+fn lock_to_read(folder: &Folder) -> Result<Option<File>, OpenError> {
+    let path = lock_path();
+    let file = make(&folder.display(&path), || absent(folder.read(&path)))?;
+    if let Some(file) = &file {
+        locked(folder, file.try_lock_shared())?;
+    }
+    Ok(file)
+}
+
+fn lock_path() -> PathBuf {
+    Path::new(paths::STATE).join("lock")
+}
+
+fn locked(folder: &Folder, locked: Result<(), TryLockError>) -> Result<(), OpenError> {
+    match locked {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { data: folder.path().to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Folder { path: folder.display(&lock_path()), source }),
     }
 }

@@ -13,6 +13,7 @@ use anyhow::{bail, ensure};
 
 use crate::args::{Args, Command, Demo};
 use crate::env::Env;
+use crate::output::report;
 use crate::output::verdict::Verdict;
 use crate::target::Target;
 
@@ -29,15 +30,23 @@ pub async fn execute(args: Args, env: &Env) -> anyhow::Result<Verdict> {
     if target.aws {
         ensure_works_on_aws(&target, &command)?;
     }
+    let verdict = carry_out(command, &target, env).await;
+    if let Some(passed_over) = env.passed_over.get() {
+        report::warn_of(&passed_over.entries());
+    }
+    verdict
+}
+
+async fn carry_out(command: Command, target: &Target, env: &Env) -> anyhow::Result<Verdict> {
     match command {
-        Command::Demo(options) => demo::demo(&target, &options, env).await,
-        Command::Run(options) => run::run(&target, &options, env).await,
-        Command::Compact(options) => compact::compact(&target, &options, env).await,
-        Command::Query(options) => query::query(&target, &options, env).await,
-        Command::Verify(options) => verify::verify(&target, &options, env).await,
-        Command::Status(options) => status::status(&target, &options, env).await,
-        Command::Replay(options) => replay::replay(&target, &options, env).await,
-        Command::Serve(options) => serve::serve(&target, &options, env).await,
+        Command::Demo(options) => demo::demo(target, &options, env).await,
+        Command::Run(options) => run::run(target, &options, env).await,
+        Command::Compact(options) => compact::compact(target, &options, env).await,
+        Command::Query(options) => query::query(target, &options, env).await,
+        Command::Verify(options) => verify::verify(target, &options, env).await,
+        Command::Status(options) => status::status(target, &options, env).await,
+        Command::Replay(options) => replay::replay(target, &options, env).await,
+        Command::Serve(options) => serve::serve(target, &options, env).await,
     }
 }
 

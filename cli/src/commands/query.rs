@@ -9,9 +9,13 @@ use crate::target::Target;
 #[cfg(feature = "sql")]
 pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> anyhow::Result<Verdict> {
     use crate::output::report;
-    target.ensure_folder_exists()?;
-    let stack = crate::simulation::stack::Stack::open(target, env.clock()).await?;
-    let sql = crate::sql::Sql::open(&stack.aws.glue(), stack.catalog.database(), &target.data).await?;
+    let stack = crate::simulation::stack::Stack::open_to_read(target, env.clock())?;
+    env.opened(&stack.aws);
+    if stack.aws.is_writable() {
+        // Without tables an empty folder would have no answer.
+        stack.make_missing().await?;
+    }
+    let sql = crate::sql::Sql::open(&stack.aws, stack.catalog.database()).await?;
     let answer = sql.query(&options.sql).await?;
     if target.json {
         report::print_json(&answer.to_json()?)?;

@@ -24,6 +24,7 @@ use crate::target::Target;
 /// If the folder cannot be opened, the port cannot be listened on, or the access log cannot be made.
 pub async fn serve(target: &Target, options: &Serve, env: &Env) -> anyhow::Result<Verdict> {
     let stack = Stack::open(target, env.clock()).await?;
+    env.opened(&stack.aws);
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await;
     let listener = listener.with_context(|| format!("failed to listen on port {}", options.port))?;
     let address = listener.local_addr()?;

@@ -132,7 +132,7 @@ pub enum Need {
 ///
 /// If the bucket or the catalog cannot be read.
 pub async fn status(target: &Target, options: &Status, env: &Env) -> anyhow::Result<Verdict> {
-    let deployment = Deployment::open(target, "status", env)?;
+    let deployment = Deployment::open_to_read(target, "status", env)?;
     let overview = look(&deployment, options, env).await?;
     if target.json {
         report::print_json(&overview)?;
@@ -245,11 +245,13 @@ impl CompactionState {
 
     fn skipped(reason: &SkipReason) -> CompactionState {
         match *reason {
-            SkipReason::Claimed => CompactionState::Claimed,
+            SkipReason::Claimed { .. } => CompactionState::Claimed,
             SkipReason::InputGone { objects } => CompactionState::NeedsOperator(Need::ObjectsGone(objects)),
             SkipReason::FewerRows { rows, had, .. } => CompactionState::NeedsOperator(Need::RowsFewer(had - rows)),
             SkipReason::WouldShrink { rows, had } => CompactionState::NeedsOperator(Need::RowsFewer(had - rows)),
-            SkipReason::CrashLooping { abandoned } => CompactionState::NeedsOperator(Need::RunsAbandoned(abandoned)),
+            SkipReason::CrashLooping { abandoned, .. } => {
+                CompactionState::NeedsOperator(Need::RunsAbandoned(abandoned))
+            }
             SkipReason::TooLarge { .. } => CompactionState::NeedsOperator(Need::TooLarge),
             SkipReason::Unfinished { .. }
             | SkipReason::HourLost { .. }

@@ -1,11 +1,13 @@
 //! Tables, numbers and JSON on standard output.
 
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table, TableComponent};
 use log_format::Hour;
 use serde::Serialize;
+use telemetry::plain;
 
 /// An empty table with a heading. The first column is words, the others are numbers.
 pub fn table(heading: &[&str]) -> Table {
@@ -34,12 +36,16 @@ pub fn percent(part: u64, whole: u64) -> u64 {
     (part * 100).checked_div(whole).unwrap_or_default()
 }
 
-/// Prints a text and one line feed.
+/// Prints a text and one line feed. What a terminal would act on is escaped.
 ///
 /// # Errors
 ///
 /// If standard output cannot be written to. A pipe whose reader has gone is no error.
 pub fn print(text: &str) -> anyhow::Result<()> {
+    write(&plain::lines(text))
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
     match writeln!(stdout().lock(), "{}", text.trim_end()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
@@ -52,7 +58,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 ///
 /// If standard output cannot be written to.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    print(&serde_json::to_string_pretty(value)?)
+    write(&plain::json(&serde_json::to_string_pretty(value)?))
 }
 
 /// How many stretches of hours, or keys, are named. `--json` has all of them.
@@ -72,12 +78,30 @@ pub fn of_no_hour(keys: &[String]) -> String {
     if keys.is_empty() {
         return String::new();
     }
-    let named = keys.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<&str>>().join(", ");
+    let named = keys.iter().take(NAMED_MAX).map(|key| plain::value(key)).collect::<Vec<_>>().join(", ");
     let more = if keys.len() > NAMED_MAX { ", …" } else { "" };
     format!("! {} objects under logs/ are in no hour, so no table reads them: {named}{more}\n", keys.len())
 }
 
 /// The troubles as text for people, one a line. Empty if there are none.
 pub fn troubles(troubles: &[String]) -> String {
-    troubles.iter().map(|trouble| format!("! {trouble}\n")).collect()
+    troubles.iter().map(|trouble| format!("! {}\n", plain::value(trouble))).collect()
+}
+
+/// How many entries that were passed over are named.
+const PASSED_OVER_MAX: usize = 20;
+
+/// Says on standard error what was passed over in a folder: each path and what it is. Says nothing if there is nothing.
+pub fn warn_of(passed_over: &[(PathBuf, String)]) {
+    if passed_over.is_empty() {
+        return;
+    }
+    let shown = |path: &Path| plain::value(&path.to_string_lossy()).into_owned();
+    let named = passed_over.iter().take(PASSED_OVER_MAX).map(|(path, odd)| format!("  {} is {odd}", shown(path)));
+    let more = if passed_over.len() > PASSED_OVER_MAX { "\n  …" } else { "" };
+    let count = passed_over.len();
+    let text = format!("passed over in the folder and not opened, as they are no plain files: {count}\n");
+    let text = text + &named.collect::<Vec<String>>().join("\n") + more;
+    // Whoever has closed standard error wants to hear nothing.
+    let _ = writeln!(stderr(), "{}", plain::lines(&text));
 }

@@ -83,6 +83,7 @@ impl Pipeline {
     pub async fn open(target: &Target, env: &Env, bar: ProgressBar) -> anyhow::Result<Pipeline> {
         let clock = SimulatedClock::at(env.now);
         let stack = Stack::open(target, clock.reader()).await?;
+        env.opened(&stack.aws);
         let transformed = Transformed::default();
         let firehose = stack.firehose(env.nonce, &transformed);
         let mut pipeline = Pipeline {

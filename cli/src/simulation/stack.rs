@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
 use bytes::Bytes;
 use catalog::Catalog;
 use compactor::bucket::Bucket;
@@ -10,7 +9,7 @@ use compactor::config::Limits;
 use compactor::hour::Compactor;
 use futures::FutureExt;
 use local_aws::firehose::{Firehose, Function, FunctionError, Settings};
-use local_aws::{Clock, LocalAws};
+use local_aws::{Clock, LocalAws, OpenError};
 use log_format::layout;
 use partitioner::handler::Partitioner;
 use telemetry::error_chain;
@@ -37,10 +36,19 @@ impl Stack {
     ///
     /// If the folder cannot be written to, or another process has it open.
     pub async fn open(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
-        let stack = Stack::over(target, clock)?;
-        stack.aws.create_bucket(target.bucket())?;
-        stack.catalog.ensure_tables().await?;
+        let stack = Stack::over(LocalAws::open(&target.data, clock), target)?;
+        stack.make_missing().await?;
         Ok(stack)
+    }
+
+    /// Makes the bucket and the tables if they are missing.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written to.
+    pub async fn make_missing(&self) -> anyhow::Result<()> {
+        self.aws.create_bucket(self.target.bucket())?;
+        Ok(self.catalog.ensure_tables().await?)
     }
 
     /// Opens a folder that exists, and makes nothing in it, so that what is missing can be reported.
@@ -50,12 +58,28 @@ impl Stack {
     /// If the folder does not exist, or another process has it open.
     pub fn open_existing(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
         target.ensure_folder_exists()?;
-        Stack::over(target, clock)
+        Stack::over(LocalAws::open(&target.data, clock), target)
     }
 
-    fn over(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
-        let aws =
-            LocalAws::open(&target.data, clock).with_context(|| format!("failed to open {}", target.data.display()))?;
+    /// Like [`Stack::open_existing`], for what only reads: it also opens a folder that cannot be written to.
+    ///
+    /// # Errors
+    ///
+    /// If the folder does not exist or cannot be read, or another process has it open.
+    pub fn open_to_read(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
+        target.ensure_folder_exists()?;
+        Stack::over(LocalAws::open_to_read(&target.data, clock), target)
+    }
+
+    fn over(opened: Result<LocalAws, OpenError>, target: &Target) -> anyhow::Result<Stack> {
+        let aws = opened.map_err(|error| {
+            let hint = if error.is_of_writing() {
+                "; this needs a folder that you may write to, with room on its disk"
+            } else {
+                ""
+            };
+            anyhow::Error::new(error).context(format!("failed to open {}{hint}", target.data.display()))
+        })?;
         let catalog = Catalog::new(aws.glue(), target.database.as_str(), target.bucket());
         let compactor = compactor(&aws, target, Limits::default());
         Ok(Stack { aws, catalog, compactor, target: target.clone() })

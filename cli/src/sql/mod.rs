@@ -15,11 +15,9 @@ mod store;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use aws_sdk_glue::Client;
 use aws_sdk_glue::types::Table;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::ViewTable;
@@ -29,7 +27,8 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
-use object_store::local::LocalFileSystem;
+
+use local_aws::{Files, LocalAws};
 
 use self::definition::Definition;
 use self::store::{Meter, MeteredBucket};
@@ -44,27 +43,28 @@ const CATALOG: &str = "awsdatacatalog";
 pub struct Sql {
     state: SessionState,
     schema: Arc<MemorySchemaProvider>,
-    buckets: HashMap<String, Arc<LocalFileSystem>>,
+    buckets: HashMap<String, Files>,
     /// Tables and views of the database that cannot be queried here, and why.
     unreadable: BTreeMap<String, Error>,
 }
 
 impl Sql {
-    /// Reads the catalog of `database`. A bucket is the folder of its name in `data`.
+    /// Reads the catalog of `database`.
     ///
     /// # Errors
     ///
     /// If Glue cannot be read. A table that cannot be queried here is an error of the query that names it.
-    pub async fn open(glue: &Client, database: &str, data: &Path) -> Result<Sql> {
+    pub async fn open(aws: &LocalAws, database: &str) -> Result<Sql> {
+        let glue = &aws.glue();
         let schema = Arc::new(MemorySchemaProvider::new());
         let state = session_state(database, Arc::clone(&schema))?;
         let mut sql = Sql { state, schema, buckets: HashMap::new(), unreadable: BTreeMap::new() };
         let (views, tables): (Vec<Table>, Vec<Table>) =
             definition::tables(glue, database).await?.into_iter().partition(is_view);
         for table in &tables {
-            match Definition::read(glue, table).await {
-                Ok(definition) => sql.add_table(table.name(), definition, data)?,
-                Err(error) => drop(sql.unreadable.insert(table.name().to_string(), error)),
+            let read = Definition::read(glue, table).await;
+            if let Err(error) = read.and_then(|definition| sql.add_table(table.name(), definition, aws)) {
+                sql.unreadable.insert(table.name().to_string(), error);
             }
         }
         sql.add_views(views).await?;
@@ -94,13 +94,13 @@ impl Sql {
         Ok(Answer { schema, batches, bytes_read, objects_read })
     }
 
-    fn add_table(&mut self, name: &str, definition: Definition, data: &Path) -> Result<()> {
+    fn add_table(&mut self, name: &str, definition: Definition, aws: &LocalAws) -> Result<()> {
         for part in &definition.parts {
-            let folder = data.join(&part.bucket);
-            if !self.buckets.contains_key(&part.bucket) && folder.is_dir() {
-                let store = LocalFileSystem::new_with_prefix(&folder);
-                let store = store.with_context(|| format!("failed to open the bucket in {}", folder.display()))?;
-                self.buckets.insert(part.bucket.clone(), Arc::new(store));
+            if !self.buckets.contains_key(&part.bucket)
+                && let Some(files) =
+                    aws.files(&part.bucket).with_context(|| format!("failed to open {}", part.bucket))?
+            {
+                self.buckets.insert(part.bucket.clone(), files);
             }
         }
         self.schema.register_table(name.to_string(), Arc::new(GlueTable::new(definition)))?;
@@ -136,9 +136,9 @@ impl Sql {
     /// Each query has its own session, so that the bytes it reads can be counted.
     fn session(&self, meter: &Arc<Meter>) -> Result<SessionContext> {
         let runtime = RuntimeEnv::default();
-        for (name, folder) in &self.buckets {
+        for (name, files) in &self.buckets {
             let url = ObjectStoreUrl::parse(format!("s3://{name}"))?;
-            let bucket = MeteredBucket { name: name.clone(), folder: Arc::clone(folder), meter: Arc::clone(meter) };
+            let bucket = MeteredBucket { name: name.clone(), files: files.clone(), meter: Arc::clone(meter) };
             runtime.register_object_store(url.as_ref(), Arc::new(bucket));
         }
         let state = SessionStateBuilder::new_from_existing(self.state.clone()).with_runtime_env(Arc::new(runtime));

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "sql")]
 mod adopted;
+#[cfg(feature = "sql")]
+mod attack;
 mod aws;
 #[cfg(feature = "sql")]
 mod bytes;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
@@ -18,7 +18,20 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(data: &Path, more: &[&str]) -> Server {
         let mut command = binary();
-        let command = command.args(["serve", "--port", "0", "--json", "--data"]).arg(data).args(more);
+        command.args(["serve", "--port", "0", "--json", "--data"]).arg(data).args(more);
+        Server::started(command)
+    }
+
+    /// A server that is started by a shell after `limit`.
+    #[cfg(feature = "sql")]
+    pub(crate) fn start_within(limit: &str, data: &Path) -> Server {
+        let mut command = Command::new("bash");
+        command.arg("-c").arg(format!("{limit} && exec \"$@\"")).arg("bash").arg(binary().get_program());
+        command.args(["serve", "--port", "0", "--json", "--data"]).arg(data);
+        Server::started(command)
+    }
+
+    fn started(mut command: Command) -> Server {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let line = lines.find(|line| line.contains("endpoint")).unwrap();

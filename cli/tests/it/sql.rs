@@ -20,7 +20,7 @@ const BUCKET: &str = "logs-bucket";
 const DATABASE: &str = "auth0_event_logs";
 
 struct Bucket {
-    folder: TempDir,
+    _folder: TempDir,
     aws: LocalAws,
     catalog: Catalog,
 }
@@ -32,7 +32,7 @@ impl Bucket {
         aws.create_bucket(BUCKET).unwrap();
         let catalog = Catalog::new(aws.glue(), DATABASE, BUCKET);
         catalog.ensure_tables().await.unwrap();
-        Bucket { folder, aws, catalog }
+        Bucket { _folder: folder, aws, catalog }
     }
 
     async fn put(&self, key: &str, body: Vec<u8>) {
@@ -69,7 +69,7 @@ impl Bucket {
     }
 
     async fn sql(&self) -> Sql {
-        Sql::open(&self.aws.glue(), DATABASE, self.folder.path()).await.unwrap()
+        Sql::open(&self.aws, DATABASE).await.unwrap()
     }
 
     /// A bucket of three hours: 12 and 13 in Parquet, 13 and 14 in JSON, the watermark at 13.

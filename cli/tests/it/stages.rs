@@ -51,7 +51,7 @@ impl Stage {
     }
 
     async fn sql(&self) -> Sql {
-        Sql::open(&self.stack.aws.glue(), self.stack.catalog.database(), self.data.path()).await.unwrap()
+        Sql::open(&self.stack.aws, self.stack.catalog.database()).await.unwrap()
     }
 
     async fn counts(&self, source: &str, condition: &str) -> Counts {

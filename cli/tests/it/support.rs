@@ -63,7 +63,7 @@ mod tables {
     pub(crate) async fn ask(data: &Path, query: &str) -> Value {
         let target = target(data);
         let stack = Stack::open(&target, Arc::new(|| NOW.parse().unwrap())).await.unwrap();
-        let sql = Sql::open(&stack.aws.glue(), &target.database, data).await.unwrap();
+        let sql = Sql::open(&stack.aws, &target.database).await.unwrap();
         sql.query(query).await.unwrap().to_json().unwrap()
     }
 

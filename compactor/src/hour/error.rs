@@ -63,7 +63,7 @@ pub enum HourError {
         day: Day,
     },
     /// A file of an hour could not be kept while it is rolled up.
-    #[error("failed to write a temporary file")]
+    #[error("failed to write a temporary file where TMPDIR says")]
     Temporary(#[from] std::io::Error),
     /// The folder holds something else than was written to it.
     #[error("folder {folder} does not hold exactly what was written to it")]

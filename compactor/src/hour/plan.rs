@@ -17,6 +17,8 @@ pub const CLAIM_MINUTES_MIN: i64 = 15;
 pub const ABANDONED_MAX: u32 = 3;
 /// Hours between two tries of a crash-looping hour.
 const CRASH_LOOP_HOURS: i64 = 24;
+/// A moment as reasons name it.
+const MOMENT: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// The pass of a tick. It decides whether an hour with unfinished attempts is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +146,10 @@ pub enum SkipReason {
         had: u64,
     },
     /// Another run claimed the hour less than [`CLAIM_MINUTES_MIN`] minutes ago.
-    Claimed,
+    Claimed {
+        /// When its claim is old enough for another run.
+        until: DateTime<Utc>,
+    },
     /// An attempt has not come back. The hour is tried after all others.
     Unfinished {
         /// How many such attempts there are.
@@ -154,6 +159,8 @@ pub enum SkipReason {
     CrashLooping {
         /// How many.
         abandoned: u32,
+        /// When its newest claim is a day old.
+        until: DateTime<Utc>,
     },
     /// The hour, or one of its objects, is larger than this machine's limits.
     TooLarge {
@@ -247,16 +254,21 @@ pub(crate) fn why_put_off<P: Period>(
 ) -> Option<SkipReason> {
     let Manifest { claims, abandoned, .. } = manifest;
     // A claim from the future, by somebody's fast clock, is no younger than one from as far in the past.
-    let younger = |age: TimeDelta| claims.iter().any(|claim| (now - claim.claimed_at).abs() < age);
-    if younger(TimeDelta::minutes(CLAIM_MINUTES_MIN)) && !limits.alone {
-        return Some(SkipReason::Claimed);
+    let younger = |age: TimeDelta| claims.iter().filter(move |claim| (now - claim.claimed_at).abs() < age);
+    let reserved = TimeDelta::minutes(CLAIM_MINUTES_MIN);
+    if let Some(until) = younger(reserved).map(|claim| claim.claimed_at + reserved).max()
+        && !limits.alone
+    {
+        return Some(SkipReason::Claimed { until });
     }
     match pass {
         Pass::First | Pass::Overtaken if manifest.is_unfinished() => {
             return Some(SkipReason::Unfinished { attempts: *abandoned as usize + claims.len() });
         }
-        Pass::Last if *abandoned >= ABANDONED_MAX && younger(TimeDelta::hours(CRASH_LOOP_HOURS)) => {
-            return Some(SkipReason::CrashLooping { abandoned: *abandoned });
+        Pass::Last if *abandoned >= ABANDONED_MAX => {
+            let pause = TimeDelta::hours(CRASH_LOOP_HOURS);
+            let until = younger(pause).map(|claim| claim.claimed_at + pause).max()?;
+            return Some(SkipReason::CrashLooping { abandoned: *abandoned, until });
         }
         Pass::First | Pass::Overtaken | Pass::Last | Pass::Asked => {}
     }
@@ -334,22 +346,25 @@ impl fmt::Display for SkipReason {
                  version or a copy, or accept this one with `--hour … --rewrite` or {{\"hour\": …, \"rewrite\": true}}",
                 object.as_deref().unwrap_or("its JSON")
             ),
-            SkipReason::Claimed => write!(
+            SkipReason::Claimed { until } => write!(
                 f,
-                "another run began it less than {CLAIM_MINUTES_MIN} minutes ago and may be at work on it; try again then"
+                "another run began it and may be at work on it until {}; try again then",
+                until.format(MOMENT)
             ),
             SkipReason::Unfinished { .. } => {
                 f.write_str("a run began it and has not come back; it is tried after all others")
             }
-            SkipReason::CrashLooping { abandoned } => write!(
+            SkipReason::CrashLooping { abandoned, until } => write!(
                 f,
-                "{abandoned} runs began it and have not come back; it is tried once a day, or now on a bigger machine with \
-                 `compact --hour` or `--day`"
+                "{abandoned} runs began it and have not come back; it is tried again after {}, or now on a bigger machine \
+                 with `compact --hour` or `--day`",
+                until.format(MOMENT)
             ),
             SkipReason::TooLarge { bytes } => write!(
                 f,
                 "its {bytes} bytes do not fit into the memory or the temporary files that there are; raise the function's \
-                 memory and storage, or do it on a bigger machine with `compact --hour` or `--day` and MEMORY_BYTES_MAX"
+                 memory and storage, or do it with `compact --hour` or `--day` where TMPDIR has more room and \
+                 MEMORY_BYTES_MAX says more"
             ),
             SkipReason::HourLost { hour } => write!(
                 f,
@@ -498,7 +513,7 @@ mod tests {
             &state,
             "2026-11-20T14:34:59Z",
             false,
-            "skip 2026-11-20T13: another run began it less than 15 minutes ago and may be at work on it",
+            "skip 2026-11-20T13: another run began it and may be at work on it until 2026-11-20T14:35:00Z",
         );
         check(&state, "2026-11-20T14:35:00Z", false, "compact 2026-11-20T13: 1 objects, 10 bytes, first time");
         state.manifest.claims[0].claimed_at = "2026-11-21T14:20:00Z".parse().unwrap();
@@ -527,11 +542,11 @@ mod tests {
             SkipReason::InputGone { objects: 1 },
             SkipReason::WouldShrink { rows: 1, had: 2 },
             SkipReason::FewerRows { object: None, rows: 1, had: 2 },
-            SkipReason::CrashLooping { abandoned: 3 },
+            SkipReason::CrashLooping { abandoned: 3, until: CLOSED.parse().unwrap() },
             SkipReason::TooLarge { bytes: 101 },
         ];
         let waits = [
-            SkipReason::Claimed,
+            SkipReason::Claimed { until: CLOSED.parse().unwrap() },
             SkipReason::Unfinished { attempts: 1 },
             SkipReason::Contended,
             SkipReason::InputChanging,

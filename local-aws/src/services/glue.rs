@@ -7,7 +7,6 @@ mod error;
 mod filter;
 mod page;
 
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use self::calls::route;
 use self::catalog::Catalog;
 pub(crate) use self::error::body as error_body;
 use crate::clock::Clock;
+use crate::folder::Folder;
 use crate::journal::JournalError;
 use crate::seam::FailEntry;
 
@@ -31,8 +31,8 @@ pub(crate) struct Glue {
 }
 
 impl Glue {
-    pub(crate) fn open(journal: &Path, clock: Clock) -> Result<Glue, JournalError> {
-        Ok(Glue { catalog: Mutex::new(Catalog::open(journal, clock)?) })
+    pub(crate) fn open(folder: &Folder, journal: &str, clock: Clock) -> Result<Glue, JournalError> {
+        Ok(Glue { catalog: Mutex::new(Catalog::open(folder, journal, clock)?) })
     }
 
     /// Answers the call `call` with the input `body`. If the call is a batch, `entry` of it must fail.

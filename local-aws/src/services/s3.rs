@@ -5,10 +5,12 @@ mod checksum;
 mod condition;
 mod declared;
 mod error;
+mod files;
 mod object;
 mod scheme;
 mod store;
 
+use std::io;
 use std::sync::Arc;
 
 use http::header::{CONTENT_RANGE, HeaderValue, RANGE};
@@ -21,12 +23,14 @@ use s3s::{Body, HttpError, S3Result};
 use self::api::Api;
 use self::store::Store;
 use crate::clock::Clock;
+use crate::folder::Folder;
 use crate::journal::JournalError;
 use crate::names;
 use crate::seam::FailEntry;
 
 pub(crate) use self::error::StoreError;
-pub(crate) use self::store::paths::Paths;
+pub use self::files::{Files, FoundFile};
+pub(crate) use self::store::paths;
 
 /// The S3 service.
 pub(crate) struct S3 {
@@ -35,11 +39,16 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    pub(crate) fn open(paths: Paths, clock: Clock) -> Result<S3, JournalError> {
-        let store = Arc::new(Store::open(paths, clock)?);
+    pub(crate) fn open(folder: Folder, clock: Clock) -> Result<S3, JournalError> {
+        let store = Arc::new(Store::open(folder, clock)?);
         let mut builder = S3ServiceBuilder::new(Api(Arc::clone(&store)));
         builder.set_host(Hosts);
         Ok(S3 { store, protocol: builder.build() })
+    }
+
+    /// The files of a bucket. `None` if there is no such bucket.
+    pub(crate) fn files(&self, bucket: &str) -> io::Result<Option<Files>> {
+        Files::of(&self.store, bucket)
     }
 
     /// Makes a bucket. That the bucket exists is no error.

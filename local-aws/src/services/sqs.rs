@@ -7,7 +7,6 @@ mod calls;
 mod error;
 mod queues;
 
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use self::calls::route;
 pub(crate) use self::error::body as error_body;
 use self::queues::Queues;
 use crate::clock::Clock;
+use crate::folder::Folder;
 use crate::journal::JournalError;
 
 /// The content type of every answer.
@@ -33,8 +33,8 @@ pub(crate) struct Sqs {
 }
 
 impl Sqs {
-    pub(crate) fn open(journal: &Path, clock: Clock) -> Result<Sqs, JournalError> {
-        Ok(Sqs { queues: Mutex::new(Queues::open(journal, clock)?) })
+    pub(crate) fn open(folder: &Folder, journal: &str, clock: Clock) -> Result<Sqs, JournalError> {
+        Ok(Sqs { queues: Mutex::new(Queues::open(folder, journal, clock)?) })
     }
 
     /// Answers the call `call` with the input `body`.

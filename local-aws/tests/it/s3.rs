@@ -637,3 +637,50 @@ async fn a_folder_from_before_checksums_still_opens() {
     assert!(folder.path().join(format!(".local-aws/uploads/{id}/00001-{TWO}")).exists(), "as parts were named");
     assert_eq!(complete(&s3, "b", &id, &parts, None).await, "\"c8288b8072be5f59c0c143fb416b2634-1\"");
 }
+
+/// A key that no listing can carry would keep clients from every other one.
+#[tokio::test]
+async fn a_key_that_no_listing_can_carry_is_refused() {
+    let (aws, folder) = start();
+    let s3 = aws.s3();
+    for name in ["a\0b", "\u{fffe}", "a\u{ffff}b"] {
+        let put = s3.put_object().bucket("bucket").key(name).body(ByteStream::from_static(b"one")).send().await;
+        assert_eq!(outcome(put, |_| "put".to_owned()), "400 InvalidArgument", "{name:?}");
+        let begun = s3.create_multipart_upload().bucket("bucket").key(name).send().await;
+        assert_eq!(outcome(begun, |_| "begun".to_owned()), "400 InvalidArgument", "{name:?}");
+    }
+    fs::write(folder.path().join("bucket/a\u{ffff}b"), "one").unwrap();
+    call(&s3, "put ab two").await;
+    assert_eq!(call(&s3, "list").await, "ab");
+    let named = (folder.path().join("bucket/a\u{ffff}b"), "of a name that no key can have".to_owned());
+    assert_eq!(aws.passed_over().entries(), [named]);
+}
+
+/// What is written to the key of a link is an object of its own. The link stays, and so does what it leads to.
+#[cfg(unix)]
+#[tokio::test]
+async fn links_lead_nowhere() {
+    let (aws, folder) = start();
+    let s3 = aws.s3();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "outside").unwrap();
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(outside.path().join(target), folder.path().join("bucket").join(name)).unwrap();
+    };
+    link("file", "link");
+    link("", "folder");
+    link("new", "nothing");
+    assert_eq!(call(&s3, "list").await, "");
+    for key in ["link", "folder/file", "folder/new", "nothing"] {
+        assert_eq!(call(&s3, &format!("get {key}")).await, "404 NoSuchKey", "{key}");
+        assert_eq!(call(&s3, &format!("put {key} one")).await, format!("\"{ONE}\""), "{key}");
+        assert_eq!(call(&s3, &format!("get {key}")).await, "one", "{key}");
+    }
+    assert_eq!(call(&s3, "list").await, "folder/file folder/new link nothing");
+    let key = "folder/file";
+    assert_eq!(call(&s3, &format!("delete {key}")).await, "ok");
+    let left: Vec<_> = fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["file"]);
+    assert_eq!(fs::read_to_string(outside.path().join("file")).unwrap(), "outside");
+    assert_eq!(aws.passed_over().entries().len(), 3);
+}

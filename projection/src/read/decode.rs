@@ -40,10 +40,10 @@ pub struct Decoded {
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The temporary file of rejected lines could not be written or read.
-    #[error("failed to keep rejected lines in a temporary file")]
+    #[error("failed to keep rejected lines in a temporary file where TMPDIR says")]
     Rejected(#[source] io::Error),
     /// A temporary file of rows could not be written or read.
-    #[error("failed to keep rows in a temporary file")]
+    #[error("failed to keep rows in a temporary file where TMPDIR says")]
     Spill(#[source] io::Error),
 }
 

@@ -38,7 +38,7 @@ pub enum ReadError {
     #[error("its rows are not in the order of our files")]
     Order,
     /// The temporary file could not be written.
-    #[error("failed to keep rows in a temporary file")]
+    #[error("failed to keep rows in a temporary file where TMPDIR says")]
     Spill(#[from] io::Error),
 }
 

@@ -7,7 +7,7 @@ use compactor::hour::Outcome;
 use compactor::tick::{Tick, Totals};
 use compactor::watermark::WatermarkStatus;
 use serde_json::json;
-use telemetry::error_chain;
+use telemetry::{error_chain, plain};
 
 use crate::output::report;
 
@@ -26,7 +26,8 @@ pub(super) fn to_text(tick: &Tick) -> String {
         report::troubles(&[tick.failures(), tick.needs_operator(), tick.replaced(), deferred(tick)].concat());
     let table = if totals.compacted > 0 { format!("{table}\n") } else { String::new() };
     let (day_table, days) = (day_table(tick), days_text(tick));
-    let accepted: String = tick.accepted.iter().flatten().map(|edit| format!("{edit}\n")).collect();
+    let accepted: String =
+        tick.accepted.iter().flatten().map(|edit| format!("{}\n", plain::value(&edit.to_string()))).collect();
     format!(
         "{table}{day_table}{accepted}{}{days}{}\n{troubles}",
         counted("hours compacted", &totals),

@@ -9,7 +9,6 @@ use crate::args::Demo;
 use crate::output::report;
 use crate::simulation::stack::Stack;
 use crate::sql::{Answer, Sql};
-use crate::target::Target;
 
 /// The answer to one question, and the bytes it took to read from each table.
 #[derive(Debug, Serialize)]
@@ -27,13 +26,8 @@ pub(super) struct Compared {
 const SOURCES: [&str; 3] = ["(SELECT DISTINCT * FROM auth0_logs_json)", "auth0_logs_parquet", "auth0_logs"];
 
 /// Asks all three questions.
-pub(super) async fn compare(
-    stack: &Stack,
-    target: &Target,
-    options: &Demo,
-    start: DateTime<Utc>,
-) -> anyhow::Result<Vec<Compared>> {
-    let sql = Sql::open(&stack.aws.glue(), stack.catalog.database(), &target.data).await?;
+pub(super) async fn compare(stack: &Stack, options: &Demo, start: DateTime<Utc>) -> anyhow::Result<Vec<Compared>> {
+    let sql = Sql::open(&stack.aws, stack.catalog.database()).await?;
     let during = during(options, start);
     let busiest = busiest_user(&sql, &during).await?;
     let questions = [

@@ -67,7 +67,7 @@ pub async fn demo(target: &Target, options: &Demo, env: &Env) -> anyhow::Result<
     let (stack, summary) = pipeline.finish().await?;
     let injected = checks(&injected, late_hours.len() as u64, &summary);
     #[cfg(feature = "sql")]
-    let queries = audit::compare(&stack, target, options, START).await?;
+    let queries = audit::compare(&stack, options, START).await?;
     #[cfg(not(feature = "sql"))]
     drop(stack);
     let report = DemoReport {

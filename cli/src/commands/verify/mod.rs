@@ -36,7 +36,8 @@ pub use verified::{Totals, Verified};
 ///
 /// If the bucket or the catalog cannot be listed, so that nothing can be said.
 pub async fn verify(target: &Target, options: &Verify, env: &Env) -> anyhow::Result<Verdict> {
-    let deployment = Deployment::open(target, "verify", env)?;
+    let open = if options.repair { Deployment::open } else { Deployment::open_to_read };
+    let deployment = open(target, "verify", env)?;
     if options.repair && target.aws {
         check_database(&deployment.catalog).await?;
     }

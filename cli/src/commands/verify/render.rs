@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use log_format::{Day, Hour};
 use serde::Serialize;
 use serde_json::json;
+use telemetry::plain;
 
 use super::check::{CHANGING, Checked, CheckedDay, ParquetCounts};
 use super::finding::{Difference, Finding};
@@ -86,7 +87,7 @@ impl Verified {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for repair in &self.repairs {
-            text.push_str(&format!("{repair}\n"));
+            text.push_str(&format!("{}\n", plain::value(&repair.to_string())));
         }
         let hours = self.lines().iter().map(|line| (line.cells(), line.below())).collect::<Vec<_>>();
         let days = self.day_lines().iter().map(|line| (line.cells(), line.below())).collect::<Vec<_>>();
@@ -177,7 +178,7 @@ impl Verified {
     /// A line about what is in neither table and not lost. Empty if there is no such object.
     fn awaiting(&self) -> String {
         let Some(first) = &self.awaiting_replay_first else { return String::new() };
-        format!("{} objects under error/ wait for `replay`, the first {first}\n", self.awaiting_replay)
+        format!("{} objects under error/ wait for `replay`, the first {}\n", self.awaiting_replay, plain::value(first))
     }
 
     pub(super) fn verdict_name(&self) -> &'static str {
@@ -338,7 +339,7 @@ fn differences(findings: &[&Finding]) -> String {
     while let Some(findings) = kinds.next() {
         let kind = findings[0].difference;
         for finding in findings.iter().take(PRINTED_MAX) {
-            text.push_str(&format!("{INDENT}{}: {}\n", kind.name(), finding.what));
+            text.push_str(&format!("{INDENT}{}: {}\n", kind.name(), plain::value(&finding.what)));
         }
         let more = findings.len().saturating_sub(PRINTED_MAX);
         if more > 0 {

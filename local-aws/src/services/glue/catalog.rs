@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::error::GlueError;
 use crate::clock::Clock;
+use crate::folder::Folder;
 use crate::journal::{Journal, JournalError};
 use crate::seam::FailEntry;
 
@@ -86,13 +86,13 @@ pub(super) struct Catalog {
 }
 
 impl Catalog {
-    /// Replays the journal at `path` and writes it back without overwritten entities.
-    pub(super) fn open(path: &Path, clock: Clock) -> Result<Catalog, JournalError> {
+    /// Replays the journal `name` in `folder` and writes it back without overwritten entities.
+    pub(super) fn open(folder: &Folder, name: &str, clock: Clock) -> Result<Catalog, JournalError> {
         let mut databases = BTreeMap::new();
-        for change in Journal::read(path)? {
+        for change in Journal::read(folder, name)? {
             apply(&mut databases, change);
         }
-        let journal = Journal::rewrite(path, snapshot(&databases))?;
+        let journal = Journal::rewrite(folder, name, snapshot(&databases))?;
         Ok(Catalog { databases, journal, clock, failing: None })
     }
 

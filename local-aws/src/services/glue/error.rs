@@ -32,7 +32,7 @@ pub(super) enum GlueError {
     Injected,
     #[error("failed to write the answer as JSON")]
     Encode(#[source] serde_json::Error),
-    #[error(transparent)]
+    #[error("{}", .0.with_cause())]
     Journal(#[from] JournalError),
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode, s3_error};
 
 use crate::http::payload::Mismatch;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, cause};
 
 /// S3's code for a body that does not have the SHA-256 in its request's signature.
 const MISMATCH: &str = "XAmzContentSHA256Mismatch";
@@ -22,6 +22,8 @@ pub(crate) enum StoreError {
     BucketName(String),
     #[error("key {0:?} does not exist")]
     NoSuchKey(String),
+    #[error("the key {0:?} has a character that no listing can carry")]
+    Key(String),
     #[error("upload {0:?} does not exist")]
     NoSuchUpload(String),
     #[error("part {0} is missing or has another ETag")]
@@ -78,7 +80,7 @@ impl StoreError {
             StoreError::Precondition(_) => S3ErrorCode::PreconditionFailed,
             StoreError::NotModified(_) => S3ErrorCode::NotModified,
             StoreError::Condition => S3ErrorCode::NotImplemented,
-            StoreError::Argument(_) => S3ErrorCode::InvalidArgument,
+            StoreError::Argument(_) | StoreError::Key(_) => S3ErrorCode::InvalidArgument,
             StoreError::Range { .. } => S3ErrorCode::InvalidRange,
             StoreError::Length { .. } => S3ErrorCode::IncompleteBody,
             StoreError::Digest(_) => S3ErrorCode::BadDigest,
@@ -94,7 +96,13 @@ impl StoreError {
 
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> S3Error {
-        let mut answer = S3Error::with_message(error.code(), error.to_string());
+        let message = match &error {
+            // The client gets this message, and no causes.
+            StoreError::Disk { source, .. } => format!("{error}: {}", cause(source)),
+            StoreError::Journal(error) => error.with_cause(),
+            _ => error.to_string(),
+        };
+        let mut answer = S3Error::with_message(error.code(), message);
         // The protocol layer knows the status of every other code.
         match error {
             StoreError::PartNumber { .. } => answer.set_status_code(StatusCode::RANGE_NOT_SATISFIABLE),

@@ -1,9 +1,10 @@
 //! An object without its bytes.
 
 use std::collections::BTreeMap;
-use std::fs::Metadata;
+use std::io;
 use std::time::SystemTime;
 
+use cap_std::fs::Metadata;
 use chrono::{DateTime, Utc};
 use s3s::dto::{ChecksumType, ETag, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -118,10 +119,15 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    pub(super) fn of(file: &Metadata) -> Fingerprint {
-        let modified = file.modified().map(DateTime::<Utc>::from);
+    pub(super) fn new(size: u64, modified: io::Result<SystemTime>) -> Fingerprint {
+        let modified = modified.map(DateTime::<Utc>::from);
         let modified_ns = modified.ok().and_then(|time| time.timestamp_nanos_opt()).unwrap_or_default();
-        Fingerprint { size: file.len(), modified_ns }
+        Fingerprint { size, modified_ns }
+    }
+
+    /// The fingerprint of a file that is looked up by its path.
+    pub(super) fn of(file: &Metadata) -> Fingerprint {
+        Fingerprint::new(file.len(), file.modified().map(cap_std::time::SystemTime::into_std))
     }
 
     pub(super) fn modified(&self) -> SystemTime {

@@ -2,29 +2,31 @@
 
 mod index;
 pub(super) mod listing;
-pub(super) mod paths;
+pub(crate) mod paths;
 pub(super) mod spool;
 pub(super) mod uploads;
 
-use std::fs::{self, File, Metadata};
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+
+use cap_std::fs::Metadata;
 
 use super::condition::Condition;
 use super::error::{StoreError, disk};
 use super::object::{Description, IndexEntry, Object};
 use crate::clock::Clock;
+use crate::folder::{Entry, Folder, absent, can_be_listed};
 use crate::journal::JournalError;
 
 use self::index::Index;
-use self::paths::Paths;
 use self::spool::Spool;
 
 /// The store behind the S3 calls.
 pub(crate) struct Store {
-    pub(super) paths: Paths,
+    pub(super) folder: Folder,
     clock: Clock,
     /// Locked from the check of a condition until its write is done. Never locked across an await.
     index: Mutex<Index>,
@@ -38,9 +40,9 @@ struct ObjectFile {
 }
 
 impl Store {
-    pub(crate) fn open(paths: Paths, clock: Clock) -> Result<Store, JournalError> {
-        let index = Mutex::new(Index::open(&paths)?);
-        Ok(Store { paths, clock, index })
+    pub(crate) fn open(folder: Folder, clock: Clock) -> Result<Store, JournalError> {
+        let index = Mutex::new(Index::open(&folder)?);
+        Ok(Store { folder, clock, index })
     }
 
     /// The present moment as a time of the file system.
@@ -58,40 +60,35 @@ impl Store {
         if !s3s::path::check_bucket_name(bucket) {
             return Err(StoreError::BucketName(bucket.to_owned()));
         }
-        match fs::create_dir(self.paths.bucket(bucket)) {
-            Ok(()) => Ok(()),
-            Err(_) if self.paths.bucket(bucket).is_dir() => Ok(()),
-            Err(error) => Err(disk(format!("create bucket {bucket}"))(error)),
-        }
+        self.folder.make(Path::new(bucket)).map_err(disk(format!("create bucket {bucket}")))?;
+        Ok(())
     }
 
     /// Every bucket and when its folder was last changed. A folder does not know when it was made.
     pub(super) fn buckets(&self) -> Result<Vec<(String, SystemTime)>, StoreError> {
         let mut buckets = Vec::new();
-        for entry in fs::read_dir(self.paths.data()).map_err(disk("list the buckets"))? {
-            let entry = entry.map_err(disk("list the buckets"))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let Ok(folder) = entry.metadata() else { continue };
-            if folder.is_dir() && s3s::path::check_bucket_name(&name) {
-                buckets.push((name, folder.modified().unwrap_or(SystemTime::UNIX_EPOCH)));
+        for (name, entry) in self.folder.entries(Path::new("")).map_err(disk("list the buckets"))? {
+            if entry == Entry::Folder && s3s::path::check_bucket_name(&name) {
+                let changed = self.folder.folder(Path::new(&name)).and_then(|folder| folder.changed());
+                buckets.push((name, changed.unwrap_or(SystemTime::UNIX_EPOCH)));
             }
         }
-        buckets.sort();
         Ok(buckets)
     }
 
     pub(super) fn require_bucket(&self, bucket: &str) -> Result<(), StoreError> {
-        if self.paths.bucket(bucket).is_dir() { Ok(()) } else { Err(StoreError::NoSuchBucket(bucket.to_owned())) }
+        let found = absent(self.folder.folder(Path::new(bucket))).map_err(disk(format!("open bucket {bucket}")))?;
+        found.map(drop).ok_or_else(|| StoreError::NoSuchBucket(bucket.to_owned()))
     }
 
     /// Deletes a bucket. It must be empty.
     pub(super) fn delete_bucket(&self, bucket: &str) -> Result<(), StoreError> {
         self.require_bucket(bucket)?;
         let mut index = self.lock();
-        if !index.escaped(bucket).is_empty() {
+        if index.has_escaped(bucket) {
             return Err(StoreError::BucketNotEmpty(bucket.to_owned()));
         }
-        match fs::remove_dir(self.paths.bucket(bucket)) {
+        match self.folder.remove_folder(Path::new(bucket)) {
             Ok(()) => index.remove_bucket(bucket),
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
                 return Err(StoreError::BucketNotEmpty(bucket.to_owned()));
@@ -107,7 +104,7 @@ impl Store {
         let mut index = self.lock();
         let no_such_key = || StoreError::NoSuchKey(key.to_owned());
         let found = self.find(&mut index, bucket, key)?.ok_or_else(no_such_key)?;
-        let file = File::open(&found.path).map_err(disk(format!("open {key}")))?;
+        let file = self.folder.read(&found.path).map_err(disk(format!("open {key:?}")))?;
         Ok((found.entry.object(), file))
     }
 
@@ -140,6 +137,7 @@ impl Store {
         condition: &Condition,
     ) -> Result<Object, StoreError> {
         self.require_bucket(bucket)?;
+        require_listable(key)?;
         let mut index = self.lock();
         let current = self.find(&mut index, bucket, key)?;
         condition.check_write(key, current.as_ref().map(|found| found.entry.object()).as_ref())?;
@@ -148,7 +146,7 @@ impl Store {
             Some(found) => (found.path, found.escaped),
             None => self.new_path(bucket, key)?,
         };
-        let failed = || format!("write {key}");
+        let failed = || format!("write {key:?}");
         let fingerprint = spool.set_modified(self.now(), replaced).map_err(disk(failed()))?;
         let Description { etag, attributes, content } = description;
         let entry = IndexEntry { fingerprint, etag, attributes, content };
@@ -166,41 +164,52 @@ impl Store {
         let current = self.find(&mut index, bucket, key)?;
         condition.check_write(key, current.as_ref().map(|found| found.entry.object()).as_ref())?;
         let Some(found) = current else { return Ok(()) };
-        fs::remove_file(&found.path).map_err(disk(format!("delete {key}")))?;
+        self.folder.remove_file(&found.path).map_err(disk(format!("delete {key:?}")))?;
         index.remove(bucket, key);
-        paths::remove_empty_parents(&found.path, &self.paths.bucket(bucket));
+        paths::remove_empty_parents(&self.folder, &found.path, Path::new(bucket));
         Ok(())
     }
 
-    fn find(&self, index: &mut Index, bucket: &str, key: &str) -> Result<Option<ObjectFile>, StoreError> {
-        let escaped = index.is_escaped(bucket, key);
-        let path = if escaped { Some(self.paths.escaped(bucket, key)) } else { self.paths.plain(bucket, key) };
+    /// The escaped keys of a bucket, in order.
+    pub(super) fn escaped(&self, bucket: &str) -> Vec<String> {
+        self.lock().escaped(bucket)
+    }
+
+    /// The file of an object: its path and what the file system says of it.
+    pub(super) fn file(&self, bucket: &str, key: &str) -> io::Result<Option<(PathBuf, Metadata)>> {
+        let escaped = self.lock().is_escaped(bucket, key);
+        self.file_at(escaped, bucket, key)
+    }
+
+    fn file_at(&self, escaped: bool, bucket: &str, key: &str) -> io::Result<Option<(PathBuf, Metadata)>> {
+        let path = if escaped { Some(paths::escaped(bucket, key)) } else { paths::plain(bucket, key) };
         let Some(path) = path else { return Ok(None) };
-        let failed = || format!("look at {key}");
-        let Some(file) = metadata(&path).map_err(disk(failed()))? else { return Ok(None) };
-        let entry = index.identify(bucket, key, &path, &file).map_err(disk(failed()))?;
+        Ok(self.folder.file(&path)?.map(|file| (path, file)))
+    }
+
+    fn find(&self, index: &mut Index, bucket: &str, key: &str) -> Result<Option<ObjectFile>, StoreError> {
+        let failed = || format!("look at {key:?}");
+        let escaped = index.is_escaped(bucket, key);
+        let Some((path, file)) = self.file_at(escaped, bucket, key).map_err(disk(failed()))? else { return Ok(None) };
+        let entry = index.identify((bucket, key), (&self.folder, &path), &file).map_err(disk(failed()))?;
         Ok(Some(ObjectFile { path, escaped, entry }))
     }
 
     /// The path for a new object, and whether it is that of an escaped key. Makes the folders above it.
     fn new_path(&self, bucket: &str, key: &str) -> Result<(PathBuf, bool), StoreError> {
-        let failed = || format!("make room for {key}");
-        if let Some(path) = self.paths.plain(bucket, key)
-            && paths::create_parents(&path).map_err(disk(failed()))?
+        let failed = || format!("make room for {key:?}");
+        if let Some(path) = paths::plain(bucket, key)
+            && paths::create_parents(&self.folder, &path).map_err(disk(failed()))?
         {
             return Ok((path, false));
         }
-        let path = self.paths.escaped(bucket, key);
-        paths::create_parents(&path).map_err(disk(failed()))?;
+        let path = paths::escaped(bucket, key);
+        paths::create_parents(&self.folder, &path).map_err(disk(failed()))?;
         Ok((path, true))
     }
 }
 
-/// The metadata of the file at `path`. `None` if there is no file.
-fn metadata(path: &PathBuf) -> io::Result<Option<Metadata>> {
-    match fs::metadata(path) {
-        Ok(file) => Ok(file.is_file().then_some(file)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Refuses a key that would keep clients from reading the listing of every other one.
+fn require_listable(key: &str) -> Result<(), StoreError> {
+    if can_be_listed(key) { Ok(()) } else { Err(StoreError::Key(key.to_owned())) }
 }

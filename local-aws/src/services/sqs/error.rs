@@ -23,7 +23,7 @@ pub(super) enum SqsError {
     UnknownCall(String),
     #[error("failed to write the answer as JSON")]
     Encode(#[source] serde_json::Error),
-    #[error(transparent)]
+    #[error("{}", .0.with_cause())]
     Journal(#[from] JournalError),
 }
 

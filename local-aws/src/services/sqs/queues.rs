@@ -1,7 +1,6 @@
 //! The queues: all of them in memory, and every change in a journal.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use md5::{Digest, Md5};
@@ -10,6 +9,7 @@ use uuid::Builder;
 
 use super::error::SqsError;
 use crate::clock::Clock;
+use crate::folder::Folder;
 use crate::journal::{Journal, JournalError};
 
 /// A queue and its messages.
@@ -54,17 +54,17 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    /// Replays the journal at `path` and writes it back without deleted messages.
-    pub(super) fn open(path: &Path, clock: Clock) -> Result<Queues, JournalError> {
+    /// Replays the journal `name` in `folder` and writes it back without deleted messages.
+    pub(super) fn open(folder: &Folder, name: &str, clock: Clock) -> Result<Queues, JournalError> {
         let mut queues = BTreeMap::new();
-        for change in Journal::read(path)? {
+        for change in Journal::read(folder, name)? {
             apply(&mut queues, change);
         }
         let snapshot = queues.values().flat_map(|queue: &Queue| {
             let messages = queue.messages.values().cloned().map(Change::PutMessage);
             std::iter::once(Change::PutQueue(queue.clone())).chain(messages)
         });
-        let journal = Journal::rewrite(path, snapshot)?;
+        let journal = Journal::rewrite(folder, name, snapshot)?;
         Ok(Queues { queues, journal, clock })
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn put(
     let declared = declared.with_length(input.content_length);
     store.require_bucket(&input.bucket)?;
     let body = input.body.take();
-    let spool = Spool::fill(&store.paths.unfinished(), body, &declared, Algorithm::DEFAULT).await?;
+    let spool = Spool::fill(&store.folder, body, &declared, Algorithm::DEFAULT).await?;
     let condition = Condition {
         if_match: input.if_match.take(),
         if_none_match: input.if_none_match.take(),
@@ -161,7 +161,7 @@ pub(super) async fn copy(
         None => object.content.algorithm().unwrap_or(Algorithm::DEFAULT),
     };
     let body = read(file, &(0..object.size)).map_err(disk(format!("read {key}")))?;
-    let spool = Spool::fill(&store.paths.unfinished(), Some(body), &DeclaredChecksums::default(), algorithm).await?;
+    let spool = Spool::fill(&store.folder, Some(body), &DeclaredChecksums::default(), algorithm).await?;
     let description = describe_spool(&spool, attributes);
     let copy = store.write((&input.bucket, &input.key), spool, description, &condition)?;
     let mut result = CopyObjectResult {

@@ -5,14 +5,15 @@
 //! the two the old object is still there, and its own line is still valid: the newest line that fits the file counts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use cap_std::fs::Metadata;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
-use super::paths::Paths;
+use super::paths;
+use crate::folder::{Folder, can_be_listed};
 use crate::journal::{Journal, JournalError};
 use crate::services::s3::object::{Fingerprint, IndexEntry};
 
@@ -47,20 +48,20 @@ pub(super) struct Index {
 
 impl Index {
     /// Reads the journal, drops the lines that do not fit the files and writes the rest back.
-    pub(super) fn open(paths: &Paths) -> Result<Index, JournalError> {
-        let path = paths.journal();
+    pub(super) fn open(folder: &Folder) -> Result<Index, JournalError> {
         let mut buckets: BTreeMap<String, BucketIndex> = BTreeMap::new();
-        for line in Journal::read::<Line<String>>(&path)? {
+        for line in Journal::read::<Line<String>>(folder, paths::JOURNAL)? {
             let path = if line.escaped {
-                Some(paths.escaped(&line.bucket, &line.key))
+                Some(paths::escaped(&line.bucket, &line.key))
             } else {
-                paths.plain(&line.bucket, &line.key)
+                paths::plain(&line.bucket, &line.key)
             };
-            if path.and_then(|path| fingerprint(&path)) == Some(line.entry.fingerprint) {
+            if path.is_some_and(|path| may_fit(folder, &path, line.entry.fingerprint)) {
                 buckets.entry(line.bucket).or_default().put(line.key, line.escaped, line.entry);
             }
         }
-        let journal = Journal::rewrite(&path, buckets.iter().flat_map(|(bucket, index)| index.lines(bucket)))?;
+        let journal =
+            Journal::rewrite(folder, paths::JOURNAL, buckets.iter().flat_map(|(bucket, index)| index.lines(bucket)))?;
         Ok(Index { buckets, journal })
     }
 
@@ -69,22 +70,35 @@ impl Index {
         self.buckets.get(bucket).is_some_and(|index| index.escaped.contains(key))
     }
 
-    /// The escaped keys of a bucket, in order.
-    pub(super) fn escaped(&self, bucket: &str) -> Vec<String> {
-        self.buckets.get(bucket).map(|index| index.escaped.iter().cloned().collect()).unwrap_or_default()
+    /// Whether the bucket has any object whose key is escaped.
+    pub(super) fn has_escaped(&self, bucket: &str) -> bool {
+        self.buckets.get(bucket).is_some_and(|index| !index.escaped.is_empty())
     }
 
-    /// The entry of the file of `key`. A file that another program wrote is hashed, once.
-    pub(super) fn identify(&mut self, bucket: &str, key: &str, path: &Path, file: &Metadata) -> io::Result<IndexEntry> {
+    /// The escaped keys of a bucket that a listing can carry, in order.
+    pub(super) fn escaped(&self, bucket: &str) -> Vec<String> {
+        let Some(index) = self.buckets.get(bucket) else { return Vec::new() };
+        index.escaped.iter().filter(|key| can_be_listed(key)).cloned().collect()
+    }
+
+    /// The entry of the file of `key` at `path` in `folder`. A file that another program wrote is hashed, once.
+    pub(super) fn identify(
+        &mut self,
+        (bucket, key): (&str, &str),
+        (folder, path): (&Folder, &Path),
+        file: &Metadata,
+    ) -> io::Result<IndexEntry> {
         let fingerprint = Fingerprint::of(file);
         let entry = self.buckets.get(bucket).and_then(|index| index.entries.get(key));
         if let Some(entry) = entry.filter(|entry| entry.fingerprint == fingerprint) {
             return Ok(entry.clone());
         }
         let (attributes, content) = Default::default();
-        let entry = IndexEntry { fingerprint, etag: md5_of(path)?, attributes, content };
+        let entry = IndexEntry { fingerprint, etag: md5_of(folder, path)?, attributes, content };
         let escaped = self.is_escaped(bucket, key);
-        self.write(bucket, key, escaped, &entry).map_err(io::Error::other)?;
+        if self.journal.is_writable() {
+            self.write(bucket, key, escaped, &entry).map_err(io::Error::other)?;
+        }
         self.put(bucket, key, escaped, entry.clone());
         Ok(entry)
     }
@@ -139,12 +153,17 @@ impl BucketIndex {
     }
 }
 
-fn fingerprint(path: &PathBuf) -> Option<Fingerprint> {
-    fs::metadata(path).ok().map(|file| Fingerprint::of(&file))
+/// Whether the file at `path` has this fingerprint. Also true if it cannot be looked at, such as behind a link: what is
+/// known of it is needed once it can.
+fn may_fit(folder: &Folder, path: &Path, fingerprint: Fingerprint) -> bool {
+    match folder.look(path) {
+        Ok(file) => !file.is_file() || Fingerprint::of(&file) == fingerprint,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
-fn md5_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+fn md5_of(folder: &Folder, path: &Path) -> io::Result<String> {
+    let mut file = folder.read(path)?;
     let mut md5 = Md5::new();
     let mut block = vec![0; BLOCK_BYTES];
     loop {

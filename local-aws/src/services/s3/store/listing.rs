@@ -3,14 +3,14 @@
 //! A folder is read when the walk reaches it, and only if it can hold a wanted key. In each folder the entries are
 //! sorted by name, where a folder's name ends in a slash. That is the order of keys.
 
-use std::fs;
 use std::io;
 use std::iter::Peekable;
-use std::path::PathBuf;
+use std::path::Path;
 use std::vec;
 
 use super::Store;
 use super::paths::is_plain_folder;
+use crate::folder::{Entry, Folder, absent};
 use crate::services::s3::error::{StoreError, disk};
 use crate::services::s3::object::Object;
 
@@ -36,9 +36,9 @@ pub(crate) struct Page {
 impl Store {
     /// One page of the keys of `bucket`.
     pub(crate) fn list(&self, bucket: &str, query: &Query) -> Result<Page, StoreError> {
-        self.require_bucket(bucket)?;
         let escaped = self.lock().escaped(bucket);
-        let walk = Walk::new(query, self.paths.bucket(bucket));
+        let folder = absent(self.folder.folder(Path::new(bucket))).map_err(disk(format!("list {bucket}")))?;
+        let walk = Walk::new(query, folder.ok_or_else(|| StoreError::NoSuchBucket(bucket.to_owned()))?);
         let keys = Keys { walk, walked: None, escaped: escaped.into_iter().peekable() };
         let (keys, mut page) = collect_page(keys, query).map_err(disk(format!("list {bucket}/{}", query.prefix)))?;
         page.objects = self.objects(bucket, keys)?;
@@ -116,7 +116,7 @@ impl Keys {
 
 /// A walk through the folders of a bucket, in the order of keys.
 struct Walk {
-    bucket: PathBuf,
+    bucket: Folder,
     prefix: String,
     after: String,
     /// A common prefix on the page. Its other keys are skipped.
@@ -126,7 +126,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(query: &Query, bucket: PathBuf) -> Walk {
+    fn new(query: &Query, bucket: Folder) -> Walk {
         let folder = folder_of(&query.prefix);
         let start = if is_plain_folder(folder) { vec![folder.to_owned()] } else { Vec::new() };
         Walk {
@@ -169,21 +169,9 @@ impl Walk {
 
     /// The keys in a folder, sorted. A missing folder holds none.
     fn read(&self, folder: &str) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.bucket.join(folder)) {
-            Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error),
-        };
-        let mut keys = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            // A name that is not UTF-8 is no key. Links to folders are not followed, because they can form circles.
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let slash = if entry.file_type()?.is_dir() { "/" } else { "" };
-            keys.push(format!("{folder}{name}{slash}"));
-        }
+        let entries = self.bucket.entries(Path::new(folder))?.into_iter();
+        let key = |(name, entry)| format!("{folder}{name}{}", if entry == Entry::Folder { "/" } else { "" });
+        let mut keys: Vec<String> = entries.map(key).collect();
         keys.sort_unstable();
         Ok(keys)
     }

@@ -4,8 +4,7 @@
 //! the upload has checksums, `<number>-<MD5>-<algorithm>-<checksum>`. An upload has no other state, so it survives a
 //! restart.
 
-use std::fs::{self, DirEntry, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,13 +12,15 @@ use md5::{Digest, Md5};
 use s3s::dto::{self, CompletedPart, StreamingBlob};
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::paths;
 use super::spool::Spool;
+use super::{Store, require_listable};
+use crate::folder::absent;
 use crate::services::s3::checksum::{Algorithm, Checksum};
 use crate::services::s3::condition::Condition;
 use crate::services::s3::declared::DeclaredChecksums;
 use crate::services::s3::error::{StoreError, disk};
-use crate::services::s3::object::{Attributes, Content, Description, Object, ObjectPart};
+use crate::services::s3::object::{Attributes, Content, Description, Fingerprint, Object, ObjectPart};
 use crate::services::s3::scheme::Scheme;
 
 /// The least size of every part but the last, in bytes.
@@ -68,17 +69,18 @@ impl Store {
     /// Begins an upload and returns its id.
     pub(crate) fn begin_upload(&self, upload: &Upload) -> Result<String, StoreError> {
         self.require_bucket(&upload.bucket)?;
+        require_listable(&upload.key)?;
         let failed = || format!("begin an upload of {}", upload.key);
-        let folder = tempfile::Builder::new().prefix("").rand_bytes(32).tempdir_in(self.paths.unfinished());
-        let folder = folder.map_err(disk(failed()))?.keep();
-        self.describe_upload(&folder, upload).map_err(disk(failed()))?;
-        let id = folder.file_name().unwrap_or_default();
-        fs::rename(&folder, self.paths.uploads().join(id)).map_err(disk(failed()))?;
-        Ok(id.to_string_lossy().into_owned())
+        let unfinished = paths::unfinished();
+        let id = unfinished.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.describe_upload(&unfinished, upload).map_err(disk(failed()))?;
+        self.folder.rename(&unfinished, &Path::new(paths::UPLOADS).join(&id)).map_err(disk(failed()))?;
+        Ok(id)
     }
 
     fn describe_upload(&self, folder: &Path, upload: &Upload) -> io::Result<()> {
-        let mut file = File::create(folder.join(DESCRIPTION))?;
+        self.folder.make(folder)?;
+        let mut file = self.folder.create(&folder.join(DESCRIPTION))?;
         file.write_all(&serde_json::to_vec(upload)?)?;
         file.set_modified(self.now())
     }
@@ -96,7 +98,7 @@ impl Store {
             return Err(StoreError::Argument("partNumber"));
         }
         let algorithm = checksums.map_or(Algorithm::DEFAULT, |scheme| scheme.algorithm);
-        let spool = Spool::fill(&self.paths.unfinished(), body, declared, algorithm).await?;
+        let spool = Spool::fill(&self.folder, body, declared, algorithm).await?;
         let (size, etag) = (spool.size, hex::encode(spool.md5));
         // S3 returns a declared checksum, but keeps it only if the upload has checksums.
         let checksum = (checksums.is_some() || declared.checksum.is_some()).then(|| spool.checksum.clone());
@@ -108,7 +110,7 @@ impl Store {
         let _lock = self.lock();
         spool.persist(&path).map_err(disk(failed()))?;
         for earlier in self.parts(id)?.iter().filter(|part| part.number == number && part.path != path) {
-            fs::remove_file(&earlier.path).map_err(disk(failed()))?;
+            self.folder.remove_file(&earlier.path).map_err(disk(failed()))?;
         }
         Ok(UploadedPart { number, etag, size, modified, checksum, path })
     }
@@ -117,9 +119,11 @@ impl Store {
     pub(crate) fn parts(&self, id: &str) -> Result<Vec<UploadedPart>, StoreError> {
         let failed = || format!("list the parts of upload {id}");
         let mut parts = Vec::new();
-        for entry in fs::read_dir(self.upload_folder(id)?).map_err(disk(failed()))? {
-            let entry = entry.map_err(disk(failed()))?;
-            parts.extend(part(&entry).map_err(disk(failed()))?);
+        let folder = self.upload_folder(id)?;
+        for (name, _) in self.folder.entries(&folder).map_err(disk(failed()))? {
+            // A part that is missing by now has been replaced.
+            let file = self.folder.file(&folder.join(&name)).map_err(disk(failed()))?;
+            parts.extend(file.and_then(|file| part(&folder, &name, Fingerprint::of(&file))));
         }
         parts.sort_by_key(|part| part.number);
         Ok(parts)
@@ -131,7 +135,7 @@ impl Store {
         let parts = listed_parts(self.parts(id)?, completion.listed, upload.checksums)?;
         let paths = parts.iter().map(|part| part.path.as_path());
         let algorithm = upload.checksums.map_or(Algorithm::DEFAULT, |scheme| scheme.algorithm);
-        let spool = Spool::join(&self.paths.unfinished(), paths, algorithm);
+        let spool = Spool::join(&self.folder, paths, algorithm);
         let spool = spool.map_err(disk(format!("complete upload {id}")))?;
         let content = content(upload.checksums, &parts, &spool);
         completion.check(upload.checksums, spool.size, content.checksum.as_ref())?;
@@ -146,14 +150,16 @@ impl Store {
         let folder = self.upload_folder(id)?;
         // No part can be written meanwhile.
         let _lock = self.lock();
-        fs::remove_dir_all(folder).map_err(disk(format!("remove upload {id}")))
+        self.folder.remove_tree(&folder).map_err(disk(format!("remove upload {id}")))
     }
 
     /// The object that upload `id` will become.
     pub(crate) fn upload(&self, id: &str) -> Result<Upload, StoreError> {
         let description = self.upload_folder(id)?.join(DESCRIPTION);
-        let description = fs::read(description).map_err(disk(format!("read upload {id}")))?;
-        serde_json::from_slice(&description).map_err(io::Error::from).map_err(disk(format!("read upload {id}")))
+        let mut text = Vec::new();
+        let read = self.folder.read(&description).and_then(|mut file| file.read_to_end(&mut text));
+        let upload = read.and_then(|_| serde_json::from_slice(&text).map_err(io::Error::from));
+        upload.map_err(disk(format!("read upload {id}")))
     }
 
     /// The unfinished uploads to a bucket, sorted by key: the id, the upload, and when it was begun.
@@ -161,13 +167,13 @@ impl Store {
         self.require_bucket(bucket)?;
         let failed = || format!("list the uploads to {bucket}");
         let mut uploads = Vec::new();
-        for entry in fs::read_dir(self.paths.uploads()).map_err(disk(failed()))? {
-            let entry = entry.map_err(disk(failed()))?;
-            let id = entry.file_name().to_string_lossy().into_owned();
+        let folder = Path::new(paths::UPLOADS);
+        for (id, _) in self.folder.entries(folder).map_err(disk(failed()))? {
+            let description = folder.join(&id).join(DESCRIPTION);
+            let Some(described) = self.folder.file(&description).map_err(disk(failed()))? else { continue };
             let upload = self.upload(&id)?;
-            let begun = entry.path().join(DESCRIPTION).metadata().and_then(|file| file.modified());
             if upload.bucket == bucket {
-                uploads.push((id, upload, begun.map_err(disk(failed()))?));
+                uploads.push((id, upload, Fingerprint::of(&described).modified()));
             }
         }
         uploads.sort_by(|a, b| (&a.1.key, &a.0).cmp(&(&b.1.key, &b.0)));
@@ -180,8 +186,9 @@ impl Store {
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(no_such_upload());
         }
-        let folder = self.paths.uploads().join(id);
-        if folder.is_dir() { Ok(folder) } else { Err(no_such_upload()) }
+        let folder = Path::new(paths::UPLOADS).join(id);
+        let found = absent(self.folder.folder(&folder)).map_err(disk(format!("open upload {id}")))?;
+        found.map(|_| folder).ok_or_else(no_such_upload)
     }
 }
 
@@ -231,12 +238,11 @@ fn file_name(number: i32, etag: &str, checksum: Option<&Checksum>) -> String {
     }
 }
 
-/// Reads a part from the name and metadata of its file. `None` if the file is no part.
-fn part(entry: &DirEntry) -> io::Result<Option<UploadedPart>> {
-    let name = entry.file_name().to_string_lossy().into_owned();
+/// The part in `folder` whose file has this name and fingerprint. `None` if the file is no part.
+fn part(folder: &Path, name: &str, file: Fingerprint) -> Option<UploadedPart> {
     let words: Vec<&str> = name.split('-').collect();
-    let [number, etag, checksum @ ..] = words.as_slice() else { return Ok(None) };
-    let Ok(number) = number.parse() else { return Ok(None) };
+    let [number, etag, checksum @ ..] = words.as_slice() else { return None };
+    let number = number.parse().ok()?;
     let checksum = match checksum {
         [algorithm, digest] => {
             let digest = hex::decode(digest).unwrap_or_default();
@@ -244,10 +250,8 @@ fn part(entry: &DirEntry) -> io::Result<Option<UploadedPart>> {
         }
         _ => None,
     };
-    // A part that is missing by now has been replaced.
-    let Ok(file) = entry.metadata() else { return Ok(None) };
-    let (size, modified) = (file.len(), file.modified()?);
-    Ok(Some(UploadedPart { number, etag: (*etag).to_owned(), size, modified, checksum, path: entry.path() }))
+    let (size, modified) = (file.size, file.modified());
+    Some(UploadedPart { number, etag: (*etag).to_owned(), size, modified, checksum, path: folder.join(name) })
 }
 
 /// The uploaded parts that the client lists. Each must have the listed ETag and checksum.
