@@ -11,3 +11,13 @@ mvn --quiet --batch-mode dependency:copy -Dartifact="com.adobe.testing:s3mock:$s
     -DoutputDirectory="$PWD/.venv/s3mock" > /dev/null
 python3 -m venv .venv/duckdb-s3
 .venv/duckdb-s3/bin/pip install --quiet --disable-pip-version-check -r e2e/duckdb_s3.requirements.txt
+
+# A real browser, from Debian's packages.
+if ! command -v chromium > /dev/null; then
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "chromium is missing: install it, such as by \`sudo apt-get install chromium\`" >&2
+        exit 1
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null
+fi
