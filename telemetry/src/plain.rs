@@ -6,13 +6,7 @@ use std::fmt::Write;
 
 /// `text`, in which line feeds end lines.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    escaped(
-        text,
-        |character| character != '\n' && acts(character),
-        |to, character| {
-            to.extend(character.escape_default());
-        },
-    )
+    escaped(text, acts_within_lines, |to, character| to.extend(character.escape_default()))
 }
 
 /// `text` in one line, such as a value in a table.
@@ -22,16 +16,17 @@ pub fn value(text: &str) -> Cow<'_, str> {
 
 /// A JSON text as serde_json prints it, with the same value. JSON itself allows most such characters in a string.
 pub fn json(text: &str) -> Cow<'_, str> {
-    escaped(
-        text,
-        |character| character != '\n' && acts(character),
-        |to, character| {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // To write to a String never fails.
-                let _ = write!(to, "\\u{unit:04x}");
-            }
-        },
-    )
+    escaped(text, acts_within_lines, |to, character| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // To write to a String never fails.
+            let _ = write!(to, "\\u{unit:04x}");
+        }
+    })
+}
+
+/// Like [`acts`], where line feeds end lines.
+fn acts_within_lines(character: char) -> bool {
+    character != '\n' && acts(character)
 }
 
 fn escaped(text: &str, acts: impl Fn(char) -> bool, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {

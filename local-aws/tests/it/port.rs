@@ -149,7 +149,7 @@ async fn signed_chunks_are_taken_as_other_clients_send_them() {
     server.end().await;
 }
 
-/// What a page of another origin can make a browser send: none of it is answered with anything of ours, nor writes.
+/// A page of another origin can make a browser send these requests. Each is refused, so it reads and writes nothing.
 #[tokio::test]
 async fn a_web_page_gets_nothing_and_writes_nothing() {
     let (aws, _folder) = start();

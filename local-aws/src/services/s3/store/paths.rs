@@ -66,9 +66,9 @@ fn is_plain(key: &str) -> bool {
 
 /// Makes the folders above `path`. Returns `false` if something else is in the way: another object, a link, a pipe.
 pub(super) fn create_parents(root: &Folder, path: &Path) -> io::Result<bool> {
-    let Some(folder) = path.parent() else { return Ok(false) };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
     match root.make(folder) {
-        Ok(_) => root.is_free(path),
+        Ok(folder) => folder.is_free(Path::new(name)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists) => Ok(false),
         Err(error) => Err(error),
     }
