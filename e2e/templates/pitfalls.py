@@ -1,6 +1,7 @@
 """What every template here must get right, each a check that says what is wrong, with a way to break it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,6 +47,7 @@ RETAINED = (
     ("storage", "BucketPolicy"),
     ("storage", "Key"),
     ("queries", "Results"),
+    ("queries", "ResultsPolicy"),
 )
 
 
@@ -53,9 +55,14 @@ RETAINED = (
 def what_holds_data_outlives_the_stack(all_stacks: Stacks) -> Iterator[str]:
     for stack, name in RETAINED:
         resource = all_stacks[stack]["Resources"][name]
-        for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-            if resource.get(policy) != "Retain":
-                yield f"{stack}.{name}: {policy} is not Retain"
+        # What a failed creation leaves is in the way of the next one.
+        for policy, expected in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
+            if resource.get(policy) != expected:
+                yield f"{stack}.{name}: {policy} is not {expected}"
+    for stack, template in all_stacks.items():
+        for name, resource in template["Resources"].items():
+            if resource.get("DeletionPolicy") == "Retain":
+                yield f"{stack}.{name}: stays after a creation that failed"
     for kind in ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Events::EventBus"):
         for stack, name, _ in everywhere(all_stacks, kind):
             if (stack, name) not in RETAINED:
@@ -336,3 +343,48 @@ def services_take_roles_for_this_account_alone(all_stacks: Stacks) -> Iterator[s
                 text = json.dumps(statement)
                 if '"*"' in text or ':*"' in json.dumps(statement.get("Action", "")):
                     yield f"{stack}.{name}: a right to everything"
+
+
+# What takes a role, and what a role is about: they are made after it.
+AFTER_ROLES = ("AWS::Lambda::Function", "AWS::KinesisFirehose::DeliveryStream", "AWS::Scheduler::Schedule", "AWS::Events::Rule")
+
+
+def referred(node: Any) -> Iterator[str]:
+    """The names that a node refers to."""
+    if isinstance(node, list):
+        for it in node:
+            yield from referred(it)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            match key:
+                case "Ref":
+                    yield value
+                case "Fn::GetAtt":
+                    yield value[0] if isinstance(value, list) else value.split(".")[0]
+                case "Fn::Sub":
+                    yield from (it.split(".")[0] for it in re.findall(r"\$\{([^!}]+)\}", value))
+                case _:
+                    yield from referred(value)
+
+
+def refer_to_the_stream(all_stacks: Stacks) -> None:
+    role = properties(all_stacks, "ingestion", "RuleRole")
+    role["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"] = {"Fn::GetAtt": ["Stream", "Arn"]}
+
+
+@pitfall(refer_to_the_stream)
+def roles_come_before_what_takes_them(all_stacks: Stacks) -> Iterator[str]:
+    for stack, name, role in everywhere(all_stacks, "AWS::IAM::Role"):
+        for of in referred(role["Properties"]):
+            if all_stacks[stack]["Resources"].get(of, {}).get("Type") in AFTER_ROLES:
+                yield f"{stack}.{name}: waits for {of}, which may then not be allowed to take it yet"
+
+
+@pitfall(lambda it: properties(it, "compactor", "TicksQueue").update(QueueName="runs-failed"))
+def queues_have_no_name(all_stacks: Stacks) -> Iterator[str]:
+    for stack, name, queue in everywhere(all_stacks, "AWS::SQS::Queue"):
+        if "QueueName" in queue["Properties"]:
+            yield f"{stack}.{name}: its name cannot be used again within a minute of its deletion"
+        outputs = all_stacks["root"]["Outputs"].values()
+        if not any(f"Outputs.{name}Url" in json.dumps(it) for it in outputs):
+            yield f"{stack}.{name}: whoever runs it has to search for it"
