@@ -88,6 +88,9 @@ class Resolved:
                 return self.attribute(name, attribute)
             case "Fn::Sub":
                 return re.sub(r"\$\{([^!}]+)\}", lambda found: str(self.substituted(found[1])), argument)
+            case "Fn::Split":
+                separator, text = argument
+                return self.value(text).split(separator)
             case "Fn::If":
                 condition, yes, no = argument
                 return self.value(yes if self.condition(condition) else no)

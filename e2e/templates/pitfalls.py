@@ -127,6 +127,12 @@ def the_schedule_keeps_what_it_cannot_invoke(all_stacks: Stacks) -> Iterator[str
             yield f"{stack}.{name}: no bound on retries"
 
 
+def rights(all_stacks: Stacks, stack: str, role: str, **given: str) -> list[dict[str, Any]]:
+    """What a role allows with these parameters."""
+    resolved = stacks.Resolved(all_stacks[stack], {"FormerKmsKeyArns": "", "PermissionsBoundaryArn": ""} | given)
+    return [it for policy in resolved.resource(role)["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+
+
 # Who handles what is encrypted with the key.
 KEY_USERS = (("ingestion", "RuleRole"), ("ingestion", "StreamRole"), ("compactor", "Role"))
 
@@ -134,8 +140,7 @@ KEY_USERS = (("ingestion", "RuleRole"), ("ingestion", "StreamRole"), ("compactor
 @pitfall(lambda it: properties(it, "ingestion", "RuleRole")["Policies"][0]["PolicyDocument"]["Statement"].pop())
 def who_handles_encrypted_data_may_use_the_key(all_stacks: Stacks) -> Iterator[str]:
     for stack, role in KEY_USERS:
-        resolved = stacks.Resolved(all_stacks[stack], {"KmsKeyArn": "arn:aws:kms:key"})
-        statements = [it for policy in resolved.resource(role)["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+        statements = rights(all_stacks, stack, role, KmsKeyArn="arn:aws:kms:key")
         if not any(
             it["Resource"] == "arn:aws:kms:key" and {"kms:GenerateDataKey", "kms:Decrypt"} <= set(it["Action"])
             for it in statements
@@ -144,7 +149,8 @@ def who_handles_encrypted_data_may_use_the_key(all_stacks: Stacks) -> Iterator[s
 
 
 def with_key(all_stacks: Stacks, stack: str, resource: str) -> Any:
-    return stacks.Resolved(all_stacks[stack], {"KmsKeyArn": "arn:aws:kms:key", "Encryption": "GivenKey"}).resource(resource)
+    given = {"KmsKeyArn": "arn:aws:kms:key", "Encryption": "GivenKey", "FormerKmsKeyArns": "", "Versioning": "true"}
+    return stacks.Resolved(all_stacks[stack], given).resource(resource)
 
 
 @pitfall(lambda it: properties(it, "ingestion", "Stream")["ExtendedS3DestinationConfiguration"].pop("EncryptionConfiguration"))
@@ -196,10 +202,42 @@ def manifests_are_written_by_condition_alone(all_stacks: Stacks) -> Iterator[str
         yield "storage.BucketPolicy: a manifest may be overwritten blindly"
 
 
+# What is made from the log, or kept beside it until it is replayed.
+MADE = ("parquet/", "daily/", "manifests/", "rejected/", "replayed/", "error/")
+
+
 @pitfall(lambda it: properties(it, "storage", "Bucket")["LifecycleConfiguration"]["Rules"].append({"Id": "x", "Status": "Enabled", "ExpirationInDays": 9}))
 def the_record_never_expires(all_stacks: Stacks) -> Iterator[str]:
-    if "Expiration" in json.dumps(properties(all_stacks, "storage", "Bucket")["LifecycleConfiguration"]):
-        yield "storage.Bucket: something expires"
+    for rule in storage_rules(all_stacks):
+        if any(key.startswith("Expiration") for key in rule):
+            yield f"storage.Bucket: {rule['Id']} deletes objects"
+        if "NoncurrentVersionExpiration" in rule and rule.get("Prefix") not in MADE:
+            yield f"storage.Bucket: {rule['Id']} deletes versions of the log"
+
+
+def storage_rules(all_stacks: Stacks) -> list[dict[str, Any]]:
+    given = {"Encryption": "S3", "JsonToGlacierDays": "90", "Versioning": "true", "CreateLogBucket": "true", "LogBucketName": ""}
+    return stacks.Resolved(all_stacks["storage"], given).resource("Bucket")["LifecycleConfiguration"]["Rules"]
+
+
+@pitfall(lambda it: properties(it, "storage", "Bucket").pop("VersioningConfiguration"))
+def mistakes_can_be_undone(all_stacks: Stacks) -> Iterator[str]:
+    versioning = properties(all_stacks, "storage", "Bucket").get("VersioningConfiguration")
+    if versioning != {"Status": {"Fn::If": ["KeepsVersions", "Enabled", "Suspended"]}}:
+        yield "storage.Bucket: what is deleted is gone"
+    if all_stacks["root"]["Parameters"]["Versioning"]["Default"] != "true":
+        yield "root.Versioning: off by default"
+
+
+@pitfall(lambda it: properties(it, "storage", "Bucket")["LifecycleConfiguration"]["Rules"].pop(1))
+def versions_of_what_can_be_made_again_go(all_stacks: Stacks) -> Iterator[str]:
+    emptied = {
+        rule["Prefix"]
+        for rule in storage_rules(all_stacks)
+        if rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 7} and rule.get("ExpiredObjectDeleteMarker") is True
+    }
+    for prefix in sorted(set(MADE) - emptied):
+        yield f"storage.Bucket: former versions under {prefix} stay for ever"
 
 
 @pitfall(lambda it: properties(it, "ingestion", "TransformLogGroup").pop("RetentionInDays"))
@@ -388,3 +426,117 @@ def queues_have_no_name(all_stacks: Stacks) -> Iterator[str]:
         outputs = all_stacks["root"]["Outputs"].values()
         if not any(f"Outputs.{name}Url" in json.dumps(it) for it in outputs):
             yield f"{stack}.{name}: whoever runs it has to search for it"
+
+
+FORMER = "arn:aws:kms:eu-central-1:000000000000:key/former"
+
+
+def forget_former_keys(all_stacks: Stacks) -> None:
+    properties(all_stacks, "compactor", "Role")["Policies"][0]["PolicyDocument"]["Statement"] = []
+
+
+@pitfall(forget_former_keys)
+def what_a_former_key_encrypted_can_be_read(all_stacks: Stacks) -> Iterator[str]:
+    for stack, role in (("ingestion", "StreamRole"), ("compactor", "Role")):
+        # By a bucket of S3's own key as well: that is what leaving a key comes to.
+        for key in ("none", "arn:aws:kms:key"):
+            statements = rights(all_stacks, stack, role, KmsKeyArn=key, FormerKmsKeyArns=f"{FORMER}1,{FORMER}2")
+            of_former = [it for it in statements if FORMER in json.dumps(it["Resource"])]
+            if [(it["Action"], it["Resource"]) for it in of_former] != [("kms:Decrypt", [f"{FORMER}1", f"{FORMER}2"])]:
+                yield f"{stack}.{role}: may not decrypt, or may do more, with the former keys"
+        if any("former" in json.dumps(it) for it in rights(all_stacks, stack, role, KmsKeyArn="none")):
+            yield f"{stack}.{role}: has rights to keys that nobody named"
+
+
+def leave_it_unsaid(all_stacks: Stacks) -> None:
+    destination = properties(all_stacks, "ingestion", "Stream")["ExtendedS3DestinationConfiguration"]
+    destination["EncryptionConfiguration"]["Fn::If"][2] = {"Ref": "AWS::NoValue"}
+
+
+@pitfall(leave_it_unsaid)
+def leaving_the_key_is_said_to_firehose(all_stacks: Stacks) -> Iterator[str]:
+    """An update of a stream keeps what it does not say."""
+    stream = stacks.Resolved(all_stacks["ingestion"], {"KmsKeyArn": "none"}).resource("Stream")
+    said = stream["ExtendedS3DestinationConfiguration"].get("EncryptionConfiguration")
+    if said != {"NoEncryptionConfig": "NoEncryption"}:
+        yield "ingestion.Stream: goes on with the former key"
+
+
+@pitfall(lambda it: properties(it, "partitioner", "Role").pop("PermissionsBoundary"))
+def every_role_takes_the_boundary(all_stacks: Stacks) -> Iterator[str]:
+    boundary = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+    for stack, name, role in everywhere(all_stacks, "AWS::IAM::Role"):
+        if role["Properties"].get("PermissionsBoundary") != boundary:
+            yield f"{stack}.{name}: an account that demands a boundary refuses it"
+
+
+# What would go wrong without a word otherwise: the metric, and what names its source.
+SILENT = {
+    ("AWS/Events", "FailedInvocations"): {"EventsRule", "NotificationsRule"},
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): {"EventsRule", "NotificationsRule"},
+    ("AWS/Firehose", "ThrottledRecords"): {"DeliveryStream"},
+}
+
+
+@pitfall(lambda it: it["monitoring"]["Resources"].pop("RuleFailed"))
+def what_fails_in_silence_rings(all_stacks: Stacks) -> Iterator[str]:
+    watched: dict[tuple[str, str], set[str]] = {}
+    for _, _, alarm in everywhere(all_stacks, "AWS::CloudWatch::Alarm"):
+        own = alarm["Properties"]
+        for metric in [own, *(it["MetricStat"]["Metric"] for it in own.get("Metrics", []) if "MetricStat" in it)]:
+            if "MetricName" in metric:
+                of = {it["Value"]["Ref"] for it in metric["Dimensions"]}
+                watched.setdefault((metric["Namespace"], metric["MetricName"]), set()).update(of)
+    for metric, sources in SILENT.items():
+        for source in sorted(sources - watched.get(metric, set())):
+            yield f"monitoring: no alarm on {metric[1]} of {source}"
+
+
+def forget_the_source(all_stacks: Stacks) -> None:
+    body = properties(all_stacks, "monitoring", "Dashboard")["DashboardBody"]
+    body["Fn::Sub"] = body["Fn::Sub"].replace('"EventSourceName"', '"Source"')
+
+
+@pitfall(forget_the_source)
+def the_dashboard_has_the_left_end(all_stacks: Stacks) -> Iterator[str]:
+    body = properties(all_stacks, "monitoring", "Dashboard")["DashboardBody"]["Fn::Sub"]
+    if '["AWS/Events", "Events", "EventSourceName", "${EventBusName}"]' not in body:
+        yield "monitoring.Dashboard: does not show what came from Auth0"
+
+
+@pitfall(lambda it: properties(it, "compactor", "Compactor")["LoggingConfig"].update(ApplicationLogLevel="WARN"))
+def metrics_are_not_filtered_out(all_stacks: Stacks) -> Iterator[str]:
+    """They are lines of the log without a level, which count as INFO."""
+    for stack, name, function in everywhere(all_stacks, "AWS::Lambda::Function"):
+        if function["Properties"]["LoggingConfig"].get("ApplicationLogLevel", "INFO") not in ("INFO", "DEBUG", "TRACE"):
+            yield f"{stack}.{name}: emits no metrics"
+
+
+def let_readers_write(all_stacks: Stacks) -> None:
+    properties(all_stacks, "queries", "Reader")["PolicyDocument"]["Statement"][4]["Action"] = "s3:PutObject"
+
+
+@pitfall(let_readers_write)
+def a_reader_reads_what_tables_name_and_no_more(all_stacks: Stacks) -> Iterator[str]:
+    given = {"KmsKeyArn": "none", "FormerKmsKeyArns": "", "LogBucket": "logs", "GlueDatabaseName": "d", "NamePrefix": "p"}
+    statements = stacks.Resolved(all_stacks["queries"], given).resource("Reader")["PolicyDocument"]["Statement"]
+    allowed = {
+        (action, resource)
+        for it in statements
+        for action in as_list(it["Action"])
+        for resource in as_list(it["Resource"])
+    }
+    of_log = {(action, resource) for action, resource in allowed if resource.startswith("arn:aws:s3:::logs")}
+    expected = {("s3:GetObject", f"arn:aws:s3:::logs/{prefix}/*") for prefix in ("logs", "parquet", "daily")}
+    expected |= {(action, "arn:aws:s3:::logs") for action in ("s3:ListBucket", "s3:GetBucketLocation")}
+    for action, resource in sorted(of_log ^ expected):
+        yield f"queries.Reader: {action} {resource}"
+    for action, resource in sorted(allowed):
+        if action.startswith("glue:") and not action.startswith(("glue:Get", "glue:BatchGet")):
+            yield f"queries.Reader: {action}"
+        if resource == "*" and not action.startswith("athena:List"):
+            yield f"queries.Reader: {action} of everything"
+
+
+def as_list(node: Any) -> list[Any]:
+    return node if isinstance(node, list) else [node]

@@ -62,6 +62,7 @@ def statements(bearer: str) -> list[dict]:
     """What the role allows, resolved."""
     stack, name = ROLES[bearer]
     given = {"LogBucket": BUCKET, "GlueDatabaseName": DATABASE, "KmsKeyArn": KEY, "NamePrefix": "logs"}
+    given |= {"FormerKmsKeyArns": "", "PermissionsBoundaryArn": ""}
     role = stacks.Resolved(stacks.parsed(stacks.TEMPLATES / f"{stack}.yaml"), given).resource(name)
     return [as_list(it) for policy in role["Policies"] for it in policy["PolicyDocument"]["Statement"]]
 
