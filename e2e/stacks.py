@@ -88,6 +88,9 @@ class Resolved:
                 return self.attribute(name, attribute)
             case "Fn::Sub":
                 return re.sub(r"\$\{([^!}]+)\}", lambda found: str(self.substituted(found[1])), argument)
+            case "Fn::Select":
+                index, values = argument
+                return self.value(values)[int(index)]
             case "Fn::Split":
                 separator, text = argument
                 return self.value(text).split(separator)
@@ -130,6 +133,42 @@ class Resolved:
         if attribute == "Arn" and kind in ARNS:
             return ARNS[kind].format(name=own or f"<{name}>", at=f"{REGION}:{ACCOUNT}")
         return f"<{name}.{attribute}>"
+
+
+class Deployed:
+    """All stacks with the parameters of the root filled in, as nested stacks hand them on."""
+
+    def __init__(self, templates: dict[str, Template], parameters: dict[str, Any]):
+        self.templates = templates
+        self.root = Resolved(templates["root"], parameters)
+        self.nested = of_type(templates["root"], "AWS::CloudFormation::Stack")
+        self.resolved: dict[str, Resolved] = {}
+
+    def stack(self, name: str) -> Resolved:
+        """The nested stack that the root calls `name`."""
+        if name not in self.resolved:
+            own = self.nested[name]["Properties"]
+            given = {key: self.given(value) for key, value in own["Parameters"].items()}
+            template = self.templates[own["TemplateURL"].removeprefix("./").removesuffix(".yaml")]
+            self.resolved[name] = Resolved(template, given)
+        return self.resolved[name]
+
+    def given(self, node: Any) -> Any:
+        if "Fn::GetAtt" in node:
+            name, output = node["Fn::GetAtt"]
+            stack = self.stack(name)
+            return stack.value(stack.template["Outputs"][output.removeprefix("Outputs.")]["Value"])
+        return self.root.value(node)
+
+    def resources(self) -> dict[tuple[str, str], tuple[str, Any]]:
+        """Type and properties of every resource that is made, by the names of its stack and its own."""
+        made = {}
+        for name in self.nested:
+            stack = self.stack(name)
+            for own, resource in stack.template["Resources"].items():
+                if "Condition" not in resource or stack.condition(resource["Condition"]):
+                    made[name, own] = (resource["Type"], stack.value(resource.get("Properties", {})))
+        return made
 
 
 ARNS = {

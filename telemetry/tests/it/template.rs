@@ -30,7 +30,7 @@ fn every_metric_is_watched_and_every_watched_metric_is_emitted() {
 #[test]
 fn every_alarm_says_where_and_goes_somewhere() {
     let alarms: Vec<&str> = TEMPLATE.split("Type: AWS::CloudWatch::Alarm\n").skip(1).collect();
-    assert_eq!(alarms.len(), 18);
+    assert_eq!(alarms.len(), 20);
     for alarm in alarms {
         let alarm = alarm.split("\n\n").next().unwrap();
         assert!(alarm.contains("AlarmDescription: >-\n        Where: "), "{alarm}");
