@@ -216,7 +216,8 @@ def the_record_never_expires(all_stacks: Stacks) -> Iterator[str]:
 
 
 def storage_rules(all_stacks: Stacks) -> list[dict[str, Any]]:
-    given = {"Encryption": "S3", "JsonToGlacierDays": "90", "Versioning": "true", "CreateLogBucket": "true", "LogBucketName": ""}
+    given = {"Encryption": "S3", "JsonToGlacierDays": "90", "Versioning": "true"}
+    given |= {"CreateLogBucket": "true", "LogBucketName": ""}
     return stacks.Resolved(all_stacks["storage"], given).resource("Bucket")["LifecycleConfiguration"]["Rules"]
 
 
@@ -234,7 +235,8 @@ def versions_of_what_can_be_made_again_go(all_stacks: Stacks) -> Iterator[str]:
     emptied = {
         rule["Prefix"]
         for rule in storage_rules(all_stacks)
-        if rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 7} and rule.get("ExpiredObjectDeleteMarker") is True
+        if rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 7}
+        and rule.get("ExpiredObjectDeleteMarker") is True
     }
     for prefix in sorted(set(MADE) - emptied):
         yield f"storage.Bucket: former versions under {prefix} stay for ever"
@@ -384,7 +386,12 @@ def services_take_roles_for_this_account_alone(all_stacks: Stacks) -> Iterator[s
 
 
 # What takes a role, and what a role is about: they are made after it.
-AFTER_ROLES = ("AWS::Lambda::Function", "AWS::KinesisFirehose::DeliveryStream", "AWS::Scheduler::Schedule", "AWS::Events::Rule")
+AFTER_ROLES = (
+    "AWS::Events::Rule",
+    "AWS::KinesisFirehose::DeliveryStream",
+    "AWS::Lambda::Function",
+    "AWS::Scheduler::Schedule",
+)
 
 
 def referred(node: Any) -> Iterator[str]:
@@ -518,7 +525,8 @@ def let_readers_write(all_stacks: Stacks) -> None:
 
 @pitfall(let_readers_write)
 def a_reader_reads_what_tables_name_and_no_more(all_stacks: Stacks) -> Iterator[str]:
-    given = {"KmsKeyArn": "none", "FormerKmsKeyArns": "", "LogBucket": "logs", "GlueDatabaseName": "d", "NamePrefix": "p"}
+    given = {"KmsKeyArn": "none", "FormerKmsKeyArns": ""}
+    given |= {"LogBucket": "logs", "GlueDatabaseName": "d", "NamePrefix": "p"}
     statements = stacks.Resolved(all_stacks["queries"], given).resource("Reader")["PolicyDocument"]["Statement"]
     allowed = {
         (action, resource)
