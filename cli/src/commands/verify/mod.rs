@@ -48,7 +48,8 @@ pub async fn verify(target: &Target, options: &Verify, env: &Env) -> anyhow::Res
     if target.json {
         report::print_json(&found.to_json()?)?;
     } else {
-        report::print(&found.to_text())?;
+        let versions = if target.aws { found.versions_of_gone(target.bucket()) } else { String::new() };
+        report::print(&(found.to_text() + &versions))?;
     }
     Ok(found.verdict())
 }

@@ -15,6 +15,8 @@ use crate::output::verdict::Verdict;
 
 /// How many differences of a kind are printed below an hour or a day. `--json` has all of them.
 const PRINTED_MAX: usize = 10;
+/// Of how many objects that are gone the versions are asked for.
+const VERSIONS_SHOWN: usize = 3;
 
 const HEADING: [&str; 7] = ["hour", "state", "objects", "lines", "rows", "duplicates", "rejected"];
 const DAY_HEADING: [&str; 4] = ["day", "state", "hours", "rows"];
@@ -105,6 +107,19 @@ impl Verified {
             text.push('\n');
         }
         format!("{text}{}\n{}{}\n", self.summary(), self.awaiting(), self.sentence())
+    }
+
+    /// For each object of `bucket` that is gone, the command that lists what S3 keeps of it. Empty if none is gone.
+    pub fn versions_of_gone(&self, bucket: &str) -> String {
+        let gone = self.findings.iter().filter(|finding| finding.difference == Difference::InputGone);
+        let keys: Vec<&str> = gone.filter_map(|finding| Some(finding.what.rsplit_once(", ")?.0)).collect();
+        if keys.is_empty() {
+            return String::new();
+        }
+        let commands: String = keys.iter().take(VERSIONS_SHOWN).map(|key| list_versions(bucket, key)).collect();
+        let more = keys.len().saturating_sub(VERSIONS_SHOWN);
+        let more = if more > 0 { format!("  … and so on for {more} more\n") } else { String::new() };
+        format!("With versioning, S3 may still have what is gone:\n{commands}{more}")
     }
 
     /// Every hour that was checked or has a finding.
@@ -350,6 +365,11 @@ fn differences(findings: &[&Finding]) -> String {
         }
     }
     text
+}
+
+fn list_versions(bucket: &str, key: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", plain::value(text).replace('\'', r"'\''"));
+    format!("  aws s3api list-object-versions --bucket {} --prefix {}\n", quoted(bucket), quoted(key))
 }
 
 #[cfg(test)]

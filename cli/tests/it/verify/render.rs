@@ -5,7 +5,7 @@ use auth0_s3_logs::commands::verify::run;
 use local_aws::seam::{Failure, Fault, Faults};
 use log_format::layout;
 
-use super::{ADOPTED, MIXED, command, damage, env, filled, hour, options, put_lines, stack};
+use super::{ADOPTED, MIXED, command, damage, delete, env, filled, hour, keys, options, put_lines, stack};
 use crate::support::deployment;
 
 const HOURS: &str = r#" hour           state    objects  lines  rows  duplicates  rejected
@@ -31,6 +31,23 @@ const LAST: [&str; 2] = [
     " differences                4  1 × file missing, 1 × unknown folder, 1 × partition elsewhere, 1 × watermark missing",
     "COULD NOT TELL: 1 × unknown, with the reason above; run it again.",
 ];
+
+/// Nobody has to look the command up.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_is_gone_the_versions_are_asked_for() {
+    let data = filled().await;
+    let stack = stack(data.path());
+    let look = async || run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap();
+    assert_eq!(look().await.versions_of_gone("logs"), "");
+    let inputs = keys(&stack, &layout::json_prefix(hour(MIXED))).await;
+    delete(&stack, &inputs[0]).await;
+    let expected = format!(
+        "With versioning, S3 may still have what is gone:\n  \
+         aws s3api list-object-versions --bucket 'it'\\''s' --prefix '{}'\n",
+        inputs[0]
+    );
+    assert_eq!(look().await.versions_of_gone("it's"), expected);
+}
 
 /// An hour may differ in thousands of objects.
 #[tokio::test(flavor = "multi_thread")]
