@@ -542,7 +542,7 @@ def a_reader_reads_what_tables_name_and_no_more(all_stacks: Stacks) -> Iterator[
     for action, resource in sorted(allowed):
         if action.startswith("glue:") and not action.startswith(("glue:Get", "glue:BatchGet")):
             yield f"queries.Reader: {action}"
-        if resource == "*" and not action.startswith("athena:List"):
+        if resource == "*" and not action.startswith(("athena:List", "athena:Get")):
             yield f"queries.Reader: {action} of everything"
 
 

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
@@ -42,6 +43,9 @@ COMMANDS = [
     "s3:ListBucket",
     "s3:PutObject",
 ]
+# The schemas also name patterns of actions, and what IAM does not know.
+IS_ACTION = re.compile("[a-z0-9-]+:[A-Za-z]+")
+NO_ACTIONS = {"kms:ReEncrypt"}
 HANDLERS = ("create", "read", "update", "delete")
 
 
@@ -54,7 +58,7 @@ def kinds() -> set[str]:
 def actions(kind: str) -> set[str]:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(stacks.REGION, kind).schema
     asked = {it for handler in HANDLERS for it in schema.get("handlers", {}).get(handler, {}).get("permissions", [])}
-    return {it for it in asked if it.split(":")[0] not in UNUSED and "*" not in it}
+    return {it for it in asked if it.split(":")[0] not in UNUSED and IS_ACTION.fullmatch(it) and it not in NO_ACTIONS}
 
 
 def policy() -> dict[str, Any]:
