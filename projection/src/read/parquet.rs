@@ -6,12 +6,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::error::ArrowError;
 use bytes::Bytes;
 use log_format::{COLUMNS, Row};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::ConvertedType;
+use parquet::column::reader::ColumnReaderImpl;
+use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::sort::row::{self, EncodedRow};
 use crate::sort::sorter::SortedRun;
@@ -25,9 +27,9 @@ pub enum ReadError {
     /// It is no Parquet, or is damaged.
     #[error("failed to read Parquet")]
     Parquet(#[from] ParquetError),
-    /// Its pages hold no such columns.
-    #[error("failed to decode the columns of a row group")]
-    Columns(#[from] ArrowError),
+    /// A column ends before its row group does.
+    #[error("its column {0} has fewer rows than its row group")]
+    Short(&'static str),
     /// It lacks a column of the log format, or has one that is no text.
     #[error("it has no column {0} of texts")]
     Column(&'static str),
@@ -67,19 +69,28 @@ impl FileRuns {
     pub fn push(&mut self, file: Bytes) -> Result<u64, ReadError> {
         let begin = self.runs.last().map_or(0, |(begin, bytes)| begin + bytes);
         let (mut bytes, mut rows, mut before) = (0, 0, Vec::new());
-        for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build()? {
-            let batch = batch?;
-            let columns = columns(&batch)?;
-            for place in 0..batch.num_rows() {
-                let encoded = row::encode(&row_at(&columns, place));
-                let is_next = before.is_empty() || EncodedRow::of(&before).compare(EncodedRow::of(&encoded), 0).is_lt();
-                if !is_next {
-                    return Err(ReadError::Order);
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let file = Arc::new(file);
+        for group in metadata.row_groups() {
+            let mut left =
+                usize::try_from(group.num_rows()).map_err(|error| ParquetError::External(Box::new(error)))?;
+            let mut columns = columns(&file, group, left)?;
+            while left > 0 {
+                let count = left.min(BATCH_ROWS);
+                columns.iter_mut().try_for_each(|column| column.read(count))?;
+                left -= count;
+                for _ in 0..count {
+                    let encoded = row::encode(&next_row(&mut columns)?);
+                    let is_next =
+                        before.is_empty() || EncodedRow::of(&before).compare(EncodedRow::of(&encoded), 0).is_lt();
+                    if !is_next {
+                        return Err(ReadError::Order);
+                    }
+                    self.spool.write_all(&encoded)?;
+                    bytes += encoded.len() as u64;
+                    rows += 1;
+                    before = encoded;
                 }
-                self.spool.write_all(&encoded)?;
-                bytes += encoded.len() as u64;
-                rows += 1;
-                before = encoded;
             }
         }
         self.runs.push((begin, bytes));
@@ -98,26 +109,81 @@ impl FileRuns {
     }
 }
 
+/// A column of a row group. Arrow's reader can read columns of every type, and was a seventh of the compactor's package.
+struct Column {
+    name: &'static str,
+    reader: ColumnReaderImpl<ByteArrayType>,
+    /// Of each row that was read, whether it has a value: 1 or 0.
+    levels: Vec<i16>,
+    values: Vec<ByteArray>,
+    next_row: usize,
+    next_value: usize,
+}
+
+impl Column {
+    fn new(
+        name: &'static str,
+        file: &Arc<Bytes>,
+        chunk: &ColumnChunkMetaData,
+        rows: usize,
+    ) -> Result<Column, ReadError> {
+        let pages = SerializedPageReader::new(Arc::clone(file), chunk, rows, None)?;
+        let reader = ColumnReaderImpl::new(chunk.column_descr_ptr(), Box::new(pages));
+        Ok(Column { name, reader, levels: Vec::new(), values: Vec::new(), next_row: 0, next_value: 0 })
+    }
+
+    /// Reads so many rows, in place of those that were read before.
+    fn read(&mut self, count: usize) -> Result<(), ReadError> {
+        self.levels.clear();
+        self.values.clear();
+        (self.next_row, self.next_value) = (0, 0);
+        let (rows, ..) = self.reader.read_records(count, Some(&mut self.levels), None, &mut self.values)?;
+        if rows < count { Err(ReadError::Short(self.name)) } else { Ok(()) }
+    }
+
+    /// The value of the next row.
+    fn next(&mut self) -> Result<Option<Cow<'_, str>>, ReadError> {
+        let level = *self.levels.get(self.next_row).ok_or(ReadError::Short(self.name))?;
+        self.next_row += 1;
+        if level == 0 {
+            return Ok(None);
+        }
+        let value = self.values.get(self.next_value).ok_or(ReadError::Short(self.name))?;
+        self.next_value += 1;
+        Ok(Some(Cow::Borrowed(value.as_utf8()?)))
+    }
+}
+
 /// The columns of the log format, in its order.
-fn columns(batch: &RecordBatch) -> Result<Vec<&StringArray>, ReadError> {
+fn columns(file: &Arc<Bytes>, group: &RowGroupMetaData, rows: usize) -> Result<Vec<Column>, ReadError> {
     let named = |name: &'static str| {
-        let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-        column.ok_or(ReadError::Column(name))
+        let chunk = group.columns().iter().find(|chunk| chunk.column_path().parts() == [name] && is_text(chunk));
+        Column::new(name, file, chunk.ok_or(ReadError::Column(name))?, rows)
     };
     COLUMNS.iter().map(|column| named(column.name)).collect()
 }
 
-fn row_at<'a>(columns: &[&'a StringArray], place: usize) -> Row<'a> {
-    std::array::from_fn(|column| {
-        let values = columns[column];
-        values.is_valid(place).then(|| Cow::Borrowed(values.value(place)))
-    })
+/// Is it a column of texts, any of which may be missing?
+fn is_text(chunk: &ColumnChunkMetaData) -> bool {
+    let own = chunk.column_descr();
+    own.converted_type() == ConvertedType::UTF8 && own.max_def_level() == 1 && own.max_rep_level() == 0
+}
+
+fn next_row(columns: &mut [Column]) -> Result<Row<'_>, ReadError> {
+    let mut row: Row<'_> = std::array::from_fn(|_| None);
+    for (place, column) in row.iter_mut().zip(columns) {
+        *place = column.next()?;
+    }
+    Ok(row)
 }
 
 #[cfg(test)]
 mod tests {
+    use parquet::column::writer::ColumnWriter;
     use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::writer::SerializedFileWriter;
     use parquet::record::Field;
+    use parquet::schema::parser::parse_message_type;
 
     use super::*;
     use crate::sort::merge::Merge;
@@ -189,6 +255,33 @@ mod tests {
         assert_eq!(rows, ["05 1 {}", "17 1 {}", "06 3 ", "17 3 ", "05 2 -", "17 2 -"]);
         assert_eq!(columns[columns.len() - 3..], ["hour", "details", "extra"]);
         assert_eq!(made, day(&hours), "the same hours give the same bytes");
+    }
+
+    /// A file whose columns are all of this type, with one row.
+    fn of_columns(kind: &str) -> Bytes {
+        let fields: String = COLUMNS.iter().map(|column| format!("{}; ", kind.replace("NAME", column.name))).collect();
+        let schema = Arc::new(parse_message_type(&format!("message it {{ {fields}}}")).unwrap());
+        let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+        let mut group = file.next_row_group().unwrap();
+        while let Some(mut column) = group.next_column().unwrap() {
+            match column.untyped() {
+                ColumnWriter::ByteArrayColumnWriter(own) => own.write_batch(&["1".into()], Some(&[1]), None).unwrap(),
+                ColumnWriter::Int64ColumnWriter(own) => own.write_batch(&[1], Some(&[1]), None).unwrap(),
+                _ => panic!("columns of {kind}"),
+            };
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+        file.into_inner().unwrap().into()
+    }
+
+    #[test]
+    fn columns_are_optional_texts() {
+        let push = |kind: &str| FileRuns::new().unwrap().push(of_columns(kind));
+        assert_eq!(push("optional binary NAME (UTF8)").unwrap(), 1);
+        for kind in ["optional int64 NAME", "optional binary NAME", "required binary NAME (UTF8)"] {
+            assert!(matches!(push(kind), Err(ReadError::Column(name)) if name == COLUMNS[0].name), "{kind}");
+        }
     }
 
     #[test]
