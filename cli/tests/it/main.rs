@@ -21,6 +21,8 @@ mod replay;
 mod serve;
 mod server;
 #[cfg(feature = "sql")]
+mod set_up;
+#[cfg(feature = "sql")]
 mod sql;
 #[cfg(feature = "sql")]
 mod stages;

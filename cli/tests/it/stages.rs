@@ -20,9 +20,9 @@ use uuid::Uuid;
 
 use crate::support::target;
 
-struct Stage {
+pub(crate) struct Stage {
     stack: Stack,
-    firehose: Firehose,
+    pub(crate) firehose: Firehose,
     clock: SimulatedClock,
     data: tempfile::TempDir,
 }
@@ -31,7 +31,7 @@ struct Stage {
 type Counts = BTreeMap<(String, String), i64>;
 
 impl Stage {
-    async fn new(start: DateTime<Utc>) -> Stage {
+    pub(crate) async fn new(start: DateTime<Utc>) -> Stage {
         let data = tempfile::tempdir().unwrap();
         let clock = SimulatedClock::at(start);
         let stack = Stack::open(&target(data.path()), clock.reader()).await.unwrap();
@@ -39,7 +39,7 @@ impl Stage {
         Stage { stack, firehose, clock, data }
     }
 
-    async fn tick(&mut self, now: DateTime<Utc>) -> Hour {
+    pub(crate) async fn tick(&mut self, now: DateTime<Utc>) -> Hour {
         self.clock.set(now);
         self.firehose.advance(now).await.unwrap();
         let nonce = now.timestamp().to_string();
@@ -50,7 +50,7 @@ impl Stage {
         tick.watermark.unwrap().unwrap().watermark
     }
 
-    async fn sql(&self) -> Sql {
+    pub(crate) async fn sql(&self) -> Sql {
         Sql::open(&self.stack.aws, self.stack.catalog.database()).await.unwrap()
     }
 
