@@ -1,10 +1,10 @@
 # The log stream in Auth0 and the stack on AWS, in one apply. Package the templates first, as the README does, and put
-# template-export.yaml beside the packages:
+# template-export.yaml beside the packages, with the release in its name: Terraform updates the stack when its URL changes.
 #
-#   aws s3 cp template-export.yaml s3://$S3_BUCKET/$S3_PREFIX/template-export.yaml
+#   aws s3 cp template-export.yaml s3://$S3_BUCKET/$S3_PREFIX/template-0.1.0.yaml
 #
-# The first apply makes the stream paused, because what Auth0 sends to an event source without a bus is lost. When the
-# stack stands, apply again with `-var stream_status=active`. The stream then sends what it kept.
+# The first apply makes the stream and pauses it at once, because what Auth0 sends to an event source without a bus is
+# lost. When the stack stands, apply again with `-var stream_status=active`. The stream then sends what it kept.
 
 terraform {
   required_providers {
@@ -14,13 +14,13 @@ terraform {
     }
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.0"
+      version = ">= 6.0"
     }
   }
 }
 
 variable "template_url" {
-  description = "https://BUCKET.s3.REGION.amazonaws.com/PREFIX/template-export.yaml"
+  description = "https://BUCKET.s3.REGION.amazonaws.com/PREFIX/template-0.1.0.yaml"
   type        = string
 }
 
@@ -46,7 +46,7 @@ resource "auth0_log_stream" "s3_logs" {
 
   sink {
     aws_account_id = data.aws_caller_identity.current.account_id
-    aws_region     = data.aws_region.current.name
+    aws_region     = data.aws_region.current.region
   }
 }
 
