@@ -35,14 +35,10 @@ def all_texts() -> Texts:
     return {path.stem: path.read_text() for path in paths}
 
 
-def flat(text: str) -> str:
-    """The text on one line, however its lines are broken."""
-    return " ".join(text.split())
-
-
 def in_order(text: str, *words: str) -> bool:
-    """Do the words come one after the other?"""
-    places = [text.find(word) for word in words]
+    """Do the words come one after the other, however the lines are broken?"""
+    line = " ".join(text.split())
+    places = [line.find(word) for word in words]
     return -1 not in places and places == sorted(places)
 
 
@@ -64,7 +60,7 @@ def other_partitions_exist(texts: Texts) -> Iterator[str]:
 @check("README", "**Then pause the stream**", "Then continue at once")
 def the_stream_is_paused_until_the_stack_stands(texts: Texts) -> Iterator[str]:
     steps = ("**1. Create the log stream.**", "pause the stream", "**4. Deploy.**", "resume the stream")
-    if not in_order(flat(texts["README"]), *steps):
+    if not in_order(texts["README"], *steps):
         yield "README: events are lost between the stream and the stack"
     if "ExpirationTime" not in texts["README"]:
         yield "README: does not say until when a source waits"
