@@ -1,4 +1,4 @@
-//! An embedded AWS for one machine: S3, Glue and SQS over one folder, and stand-ins for Firehose and Lambda.
+//! An embedded AWS for one machine: S3, Glue, SQS and Athena over one folder, and stand-ins for Firehose and Lambda.
 //! Terms: `docs/glossary.md`.
 //!
 //! Tests and the command use it with the real SDK clients. In the process [`LocalAws::s3`], [`LocalAws::glue`] and
@@ -21,14 +21,14 @@
 //!   aws-chunked encoding and the access log.
 //! - [`seam`] is the one place that every call passes: gates, faults, the trace and the record of calls. It knows no
 //!   service's state.
-//! - `services` holds S3, Glue, SQS, [`firehose`] and Lambda.
+//! - `services` holds S3, Glue, SQS, [`athena`], [`firehose`] and Lambda.
 //! - `folder` opens files, and nothing outside the folder.
 //! - `journal` is the append-only file in which services keep their state.
 //! - `names` and `clock` hold what all of them share.
 //!
 //! # Invariants
 //!
-//! docs/architecture.md defines A1 to A8 and names the tests that check them:
+//! docs/architecture.md defines A1 to A9 and names the tests that check them:
 //!
 //! - A1: a conditional write checks and writes in one step.
 //! - A2: a crash leaves the old object or the new one, whole.
@@ -38,6 +38,7 @@
 //! - A6: clients cannot tell it from AWS where they look.
 //! - A7: nothing outside the folder is opened, whatever lies in it.
 //! - A8: no web page gets in, and no client keeps another out.
+//! - A9: Athena answers what its engine answers, page by page.
 //!
 //! # Absent by design
 //!
@@ -45,6 +46,8 @@
 //! - In S3: versions of objects, tags, ACLs and encryption.
 //! - In Glue: all but databases, tables and their versions, partitions and column statistics.
 //! - In SQS: all but standard queues, and messages that are sent, received and deleted.
+//! - In Lambda: all but the configuration of functions, and functions in the process.
+//! - In Athena: an engine, which is given from outside, and all but queries and their results.
 
 mod clock;
 mod folder;
@@ -62,4 +65,4 @@ pub use crate::journal::JournalError;
 pub use crate::local_aws::{BucketError, LocalAws};
 pub use crate::names::REGION;
 pub use crate::services::s3::{Files, FoundFile};
-pub use crate::services::{OpenError, firehose};
+pub use crate::services::{OpenError, athena, firehose};

@@ -1,5 +1,6 @@
 //! [`LocalAws`]: what users of the crate hold.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::Path;
@@ -18,9 +19,9 @@ use crate::names::REGION;
 use crate::seam::{Call, CallRecord, Faults, Gates, Seam, Traced};
 use crate::services::lambda::Function;
 use crate::services::s3::{Files, StoreError};
-use crate::services::{OpenError, Services};
+use crate::services::{OpenError, Services, athena};
 
-/// S3, Glue and SQS over one folder. Clones are the same AWS.
+/// S3, Glue, SQS and Athena over one folder. Clones are the same AWS.
 #[derive(Clone)]
 pub struct LocalAws {
     dispatcher: Dispatcher,
@@ -56,8 +57,28 @@ impl LocalAws {
     }
 
     fn over(services: Services) -> LocalAws {
-        let dispatcher = Dispatcher::new(services, Seam::new(CallRecord::from_env()));
+        LocalAws::of(Dispatcher::new(services, Seam::new(CallRecord::from_env())))
+    }
+
+    /// The AWS that `dispatcher` reaches.
+    pub(crate) fn of(dispatcher: Dispatcher) -> LocalAws {
         LocalAws { dispatcher, access_log: None }
+    }
+
+    /// Sets up Athena, and makes the bucket of its results. What was set up before stays.
+    ///
+    /// # Errors
+    ///
+    /// If the bucket cannot be made.
+    pub fn set_up_athena(&self, setup: athena::Setup) -> Result<(), BucketError> {
+        self.create_bucket(&setup.results)?;
+        self.dispatcher.services().athena.set_up(setup);
+        Ok(())
+    }
+
+    /// Lets Lambda tell of a function: its name and its environment.
+    pub fn add_function(&self, name: &str, environment: BTreeMap<String, String>) {
+        self.dispatcher.services().functions.add(name, environment);
     }
 
     /// False if the folder is open for reading alone.
@@ -160,7 +181,7 @@ impl LocalAws {
         LocalAws { access_log: Some(AccessLog::new(log)), ..self.clone() }
     }
 
-    /// Serves S3, Glue and SQS on `listener` until `shutdown` is ready and the requests in progress have been answered.
+    /// Serves S3, Glue, SQS and Athena on `listener` until `shutdown` is ready and the requests in progress have been answered.
     ///
     /// # Errors
     ///

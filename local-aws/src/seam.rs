@@ -4,6 +4,7 @@
 //! A call waits at its gate, gets its number, meets its fault, is carried out or not, and enters the trace when it is
 //! answered. If nothing is injected and no gate is shut, a call goes straight to its service.
 
+mod athena_call;
 mod call;
 mod fault;
 mod gates;
@@ -26,6 +27,7 @@ pub use self::fault::{Failure, Fault, Faults};
 pub use self::gates::{Gates, Held};
 pub use self::trace::Traced;
 
+pub(crate) use self::athena_call::of_athena;
 pub(crate) use self::call::by_target;
 pub(crate) use self::fault::FailEntry;
 pub(crate) use self::glue_call::of_glue;

@@ -1,6 +1,8 @@
-//! The services: S3, Glue and SQS over one folder, and the stand-ins for Firehose and Lambda.
+//! The services: S3, Glue, SQS and Athena over one folder, and the stand-ins for Firehose and Lambda.
 
+pub mod athena;
 pub mod firehose;
+pub(crate) mod functions;
 pub(crate) mod glue;
 pub(crate) mod lambda;
 pub(crate) mod s3;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::folder::{Folder, absent};
 use crate::journal::JournalError;
+use crate::services::athena::Athena;
+use crate::services::functions::Functions;
 use crate::services::glue::Glue;
 use crate::services::s3::{S3, paths};
 use crate::services::sqs::Sqs;
@@ -64,6 +68,8 @@ pub(crate) struct Services {
     pub(crate) s3: S3,
     pub(crate) glue: Glue,
     pub(crate) sqs: Sqs,
+    pub(crate) athena: Arc<Athena>,
+    pub(crate) functions: Functions,
     _lock: Option<File>,
 }
 
@@ -97,8 +103,8 @@ impl Services {
     fn over(folder: Folder, lock: Option<File>, clock: Clock) -> Result<Services, OpenError> {
         let s3 = S3::open(folder.clone(), Arc::clone(&clock))?;
         let glue = Glue::open(&folder, "catalog.ndjson", Arc::clone(&clock))?;
-        let sqs = Sqs::open(&folder, ".local-aws/queues.ndjson", clock)?;
-        Ok(Services { folder, s3, glue, sqs, _lock: lock })
+        let sqs = Sqs::open(&folder, ".local-aws/queues.ndjson", Arc::clone(&clock))?;
+        Ok(Services { folder, s3, glue, sqs, athena: Athena::new(clock), functions: Functions::default(), _lock: lock })
     }
 }
 

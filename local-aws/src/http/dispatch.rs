@@ -9,14 +9,15 @@ use http::{Request, Response};
 use s3s::{Body, HttpError};
 
 use super::signature;
+use crate::local_aws::LocalAws;
 use crate::seam::{self, Call, FailEntry, Reply, Seam, Service};
-use crate::services::Services;
 use crate::services::lambda::Function;
+use crate::services::{Services, functions};
 
 /// Enough for DeleteObjects with a thousand keys of 1,024 bytes, each byte escaped.
 const DELETE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Neither Glue nor SQS accepts a longer request.
+/// Neither Glue nor SQS nor Athena accepts a longer request.
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Carries one caller's requests through the seam to the services. Clones are the same caller.
@@ -59,11 +60,22 @@ impl Dispatcher {
     /// Answers one request. An error means that there is no response: the connection is lost.
     pub(crate) async fn dispatch(&self, mut request: Request<Body>) -> Result<Response<Body>, HttpError> {
         let services = Arc::clone(&self.services);
+        if let Some(name) = functions::configuration_of(&request).map(str::to_owned) {
+            let call = self.is_watched().then(|| Call::of_function(&self.caller, "GetFunctionConfiguration", &name));
+            return self.pass(call, move |_| async move { services.functions.answer(&name) }.boxed()).await;
+        }
         match seam::by_target(&request).map(|(service, name)| (service, name.to_owned())) {
             Some((Service::Sqs, name)) => {
                 let input = input(request.into_body()).await?;
                 let call = self.is_watched().then(|| seam::of_sqs(&self.caller, &name, &input));
                 self.pass(call, move |_| async move { services.sqs.answer(&name, &input) }.boxed()).await
+            }
+            Some((Service::Athena, name)) => {
+                let input = input(request.into_body()).await?;
+                let call = self.is_watched().then(|| seam::of_athena(&self.caller, &name, &input));
+                // What Athena does for a query is no call of the caller's.
+                let (athena, aws) = (Arc::clone(&services.athena), LocalAws::of(self.as_observer()));
+                self.pass(call, move |_| async move { athena.answer(aws, &name, &input).await }.boxed()).await
             }
             Some((_, name)) => {
                 let input = input(request.into_body()).await?;
@@ -83,7 +95,7 @@ impl Dispatcher {
 
     /// Wraps `function`, named `name`, so that each invocation is a call of this caller.
     pub(crate) fn function(&self, name: &str, function: Function) -> Function {
-        let (dispatcher, call) = (self.clone(), Call::invocation(&self.caller, name));
+        let (dispatcher, call) = (self.clone(), Call::of_function(&self.caller, "Invoke", name));
         Arc::new(move |payload: Bytes| {
             let (dispatcher, call, function) = (dispatcher.clone(), call.clone(), Arc::clone(&function));
             async move {
@@ -112,7 +124,7 @@ impl Dispatcher {
     }
 }
 
-/// The whole input of a call to Glue or SQS.
+/// The whole input of a call to Glue, SQS or Athena.
 async fn input(mut body: Body) -> Result<Bytes, HttpError> {
     body.store_all_limited(REQUEST_BYTES_MAX).await.map_err(HttpError::new)
 }

@@ -8,7 +8,7 @@ use hyper::body::Frame;
 use s3s::{Body, HttpError, StdError};
 
 use crate::seam::{Failure, INJECTED, Reply, Service};
-use crate::services::{glue, sqs};
+use crate::services::{athena, glue, sqs};
 
 /// The connection is gone, so there is no response.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,7 @@ impl Reply for Result<Response<Body>, HttpError> {
         let (content_type, body) = match service {
             Service::Glue => (glue::CONTENT_TYPE, glue::error_body(code, INJECTED)),
             Service::Sqs => (sqs::CONTENT_TYPE, sqs::error_body(code, INJECTED)),
+            Service::Athena => (athena::CONTENT_TYPE, athena::error_body(code, INJECTED)),
             Service::S3 | Service::Lambda => ("application/xml", xml(code).into_bytes()),
         };
         let response = Response::builder().status(status).header(header::CONTENT_TYPE, content_type);
@@ -60,8 +61,14 @@ fn status_and_code(service: Service, failure: Failure) -> Option<(StatusCode, &'
         // SQS has no error for a conflict.
         (Service::Sqs, Failure::Internal | Failure::Conflict) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         (Service::Sqs, Failure::Expired) => (StatusCode::BAD_REQUEST, "RequestExpired"),
-        (Service::Glue, Failure::Expired) => (StatusCode::BAD_REQUEST, "InvalidSignatureException"),
-        (Service::Glue, Failure::SlowDown) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
+        (Service::Athena, Failure::Throttled | Failure::Conflict) => {
+            (StatusCode::BAD_REQUEST, "TooManyRequestsException")
+        }
+        (Service::Athena, Failure::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException"),
+        (Service::Glue | Service::Athena, Failure::Expired) => (StatusCode::BAD_REQUEST, "InvalidSignatureException"),
+        (Service::Glue | Service::Athena, Failure::SlowDown) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException")
+        }
         (Service::Glue, Failure::Throttled) => (StatusCode::BAD_REQUEST, "ThrottlingException"),
         (Service::Glue, Failure::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceException"),
         (Service::Glue, Failure::Conflict) => (StatusCode::BAD_REQUEST, "ConcurrentModificationException"),

@@ -17,7 +17,9 @@ pub enum Service {
     Glue,
     /// Amazon SQS.
     Sqs,
-    /// Lambda, for the functions that Firehose and S3's notifications invoke.
+    /// Amazon Athena.
+    Athena,
+    /// Lambda, for the functions that Firehose and S3's notifications invoke, and for their configurations.
     Lambda,
 }
 
@@ -32,7 +34,7 @@ pub struct Call {
     pub service: Service,
     /// The action's name in the service's reference, such as `PutObject` or `GetPartitions`.
     pub name: Cow<'static, str>,
-    /// The ARNs of objects, buckets, tables, databases, queues or functions; `*` if the call concerns all of them. A
+    /// The ARNs of objects, buckets, tables, databases, queues, workgroups or functions; `*` if the call concerns all of them. A
     /// batch may have many.
     pub resources: Vec<String>,
     /// Further parameters, such as `if-none-match=*`, `prefix=logs/` or partition values.
@@ -46,6 +48,7 @@ impl Service {
             Service::S3 => "s3",
             Service::Glue => "glue",
             Service::Sqs => "sqs",
+            Service::Athena => "athena",
             Service::Lambda => "lambda",
         }
     }
@@ -53,7 +56,8 @@ impl Service {
 
 const TARGET: &str = "x-amz-target";
 /// The beginning of the header's value for each service.
-const TARGETS: [(&str, Service); 2] = [("AWSGlue.", Service::Glue), ("AmazonSQS.", Service::Sqs)];
+const TARGETS: [(&str, Service); 3] =
+    [("AWSGlue.", Service::Glue), ("AmazonSQS.", Service::Sqs), ("AmazonAthena.", Service::Athena)];
 
 /// The service and the action in the header of `request`. `None` for S3, whose requests have a method and a path.
 pub(crate) fn by_target<B>(request: &Request<B>) -> Option<(Service, &str)> {
@@ -63,12 +67,12 @@ pub(crate) fn by_target<B>(request: &Request<B>) -> Option<(Service, &str)> {
 }
 
 impl Call {
-    /// An invocation of the function `function`.
-    pub(crate) fn invocation(caller: &Arc<str>, function: &str) -> Call {
+    /// The call `name` of the function `function`.
+    pub(crate) fn of_function(caller: &Arc<str>, name: &'static str, function: &str) -> Call {
         Call {
             caller: Arc::clone(caller),
             service: Service::Lambda,
-            name: "Invoke".into(),
+            name: name.into(),
             resources: vec![arn("lambda", format!("function:{function}"))],
             detail: String::new(),
         }
