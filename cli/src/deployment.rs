@@ -38,7 +38,7 @@ impl Deployment {
     /// The deployment that `target` names, through clients configured by `clients`.
     pub fn new(target: &Target, clients: &SdkConfig, limits: Limits) -> Deployment {
         let bucket = Bucket::new(aws_sdk_s3::Client::new(clients), target.bucket());
-        let catalog = || Catalog::new(aws_sdk_glue::Client::new(clients), target.database.as_str(), target.bucket());
+        let catalog = || Catalog::new(aws_sdk_glue::Client::new(clients), target.database(), target.bucket());
         let compactor = Arc::new(Compactor::new(bucket.clone(), catalog(), limits.clone()));
         let queues = aws_sdk_sqs::Client::new(clients);
         Deployment { bucket, catalog: catalog(), compactor, limits, queues, functions: functions(clients) }

@@ -1,5 +1,6 @@
 //! What `main` reads from the environment and hands on.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
@@ -9,6 +10,8 @@ use compactor::config::Limits;
 use local_aws::{LocalAws, PassedOver};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::output::rows::Screen;
 
 /// The time, a nonce, the limits and the way to AWS. Nothing below `main` reads them elsewhere.
 #[derive(Debug, Clone)]
@@ -22,6 +25,14 @@ pub struct Env {
     /// The compactor's limits. Memory and threads are those of this machine and the environment. The delays are the
     /// compactor's defaults over a folder, and those of the environment on AWS.
     pub limits: Limits,
+    /// The terminal that standard output is. `None` if it is a pipe or a file.
+    pub screen: Option<Screen>,
+    /// The pager that long text on a terminal goes through: a command of the shell. `None` if there is to be none.
+    pub pager: Option<String>,
+    /// Where the shell keeps what was typed. `None` if it keeps nothing.
+    pub history: Option<PathBuf>,
+    /// True if standard input is a terminal.
+    pub input_is_terminal: bool,
     /// How clients reach AWS. `None` if the command works on a folder.
     pub aws: Option<SdkConfig>,
     /// What is passed over in the folder that the command opened. Clones are the same.
@@ -31,7 +42,18 @@ pub struct Env {
 impl Env {
     /// The environment of a command over a folder, without a terminal, with the default limits.
     pub fn new(now: DateTime<Utc>, nonce: Uuid) -> Env {
-        Env { now, nonce, terminal: false, limits: Limits::default(), aws: None, passed_over: Arc::default() }
+        Env {
+            now,
+            nonce,
+            terminal: false,
+            limits: Limits::default(),
+            screen: None,
+            pager: None,
+            history: None,
+            input_is_terminal: false,
+            aws: None,
+            passed_over: Arc::default(),
+        }
     }
 
     /// The command has opened the folder of `aws`. It opens no other one.
@@ -43,5 +65,13 @@ impl Env {
     pub fn clock(&self) -> WallClock {
         let (now, started) = (self.now, Instant::now());
         Arc::new(move || now + TimeDelta::from_std(started.elapsed()).unwrap_or_default())
+    }
+}
+
+/// Returns once Ctrl-C is typed.
+pub(crate) async fn interrupted() {
+    // If no signal can be waited for, the process is ended by other means.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -4,16 +4,19 @@
 //! [`commands`] holds a module for each subcommand; [`execute`] dispatches to them. `demo` and `run` carry events
 //! through the [`simulation`]: the real transform, partitioner and compactor over an embedded AWS, under a simulated
 //! clock. The commands that need only a bucket, its catalog and its queues work on a [`deployment`], which is a folder
-//! or AWS itself. [`inventory`] is what `verify` and `status` read alike. [`output`] is everything that is printed.
+//! or AWS itself, and [`settings`] say which. An engine answers SQL: the one in the process, or Athena. [`inventory`]
+//! is what `verify` and `status` read alike. [`output`] is everything that is printed.
 
 pub mod args;
 pub mod commands;
 pub mod deployment;
+mod engine;
 pub mod env;
 mod gzip;
 pub mod inventory;
 pub mod output;
 mod raw_pairs;
+pub mod settings;
 pub mod simulation;
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -1,16 +1,21 @@
 //! The command `auth0-s3-logs`.
 #![expect(clippy::disallowed_methods, reason = "the one reader of clock and environment, and drawer of nonces")]
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::Args;
 use auth0_s3_logs::env::Env;
-use aws_config::BehaviorVersion;
+use auth0_s3_logs::output::out::Out;
+use auth0_s3_logs::output::rows::Screen;
+use auth0_s3_logs::settings::{self, Settings};
+use auth0_s3_logs::target::Target;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use chrono::Utc;
 use clap::Parser;
 use compactor::config::{Limits, timeouts};
@@ -37,18 +42,65 @@ fn main() -> ExitCode {
     }
 }
 
-async fn execute(args: Args) -> anyhow::Result<Verdict> {
+async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
     let terminal = stderr().is_terminal();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let mut env = Env { terminal, ..Env::new(Utc::now(), Uuid::new_v4()) };
+    let mut env = Env {
+        terminal,
+        screen: screen(),
+        pager: Some(Out::pager(|name| std::env::var(name).ok())),
+        history: history(),
+        input_is_terminal: stdin().is_terminal(),
+        ..Env::new(Utc::now(), Uuid::new_v4())
+    };
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);
-    if args.target.aws {
+    if args.target.aws || args.target.deployment.is_some() {
         env.limits = limits;
-        env.aws = Some(aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await);
+        env.aws = Some(reach(&mut args.target).await?);
     } else {
         // The delays of a deployment are no matter of a folder: its hours close by the default ones.
         let Limits { memory_bytes_max, threads, reads_at_once, .. } = limits;
         env.limits = Limits { memory_bytes_max, threads, reads_at_once, ..env.limits };
     }
     auth0_s3_logs::execute(args, &env).await
+}
+
+/// The terminal that standard output is, if it is one.
+fn screen() -> Option<Screen> {
+    let (width, _) = terminal_size::terminal_size_of(stdout()).filter(|_| stdout().is_terminal())?;
+    // https://no-color.org: any text but none, whatever it says.
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+    Some(Screen { width: width.0.into(), colour: !no_colour && !is_dumb })
+}
+
+/// Where the shell keeps what was typed, by the XDG base directories.
+fn history() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state")))?;
+    Some(state.join("auth0-s3-logs/history"))
+}
+
+/// Finds the deployment on AWS that `target` means, and returns how clients reach it.
+async fn reach(target: &mut Target) -> anyhow::Result<SdkConfig> {
+    target.aws = true;
+    target.deployment = target.deployment.take().or_else(|| std::env::var("AUTH0_S3_LOGS_DEPLOYMENT").ok());
+    let prefix = Settings::find(|name| std::env::var(name).ok())?.complete(target)?;
+    let clients = clients(target).await;
+    if let Some(prefix) = prefix {
+        settings::ask_compactor(target, &prefix, &clients).await?;
+    }
+    Ok(clients)
+}
+
+/// How clients reach AWS: as the AWS command line does, unless the profile or the region is named.
+async fn clients(target: &Target) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts());
+    if let Some(profile) = &target.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &target.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    loader.load().await
 }

@@ -8,26 +8,45 @@ use clap::builder::NonEmptyStringValueParser;
 /// The bucket of a folder if `--bucket` is not given.
 const BUCKET: &str = "auth0-logs";
 
+/// The database if `--database` is not given.
+const DATABASE: &str = "auth0_event_logs";
+
+/// The workgroup if `--workgroup` is not given.
+pub(crate) const WORKGROUP: &str = "auth0-s3-logs";
+
 /// The folder if `--data` is not given.
 const DATA: &str = "auth0-s3-logs-data";
 
 /// What the command works on, and how it prints.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Where and how")]
 pub struct Target {
     /// The folder that holds the bucket and the catalog
     #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// The bucket: an object is the file DIR/BUCKET/KEY [default: auth0-logs; required with --aws]
-    #[arg(long, global = true, value_name = "BUCKET", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, value_name = "BUCKET", env = "AUTH0_S3_LOGS_BUCKET", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
     pub bucket: Option<String>,
-    /// The Glue database that holds the tables
-    #[arg(long, global = true, value_name = "NAME", default_value = "auth0_event_logs", value_parser = NonEmptyStringValueParser::new())]
-    pub database: String,
-    /// Work on a deployment on AWS. --bucket and --database name it; credentials and region are found as the AWS
-    /// command line finds them
+    /// The Glue database that holds the tables [default: auth0_event_logs]
+    #[arg(long, global = true, value_name = "NAME", env = "AUTH0_S3_LOGS_DATABASE", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    pub database: Option<String>,
+    /// Work on a deployment on AWS, which --deployment, or --bucket and --database, name; credentials and region are
+    /// found as the AWS command line finds them
     #[arg(long, global = true, conflicts_with = "data")]
     pub aws: bool,
+    /// Work on this deployment on AWS: an entry of auth0-s3-logs.toml, or the stack's NamePrefix, by which the bucket,
+    /// the database and the workgroup are found
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "data")]
+    pub deployment: Option<String>,
+    /// The workgroup of Athena, with --aws [default: auth0-s3-logs]
+    #[arg(long, global = true, value_name = "NAME", env = "AUTH0_S3_LOGS_WORKGROUP", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    pub workgroup: Option<String>,
+    /// The profile of the AWS command line's files to use, with --aws
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub profile: Option<String>,
+    /// The region of the deployment, with --aws
+    #[arg(long, global = true, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
+    pub region: Option<String>,
     /// Print one JSON value for machines instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
@@ -37,6 +56,16 @@ impl Target {
     /// The bucket that was named, or the default bucket of a folder.
     pub fn bucket(&self) -> &str {
         self.bucket.as_deref().unwrap_or(BUCKET)
+    }
+
+    /// The database that was named, or the default one.
+    pub fn database(&self) -> &str {
+        self.database.as_deref().unwrap_or(DATABASE)
+    }
+
+    /// The workgroup that was named, or the default one.
+    pub fn workgroup(&self) -> &str {
+        self.workgroup.as_deref().unwrap_or(WORKGROUP)
     }
 
     /// True if no folder was named.

@@ -1,6 +1,7 @@
 //! The command line.
 
-mod hour_range;
+mod asking;
+mod span;
 
 use std::path::PathBuf;
 
@@ -10,7 +11,9 @@ use log_format::{Day, Hour};
 
 use crate::target::Target;
 
-pub use hour_range::HourRange;
+pub use asking::{EventFormat, Export, FileFormat, Query, Tail};
+pub use span::{Bounds, HourRange, Span};
+pub(crate) use span::{condition, span_of_last};
 
 /// Every Auth0 log event in your own S3 bucket, cheap to query and provably complete.
 ///
@@ -37,17 +40,18 @@ Examples:
   auth0-s3-logs --events 5000 --seed 7             a smaller one
   auth0-s3-logs run --events events.ndjson         take your own events through it
   auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
+  auth0-s3-logs tail -f                            the newest events as they arrive
+  auth0-s3-logs export --last 24h --to-file day.csv
   auth0-s3-logs compact                            compact a copied tree of DIR/auth0-logs/logs/YYYY/MM/DD/HH/*.gz
   auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
   auth0-s3-logs status                             the hours as a table and as bars
-  auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so compact, status, replay
+  auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so all but demo, run and serve
   auth0-s3-logs replay                             put the records that Firehose kept under error/ into the event log
-  auth0-s3-logs serve --port 9000                  let any S3 or Glue client read the folder
+  auth0-s3-logs serve --port 9000                  let any client of S3, Glue and Athena read the folder
 
 On AWS:
-  `compact`, `verify`, `status` and `replay` work with --aws. Credentials come from the environment, the profile that
-  AWS_PROFILE names, or the machine's role; after `aws sso login` hand them over:
-    eval \"$(aws configure export-credentials --format env)\"
+  All commands but `demo`, `run` and `serve` work with --aws. Credentials come from the environment, the profile that
+  --profile or AWS_PROFILE names (after `aws sso login` too), or the machine's role.
   If the compactor's Lambda has SETTLE_MINUTES, WATERMARK_LAG_HOURS or another limit set, set the same here.
 
 Exit codes:
@@ -64,15 +68,19 @@ pub enum Command {
     Run(Run),
     /// Compact closed hours of JSON objects into Parquet
     Compact(Compact),
-    /// Query the two tables and the view in SQL, as in Athena
+    /// Query the tables and the view in SQL, as in Athena; with --aws, in Athena
     Query(Query),
+    /// Show the newest events, and go on as they arrive
+    Tail(Tail),
+    /// Write the events of a stretch of time, or of a user, as CSV, NDJSON or Parquet
+    Export(Export),
     /// Prove from the bucket and the catalog that no delivered event is lost, doubled or half shown
     Verify(Verify),
     /// Show each hour: its objects, its rows and its state
     Status(Status),
     /// Put records that Firehose kept under error/, or that a dead-letter queue holds, into the event log
     Replay(Replay),
-    /// Serve the folder's S3, Glue and SQS on one port, until Ctrl-C
+    /// Serve the folder's S3, Glue, SQS and Athena on one port, until Ctrl-C
     Serve(Serve),
 }
 
@@ -126,7 +134,7 @@ pub struct Run {
 /// Options of `compact`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Without --hour, --day and --from every closed hour that has objects or a manifest is visited, and every day that is over
+Without a stretch of time every closed hour that has objects or a manifest is visited, and every day that is over
 for a day is rolled up from its hours. An hour or a day that is deferred is left to a later run; one that needs an
 operator is printed with the reason.
 
@@ -134,18 +142,18 @@ Examples:
   auth0-s3-logs compact
   auth0-s3-logs compact --hour 2026-11-20T13
   auth0-s3-logs compact --day 2026-11-20 --rewrite
-  auth0-s3-logs compact --from 2026-11-01T00 --to 2026-12-01T00 --rewrite
-  auth0-s3-logs compact --aws --bucket B --from 2025-01-01T00 --to 2026-01-01T00 --invoke auth0-s3-logs-compactor")]
+  auth0-s3-logs compact --from 2026-11-01 --to 2026-12-01 --rewrite
+  auth0-s3-logs compact --aws --bucket B --from 2025-01-01 --to 2026-01-01 --invoke auth0-s3-logs-compactor")]
 pub struct Compact {
     /// One hour, written like 2026-11-20T13. Naming it accepts objects that were written over
-    #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "HOUR", conflicts_with_all = ["from", "to", "last"])]
     pub hour: Option<Hour>,
     /// One day, written like 2026-11-20: its hours are rolled up, however short its end is ago
-    #[arg(long, value_name = "DAY", conflicts_with_all = ["hour", "from", "to"])]
+    #[arg(long, value_name = "DAY", conflicts_with_all = ["hour", "from", "to", "last"])]
     pub day: Option<Day>,
-    /// A range of hours.
+    /// A stretch of hours.
     #[command(flatten)]
-    pub range: Option<HourRange>,
+    pub bounds: Bounds,
     /// Also rewrite hours that an older version wrote. With --hour or --day, rewrite it in any case, an hour also if rows go
     /// away
     #[arg(long)]
@@ -180,13 +188,13 @@ Exit codes:
 
 Examples:
   auth0-s3-logs verify
-  auth0-s3-logs verify --deep --from 2026-11-20T00 --to 2026-11-21T00
+  auth0-s3-logs verify --deep --day 2026-11-20
   auth0-s3-logs verify --deep --report statement.json
   auth0-s3-logs verify --repair --json")]
 pub struct Verify {
-    /// The hours to verify. `None` verifies all.
+    /// The hours to verify; all without it.
     #[command(flatten)]
-    pub range: Option<HourRange>,
+    pub span: Span,
     /// Also read every JSON object and compare every row with every line, and every row of a day with those of its hours
     #[arg(long)]
     pub deep: bool,
@@ -221,16 +229,17 @@ days; then how many days are rolled up, and how many the compactor would roll up
 mostly for late objects. \"duplicates\" counts lines left out because their row was there already, \"rejected\" the lines
 that could not be read. A dash means that the hour has no Parquet.
 
-Without --from and --to the last 48 hours that have objects or a manifest are shown.
+Without a stretch of time the last 48 hours that have objects or a manifest are shown.
 
 Examples:
   auth0-s3-logs status
-  auth0-s3-logs status --from 2026-11-01T00 --to 2026-11-08T00
+  auth0-s3-logs status --from 2026-11-01 --to 2026-11-08
+  auth0-s3-logs status --last 6h
   auth0-s3-logs status --json")]
 pub struct Status {
-    /// The hours to show. `None` shows the last ones.
+    /// The hours to show; the last ones without it.
     #[command(flatten)]
-    pub range: Option<HourRange>,
+    pub span: Span,
 }
 
 /// Options of `replay`.
@@ -260,21 +269,6 @@ pub struct Replay {
     /// Only say what would be done; the messages that were read stay hidden in their queue for half a minute
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// Options of `query`.
-#[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "\
-The tables are auth0_logs_json and auth0_logs_parquet. The view auth0_logs takes each hour from exactly one of them.
-Always filter on \"date\" and \"hour\": they are the partitions, and decide what a query costs on AWS.
-
-Examples:
-  auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs WHERE date = DATE '2026-11-20'\"
-  auth0-s3-logs query \"SELECT ip, count(*) FROM auth0_logs_parquet WHERE date = DATE '2026-11-20' AND hour = '13'
-                       AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY 2 DESC LIMIT 10\"")]
-pub struct Query {
-    /// The query, in Athena's SQL
-    pub sql: String,
 }
 
 /// Options of `serve`.
@@ -330,32 +324,20 @@ mod tests {
     }
 
     #[test]
-    fn a_range_has_two_ends_and_is_not_empty() {
-        let read = |arguments: &[&str]| Args::try_parse_from([&["auth0-s3-logs"], arguments].concat());
-        let from_to = ["--from", "2026-11-20T13", "--to", "2026-11-20T15"];
+    fn an_hour_a_day_and_a_range_exclude_one_another() {
+        let read =
+            |arguments: &str| Args::try_parse_from(["auth0-s3-logs"].into_iter().chain(arguments.split_whitespace()));
+        let ranges = ["", "--from 2026-11-20", "--from 2026-11-20T13 --to 2026-11-21", "--last 6h", "--day 2026-11-20"];
         for command in ["compact", "verify", "status"] {
-            assert!(read(&[command]).is_ok(), "{command}");
-            assert!(read(&[&[command], from_to.as_slice()].concat()).is_ok(), "{command}");
-            let error = read(&[command, "--from", "2026-11-20T13"]).unwrap_err();
-            assert!(error.to_string().contains("--to <HOUR>"), "{error}");
-            let error = read(&[command, "--from", "2026-11-20T13", "--to", "2026-11-20T13"]).unwrap_err();
-            let expected =
-                "--from 2026-11-20T13 is not before --to 2026-11-20T13; the latter is the hour after the last";
-            assert!(error.to_string().contains(expected), "{error}");
-            assert_eq!(error.exit_code(), 2);
+            for range in ranges {
+                assert!(read(&format!("{command} {range}")).is_ok(), "{command} {range}");
+            }
+            assert!(read(&format!("{command} --day 2026-11-20 --last 6h")).is_err());
+            assert!(read(&format!("{command} --day 2026-11-20 --from 2026-11-20")).is_err());
         }
-        let Some(Command::Status(status)) = read(&["status"]).unwrap().command else { panic!("status") };
-        assert_eq!(status.range, None);
-        let args = read(&[&["status"], from_to.as_slice()].concat()).unwrap();
-        let Some(Command::Status(Status { range: Some(range) })) = args.command else { panic!("status") };
-        let hour = |text: &str| -> Hour { text.parse().unwrap() };
-        let contained = ["2026-11-20T12", "2026-11-20T13", "2026-11-20T14", "2026-11-20T15"];
-        assert_eq!(contained.map(|text| range.contains(hour(text))), [false, true, true, false]);
-        assert!(read(&["compact", "--day", "2026-11-20"]).is_ok());
-        assert!(read(&["compact", "--day", "2026-11-20", "--hour", "2026-11-20T13"]).is_err());
-        assert!(read(&[&["compact", "--day", "2026-11-20"], from_to.as_slice()].concat()).is_err());
-        assert!(
-            read(&["compact", "--hour", "2026-11-20T13", "--from", "2026-11-20T13", "--to", "2026-11-20T14"]).is_err()
-        );
+        assert!(read("compact --day 2026-11-20 --hour 2026-11-20T13").is_err());
+        assert!(read("compact --hour 2026-11-20T13 --from 2026-11-20").is_err());
+        let error = read("compact --hour 2026-11-20T13 --last 6h").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
     }
 }

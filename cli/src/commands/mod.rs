@@ -2,11 +2,13 @@
 
 pub mod compact;
 pub mod demo;
-pub mod query;
+mod export;
+mod query;
 pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod status;
+mod tail;
 pub mod verify;
 
 use anyhow::{bail, ensure};
@@ -43,6 +45,8 @@ async fn carry_out(command: Command, target: &Target, env: &Env) -> anyhow::Resu
         Command::Run(options) => run::run(target, &options, env).await,
         Command::Compact(options) => compact::compact(target, &options, env).await,
         Command::Query(options) => query::query(target, &options, env).await,
+        Command::Tail(options) => tail::tail(target, &options, env).await,
+        Command::Export(options) => export::export(target, &options, env).await,
         Command::Verify(options) => verify::verify(target, &options, env).await,
         Command::Status(options) => status::status(target, &options, env).await,
         Command::Replay(options) => replay::replay(target, &options, env).await,
@@ -56,19 +60,18 @@ fn ensure_works_on_aws(target: &Target, command: &Command) -> anyhow::Result<()>
     let folder = target.data.display();
     ensure!(target.has_default_folder(), "--aws works on AWS and --data {folder} on a folder; give one of them");
     let instead = match command {
-        Command::Compact(_) | Command::Verify(_) | Command::Status(_) | Command::Replay(_) => {
-            ensure!(
-                target.bucket.is_some(),
-                "--aws needs to know which bucket: give --bucket, as the stack's output LogBucket says"
-            );
-            return Ok(());
-        }
         Command::Demo(_) => {
             "`demo` runs in a folder alone: leave out --aws, or name what to do on AWS, such as `status`"
         }
         Command::Run(_) => "`run` takes events into a folder alone: leave out --aws; on AWS put them on the event bus",
-        Command::Query(_) => "`query` asks a folder alone: ask the tables on AWS in Athena",
         Command::Serve(_) => "`serve` serves a folder alone: clients reach AWS without it",
+        _ => {
+            ensure!(
+                target.bucket.is_some(),
+                "--aws needs to know which bucket: give --deployment, or --bucket, as the stack's output LogBucket says"
+            );
+            return Ok(());
+        }
     };
     bail!("{instead}")
 }

@@ -1,5 +1,6 @@
-//! `serve`: the folder's S3, Glue and SQS on a port, for any client.
+//! `serve`: the folder's S3, Glue, SQS and Athena on a port, for any client.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -11,13 +12,13 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::args::Serve;
-use crate::env::Env;
+use crate::env::{Env, interrupted};
 use crate::output::report;
 use crate::output::verdict::Verdict;
 use crate::simulation::stack::Stack;
-use crate::target::Target;
+use crate::target::{Target, WORKGROUP};
 
-/// Serves S3, Glue and SQS on one port of the loopback address until Ctrl-C.
+/// Serves S3, Glue, SQS and Athena on one port of the loopback address until Ctrl-C.
 ///
 /// # Errors
 ///
@@ -25,6 +26,8 @@ use crate::target::Target;
 pub async fn serve(target: &Target, options: &Serve, env: &Env) -> anyhow::Result<Verdict> {
     let stack = Stack::open(target, env.clock()).await?;
     env.opened(&stack.aws);
+    set_up_athena(&stack, target)?;
+    stack.aws.add_function(&format!("{WORKGROUP}-compactor"), told(target));
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await;
     let listener = listener.with_context(|| format!("failed to listen on port {}", options.port))?;
     let address = listener.local_addr()?;
@@ -32,7 +35,7 @@ pub async fn serve(target: &Target, options: &Serve, env: &Env) -> anyhow::Resul
         report::print_json(&json!({ "endpoint": format!("http://{address}") }))?;
     } else {
         report::print(&format!(
-            "S3, Glue and SQS of {} on http://{address}, any credentials, region us-east-1. Ctrl-C ends it.",
+            "S3, Glue, SQS and Athena of {} on http://{address}, any credentials, region us-east-1. Ctrl-C ends it.",
             target.data.display()
         ))?;
     }
@@ -42,6 +45,36 @@ pub async fn serve(target: &Target, options: &Serve, env: &Env) -> anyhow::Resul
     };
     aws.serve(listener, interrupted()).await?;
     Ok(Verdict::Well)
+}
+
+/// What the templates tell the compactor, as far as it says where everything is.
+fn told(target: &Target) -> BTreeMap<String, String> {
+    let told = [
+        ("LOG_BUCKET", target.bucket()),
+        ("GLUE_DATABASE", target.database()),
+        ("ATHENA_WORKGROUP", target.workgroup()),
+    ];
+    told.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// Athena as the templates set it up. `primary` is the workgroup that clients take if they are told none.
+#[cfg(feature = "sql")]
+fn set_up_athena(stack: &Stack, target: &Target) -> anyhow::Result<()> {
+    use crate::sql::athena;
+    let setup = local_aws::athena::Setup {
+        engine: athena::engine(),
+        workgroups: [target.workgroup(), "primary"].map(str::to_owned).to_vec(),
+        results: format!("{:.49}-query-results", target.bucket()),
+        database: target.database().to_owned(),
+        queries: athena::saved_queries()?,
+    };
+    Ok(stack.aws.set_up_athena(setup)?)
+}
+
+/// Without an engine there is nothing to ask.
+#[cfg(not(feature = "sql"))]
+fn set_up_athena(_: &Stack, _: &Target) -> anyhow::Result<()> {
+    Ok(())
 }
 
 /// Returns `aws` with an access log: every request to S3 goes to the file at `path`. A line that cannot be written is
@@ -59,11 +92,4 @@ fn line(access: &Access) -> String {
         "call": call.name, "resource": call.resources.join(" "), "detail": call.detail, "status": status, "bytes": bytes,
     });
     format!("{line}\n")
-}
-
-async fn interrupted() {
-    // If no signal can be waited for, the process is ended by other means.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

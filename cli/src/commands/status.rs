@@ -153,8 +153,8 @@ pub async fn look(deployment: &Deployment, options: &Status, env: &Env) -> anyho
     let mut inventory = Inventory::gather(bucket, catalog).await?;
     let days = DaysStatus::of(&inventory, env.now, limits);
     inventory.hours.retain(|_, hour| !hour.inputs.is_empty() || hour.has_manifest);
-    match options.range {
-        Some(range) => inventory.keep(range),
+    match options.span.hours(env.now)? {
+        Some(hours) => inventory.keep(hours),
         None => inventory.keep_last(HOURS_SHOWN),
     }
     let (watermark, gaps) = (inventory.watermark(), inventory.gaps());

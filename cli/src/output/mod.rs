@@ -1,5 +1,8 @@
 //! What a person or a machine reads: tables, JSON, progress bars and the exit code.
 
+pub mod out;
 pub mod progress;
 pub mod report;
+pub mod rows;
+pub mod types;
 pub mod verdict;

@@ -10,9 +10,12 @@ use serde::Serialize;
 use telemetry::plain;
 
 /// An empty table with a heading. The first column is words, the others are numbers.
-pub fn table(heading: &[&str]) -> Table {
+pub fn table(heading: &[impl AsRef<str>]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_style(TableComponent::HeaderLines, '─').set_header(heading);
+    table.load_preset(NOTHING).set_style(TableComponent::HeaderLines, '─');
+    if !heading.is_empty() {
+        table.set_header(heading.iter().map(AsRef::as_ref));
+    }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

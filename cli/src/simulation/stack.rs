@@ -80,7 +80,7 @@ impl Stack {
             };
             anyhow::Error::new(error).context(format!("failed to open {}{hint}", target.data.display()))
         })?;
-        let catalog = Catalog::new(aws.glue(), target.database.as_str(), target.bucket());
+        let catalog = Catalog::new(aws.glue(), target.database(), target.bucket());
         let compactor = compactor(&aws, target, Limits::default());
         Ok(Stack { aws, catalog, compactor, target: target.clone() })
     }
@@ -100,7 +100,7 @@ impl Stack {
         let mut settings = Settings::new("auth0-logs", self.target.bucket(), seed);
         (settings.prefix, settings.error_prefix) = (layout::LOGS.to_string(), layout::ERRORS.to_string());
         let (glue, target) = (self.aws.as_caller("partitioner").glue(), &self.target);
-        let partitioner = Arc::new(Partitioner::new(Catalog::new(glue, target.database.as_str(), target.bucket())));
+        let partitioner = Arc::new(Partitioner::new(Catalog::new(glue, target.database(), target.bucket())));
         let firehose = self.aws.as_caller("firehose");
         let transform = firehose.function("transform", transform_function(transformed.clone()));
         let partition = self.aws.as_caller("s3").function("partitioner", partition_function(partitioner));
@@ -111,7 +111,7 @@ impl Stack {
 fn compactor(aws: &LocalAws, target: &Target, limits: Limits) -> Arc<Compactor> {
     let clients = aws.as_caller("compactor").sdk_config();
     let bucket = Bucket::new(aws_sdk_s3::Client::new(&clients), target.bucket());
-    let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database.as_str(), target.bucket());
+    let catalog = Catalog::new(aws_sdk_glue::Client::new(&clients), target.database(), target.bucket());
     // A folder is locked while it is open.
     Arc::new(Compactor::new(bucket, catalog, Limits { alone: true, ..limits }))
 }

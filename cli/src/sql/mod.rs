@@ -7,6 +7,7 @@
 //! Absent by design: writes, SerDes other than Parquet's and OpenX JSON, buckets that are not folders.
 
 mod answer;
+pub(crate) mod athena;
 mod definition;
 mod functions;
 mod openx;
@@ -27,14 +28,20 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
+use futures::TryStreamExt;
 
 use local_aws::{Files, LocalAws};
 
 use self::definition::Definition;
-use self::store::{Meter, MeteredBucket};
+use self::store::MeteredBucket;
 use self::table::GlueTable;
 
 pub use self::answer::Answer;
+pub(crate) use self::answer::Streamed;
+pub(crate) use self::store::Meter;
+
+/// So many rows are in memory at once at each step: events are long, and an answer may have millions.
+const BATCH_ROWS: usize = 1024;
 
 /// The name that Athena gives the Glue catalog.
 const CATALOG: &str = "awsdatacatalog";
@@ -84,14 +91,25 @@ impl Sql {
     ///
     /// If the query or what it reads is not valid. The error says what to change.
     pub async fn query(&self, sql: &str) -> Result<Answer> {
+        let Streamed { schema, batches, meter } = self.stream(sql).await?;
+        let batches = batches.try_collect().await.map_err(readable)?;
+        let (bytes_read, objects_read) = meter.read();
+        Ok(Answer { schema, batches, bytes_read, objects_read })
+    }
+
+    /// Answers one query, whose rows come as they are found.
+    ///
+    /// # Errors
+    ///
+    /// If the query is not valid. The error says what to change.
+    pub(crate) async fn stream(&self, sql: &str) -> Result<Streamed> {
         let meter = Arc::new(Meter::default());
         let context = self.session(&meter)?;
         let plan = self.plan(&context.state(), sql).await?;
         let frame = context.execute_logical_plan(plan).await.map_err(readable)?;
         let schema = Arc::clone(frame.schema().inner());
-        let batches = frame.collect().await.map_err(readable)?;
-        let (bytes_read, objects_read) = meter.read();
-        Ok(Answer { schema, batches, bytes_read, objects_read })
+        let batches = frame.execute_stream().await.map_err(readable)?;
+        Ok(Streamed { schema, batches, meter })
     }
 
     fn add_table(&mut self, name: &str, definition: Definition, aws: &LocalAws) -> Result<()> {
@@ -176,6 +194,7 @@ fn session_state(database: &str, schema: Arc<MemorySchemaProvider>) -> Result<Se
     let catalog = MemoryCatalogProvider::new();
     catalog.register_schema(database, schema)?;
     let config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, database)
         .with_information_schema(true);

@@ -23,7 +23,7 @@ use percent_encoding::percent_decode_str;
 
 /// Counts what one query reads.
 #[derive(Debug, Default)]
-pub(super) struct Meter(Mutex<Reading>);
+pub(crate) struct Meter(Mutex<Reading>);
 
 #[derive(Debug, Default)]
 struct Reading {
@@ -33,7 +33,7 @@ struct Reading {
 
 impl Meter {
     /// Bytes and distinct objects read so far.
-    pub(super) fn read(&self) -> (u64, u64) {
+    pub(crate) fn read(&self) -> (u64, u64) {
         let reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (reading.bytes, reading.objects.len() as u64)
     }

@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
 use md5::{Digest, Md5};
 
-use crate::server::Server;
+use crate::served::server::Server;
 
 const KILLS: u64 = 25;
 const BUCKET: &str = "auth0-logs";

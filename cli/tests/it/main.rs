@@ -6,8 +6,9 @@
 #[cfg(feature = "sql")]
 mod adopted;
 #[cfg(feature = "sql")]
+mod asking;
+#[cfg(feature = "sql")]
 mod attack;
-mod aws;
 #[cfg(feature = "sql")]
 mod bytes;
 mod crash;
@@ -15,17 +16,10 @@ mod crash;
 mod demo;
 #[cfg(feature = "sql")]
 mod events;
-#[cfg(feature = "sql")]
-mod queries;
 mod replay;
-mod serve;
-mod server;
+mod served;
 #[cfg(feature = "sql")]
 mod set_up;
-#[cfg(feature = "sql")]
-mod sql;
-#[cfg(feature = "sql")]
-mod stages;
 mod status;
 mod support;
 mod verify;

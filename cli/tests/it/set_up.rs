@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::stages::Stage;
+use crate::asking::stages::Stage;
 
 const README: &str = include_str!("../../../README.md");
 /// What the operator does, each by README's own words for it.

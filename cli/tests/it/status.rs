@@ -93,7 +93,7 @@ async fn every_state_has_a_name() {
     assert_eq!(shown.collect::<Vec<_>>(), expected);
     assert_eq!((overview.watermark, overview.view), (Some(hour("2025-03-01T12")), ViewState::FollowsWatermark));
     let range = HourRange::new(hour("2025-03-01T08"), hour("2025-03-01T10")).unwrap();
-    let some = Status { range: Some(range) };
+    let some = Status { span: range.into() };
     assert_eq!(look(&shared, &some, &env).await.unwrap().hours.len(), 2);
 }
 

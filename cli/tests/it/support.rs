@@ -16,8 +16,8 @@ pub(crate) use tables::{NOW, ask, command, number, rows};
 pub(crate) const BUCKET: &str = "auth0-logs";
 
 pub(crate) fn target(data: &Path) -> Target {
-    let (bucket, database) = (BUCKET.to_string(), "auth0_event_logs".to_string());
-    Target { data: data.to_path_buf(), bucket: Some(bucket), database, aws: false, json: true }
+    let bucket = BUCKET.to_string();
+    Target { data: data.to_path_buf(), bucket: Some(bucket), json: true, ..Target::default() }
 }
 
 /// The environment of a command that starts at `now`. `start` stands for what is drawn anew at every start.
@@ -63,7 +63,7 @@ mod tables {
     pub(crate) async fn ask(data: &Path, query: &str) -> Value {
         let target = target(data);
         let stack = Stack::open(&target, Arc::new(|| NOW.parse().unwrap())).await.unwrap();
-        let sql = Sql::open(&stack.aws, &target.database).await.unwrap();
+        let sql = Sql::open(&stack.aws, target.database()).await.unwrap();
         sql.query(query).await.unwrap().to_json().unwrap()
     }
 

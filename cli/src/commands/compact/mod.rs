@@ -104,7 +104,11 @@ async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow:
         ensure!(is_closed, "{day} has not closed yet; it does {minutes} minutes after its end");
         return Ok(((day.first(), day.end()), Vec::new()));
     }
-    if let Some(asked) = options.hour.map(HourRange::of).or(options.range) {
+    let asked = match options.hour {
+        Some(hour) => Some(HourRange::of(hour)),
+        None => options.bounds.hours(env.now)?,
+    };
+    if let Some(asked) = asked {
         ensure!(
             deployment.limits.is_closed(asked.from(), env.now),
             "{} has not closed yet; it does {} minutes after its end",

@@ -93,15 +93,16 @@ async fn look_once(
     let mut found = Verified::default();
     found.check_replays(&replays, &inventory);
     let shown = shown_days(&inventory, env.now);
-    if let Some(range) = options.range {
-        inventory.keep(range);
+    let asked = options.span.hours(env.now)?;
+    if let Some(hours) = asked {
+        inventory.keep(hours);
     }
     let watermark = inventory.watermark();
     (found.watermark, found.day_watermark) = (watermark, inventory.view_day());
     found.check_watermark(&inventory);
     found.check_view(&inventory, catalog.database());
     found.check_tables_and_strays(&inventory);
-    let shown = shown.into_iter().filter(|day| options.range.is_none_or(|range| range.contains_day(*day)));
+    let shown = shown.into_iter().filter(|day| asked.is_none_or(|hours| hours.contains_day(*day)));
     let mut days = days_known(&inventory, shown.collect());
     inventory.hours.retain(|hour, _| only.is_none_or(|only| only.hours.contains(hour)));
     days.retain(|day, _| only.is_none_or(|only| only.days.contains(day)));

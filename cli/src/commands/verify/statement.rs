@@ -91,6 +91,7 @@ pub(super) fn write(
     options: &Verify,
     made_at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    let asked = options.span.hours(made_at)?;
     let manifests: Vec<HourManifest<'_>> = found
         .by_hour
         .iter()
@@ -109,9 +110,9 @@ pub(super) fn write(
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("COMMIT"),
         bucket: target.bucket(),
-        database: &target.database,
-        from: options.range.map(|range| range.from()),
-        to: options.range.map(|range| range.to()),
+        database: target.database(),
+        from: asked.map(|hours| hours.from()),
+        to: asked.map(|hours| hours.to()),
         deep: options.deep,
         verdict: found.verdict_name(),
         conclusion: found.sentence(),

@@ -13,7 +13,7 @@ use log_format::{Hour, layout};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::server::Server;
+use crate::served::server::Server;
 use crate::support::{BUCKET, binary};
 
 const HOUR: &str = "2026-11-20T13";

@@ -60,8 +60,9 @@ fn no_command_shows_a_value_that_acts() {
     std::fs::write(&events, format!("{}\n{HOSTILE}\n", json!({"log_id": HOSTILE, "type": HOSTILE}))).unwrap();
     let events = events.to_str().unwrap();
     let all = "SELECT * FROM auth0_logs_json";
+    let wrong = format!("SELECT \"{HOSTILE}\" FROM auth0_logs");
     let named = format!("SELECT log_id AS \"{HOSTILE}\" FROM auth0_logs");
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 17] = [
         &["status"],
         &["compact"],
         &["verify"],
@@ -72,6 +73,13 @@ fn no_command_shows_a_value_that_acts() {
         &["run", "--events", events],
         &["query", all],
         &["query", &named],
+        &["query", "-o", "record", all],
+        &["query", "-o", "ndjson", all],
+        &["query", "SELECT * FROM nothing", "--workgroup", HOSTILE],
+        &["query", &wrong],
+        &["tail"],
+        &["tail", "-o", "ndjson"],
+        &["tail", "--user", HOSTILE],
     ];
     for command in commands {
         for form in [&[][..], &["--json"]] {

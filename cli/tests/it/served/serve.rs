@@ -3,7 +3,7 @@
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::served::server::Server;
 
 #[tokio::test]
 async fn s3_and_glue_answer_on_one_port() {

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::server::Server;
+use crate::served::server::Server;
 use crate::support::binary;
 
 /// Runs the command with `--aws` against the server, over the default bucket of a folder unless `arguments` name one.
-fn over_aws(server: &Server, arguments: &[&str]) -> Output {
+pub(super) fn over_aws(server: &Server, arguments: &[&str]) -> Output {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut command = binary();
     if !arguments.contains(&"--bucket") {
@@ -21,11 +21,11 @@ fn over_aws(server: &Server, arguments: &[&str]) -> Output {
 }
 
 /// Runs the command over the folder, which no other process may have open.
-fn over_folder(data: &Path, arguments: &[&str]) -> Output {
+pub(super) fn over_folder(data: &Path, arguments: &[&str]) -> Output {
     binary().args(arguments).arg("--data").arg(data).output().unwrap()
 }
 
-fn shown(output: &Output) -> (Option<i32>, String, String) {
+pub(super) fn shown(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
@@ -84,8 +84,7 @@ fn what_needs_a_folder_says_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     for (arguments, expected) in [
-        (&["query", "SELECT 1"][..], "in Athena"),
-        (&["demo"], "leave out --aws"),
+        (&["demo"][..], "leave out --aws"),
         (&["run", "--events", "-"], "on the event bus"),
         (&["serve", "--port", "0"], "reach AWS without it"),
         (&["--data", "x", "status"], "give one of them"),
@@ -101,7 +100,7 @@ fn what_needs_a_folder_says_what_to_do() {
 fn a_bucket_on_aws_has_to_be_named() {
     let output = binary().args(["status", "--aws"]).env("AWS_REGION", "eu-west-1").output();
     let (code, _, errors) = shown(&output.unwrap());
-    assert!(code == Some(2) && errors.contains("give --bucket"), "{errors}");
+    assert!(code == Some(2) && errors.contains("give --deployment, or --bucket"), "{errors}");
 }
 
 #[test]
@@ -114,4 +113,42 @@ fn a_limit_it_cannot_have_is_named() {
         .output();
     let (code, _, errors) = shown(&output.unwrap());
     assert!(code == Some(2) && errors.contains("environment variable SETTLE_MINUTES is \"soon\""), "{errors}");
+}
+
+/// What is not said is asked of the deployed compactor; and what is said goes before it.
+#[test]
+fn a_deployment_is_found_by_its_name() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(
+        shown(&over_folder(data.path(), &["demo", "--events", "300", "--hours", "2", "--bucket", "acme-logs"])).0,
+        Some(0)
+    );
+    let server = Server::start(data.path(), &["--bucket", "acme-logs"]);
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], vars: &[(&str, &str)]| {
+        let mut command = binary();
+        command.args(arguments).current_dir(home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));
+        let aws = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "thing"), ("AWS_REGION", "eu-west-1")];
+        command.env("AWS_ENDPOINT_URL", &server.endpoint).envs(aws).envs(vars.iter().copied());
+        shown(&command.output().unwrap())
+    };
+    let found = |shown: (Option<i32>, String, String)| {
+        assert!(shown.0 == Some(0) && shown.1.contains("watermark"), "{shown:?}");
+    };
+    found(run(&["status", "--deployment", "auth0-s3-logs"], &[]));
+    found(run(&["status", "--aws"], &[("AUTH0_S3_LOGS_DEPLOYMENT", "auth0-s3-logs")]));
+    found(run(&["status", "--aws"], &[("AUTH0_S3_LOGS_BUCKET", "acme-logs")]));
+    let (code, _, errors) = run(&["status", "--deployment", "none"], &[]);
+    assert!(code == Some(2) && errors.contains("failed to ask the function none-compactor"), "{errors}");
+    let file = "default = \"here\"\n[deployments.here]\nprefix = \"auth0-s3-logs\"\n[deployments.other]\nbucket = \"nowhere\"\n";
+    std::fs::write(home.path().join("auth0-s3-logs.toml"), file).unwrap();
+    found(run(&["status", "--aws"], &[]));
+    let (code, _, errors) = run(&["status", "--deployment", "other"], &[]);
+    assert!(code == Some(2) && errors.contains("s3://nowhere/"), "{errors}");
+    // The file is below the environment, and that below the command line.
+    found(run(&["status", "--deployment", "other"], &[("AUTH0_S3_LOGS_BUCKET", "acme-logs")]));
+    found(run(&["status", "--aws", "--bucket", "acme-logs"], &[("AUTH0_S3_LOGS_BUCKET", "nowhere")]));
+    std::fs::write(home.path().join("auth0-s3-logs.toml"), "defaults = 1").unwrap();
+    let (code, _, errors) = run(&["status", "--aws"], &[]);
+    assert!(code == Some(2) && errors.contains("auth0-s3-logs.toml") && errors.contains("defaults"), "{errors}");
 }

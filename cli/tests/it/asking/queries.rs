@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{ask, command};
 
-const TEMPLATE: &str = include_str!("../../../templates/queries.yaml");
+const TEMPLATE: &str = include_str!("../../../../templates/queries.yaml");
 
 /// The name and the text of every saved query.
 fn saved() -> Vec<(&'static str, String)> {

@@ -1,0 +1,140 @@
+//! The JSON objects, newest first, and those that arrive.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use compactor::bucket::Bucket;
+use local_aws::OpenError;
+use log_format::{Hour, layout};
+use projection::manifest::ObjectMeta;
+use projection::read::gzip_whole::Inflater;
+use projection::read::lines::{End, Lines, Text};
+
+use super::event::{Event, Filter};
+use crate::args::HourRange;
+use crate::deployment::Deployment;
+use crate::env::Env;
+use crate::target::Target;
+
+/// So many hours before the current one are watched: an object may be written after its hour has ended.
+const HOURS_WATCHED: u32 = 1;
+
+/// A text up to this size is decompressed at once.
+const TEXT_BYTES_AT_ONCE: usize = 8 << 20;
+
+/// The JSON objects of a deployment.
+pub(super) struct Objects {
+    /// `None` while others may have the folder.
+    bucket: Option<Bucket>,
+    is_folder: bool,
+    now: Hour,
+    /// The key and ETag of every object of the watched hours that was seen.
+    seen: BTreeSet<(String, String)>,
+    inflater: Inflater,
+}
+
+/// True if another process has the folder open.
+pub(super) fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<OpenError>(), Some(OpenError::InUse { .. }))
+}
+
+impl Objects {
+    /// Opens the deployment that `target` names.
+    pub(super) fn open(target: &Target, env: &Env) -> Result<Objects> {
+        let bucket = Some(Deployment::open_to_read(target, "tail", env)?.bucket);
+        let inflater = Inflater::new(TEXT_BYTES_AT_ONCE);
+        Ok(Objects { bucket, is_folder: !target.aws, now: Hour::of(env.now), seen: BTreeSet::new(), inflater })
+    }
+
+    /// Lets others have the folder until the next look.
+    pub(super) fn release(&mut self) {
+        if self.is_folder {
+            self.bucket = None;
+        }
+    }
+
+    /// The newest `count` events of the hours that `filter` wants, in order. Reads no more objects than it takes.
+    pub(super) async fn newest(&mut self, hours: HourRange, count: usize, filter: &Filter<'_>) -> Result<Vec<Event>> {
+        let bucket = self.bucket.clone().context("the folder is closed")?;
+        for hour in self.watched() {
+            let objects = list(&bucket, hour).await?;
+            self.seen.extend(objects.into_iter().map(|object| (object.key, object.etag)));
+        }
+        let mut events = Vec::new();
+        let mut hour = hours.to();
+        while hour > hours.from() && events.len() < count {
+            hour = hour.back(1);
+            for object in list(&bucket, hour).await?.into_iter().rev() {
+                self.read(&bucket, &object, filter, &mut events).await?;
+                if events.len() >= count {
+                    break;
+                }
+            }
+        }
+        let mut events = in_order(events);
+        Ok(events.split_off(events.len().saturating_sub(count)))
+    }
+
+    /// The events that `filter` wants of the objects that have arrived since the last look, in order.
+    pub(super) async fn arrived(&mut self, target: &Target, env: &Env, filter: &Filter<'_>) -> Result<Vec<Event>> {
+        let bucket = match &self.bucket {
+            Some(bucket) => bucket.clone(),
+            None => Deployment::open_to_read(target, "tail", env)?.bucket,
+        };
+        self.now = Hour::of(env.clock()());
+        let mut events = Vec::new();
+        let mut known = BTreeSet::new();
+        for hour in self.watched() {
+            for object in list(&bucket, hour).await? {
+                let one = (object.key.clone(), object.etag.clone());
+                if !self.seen.contains(&one) {
+                    self.read(&bucket, &object, filter, &mut events).await?;
+                }
+                known.insert(one);
+            }
+        }
+        self.seen = known;
+        Ok(in_order(events))
+    }
+
+    fn watched(&self) -> impl Iterator<Item = Hour> + use<> {
+        self.now.back(HOURS_WATCHED).until(self.now.next())
+    }
+
+    /// Adds the events of an object. Lines that are no events are passed over: the compactor and `verify` name them.
+    async fn read(
+        &mut self,
+        bucket: &Bucket,
+        object: &ObjectMeta,
+        filter: &Filter<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
+        // An object that is gone by now was deleted.
+        let Some((bytes, _)) = bucket.read(&object.key).await? else { return Ok(()) };
+        let Ok(text) = Text::open(&object.key, &bytes, &mut self.inflater) else { return Ok(()) };
+        let mut lines = Lines::new(text);
+        while let Some(piece) = lines.next_piece() {
+            if piece.begins && piece.end == End::Line {
+                events.extend(Event::read(piece.bytes).filter(|event| filter.wants(event)));
+            }
+            if lines.is_bomb() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The inputs of an hour, the oldest first, as Firehose names them.
+async fn list(bucket: &Bucket, hour: Hour) -> Result<Vec<ObjectMeta>> {
+    let mut objects = bucket.list(&layout::json_prefix(hour)).await?;
+    objects.retain(|object| layout::hour_of_input(&object.key) == Some(hour));
+    Ok(objects)
+}
+
+/// The events by when they happened, each once.
+fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_by(|one, other| one.order().cmp(&other.order()));
+    events.dedup_by(|one, other| !one.text("log_id").is_empty() && one.order() == other.order());
+    events
+}

@@ -1,0 +1,167 @@
+//! Which deployment is meant, and where it is. What is said on the command line goes before the environment, that
+//! before `auth0-s3-logs.toml`, that before what the deployed compactor is told, and that before the defaults.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use aws_config::SdkConfig;
+use serde::Deserialize;
+
+use crate::target::Target;
+
+/// The file of deployments: in the current folder, or else in the user's folder of configurations.
+const FILE: &str = "auth0-s3-logs.toml";
+
+/// What `auth0-s3-logs.toml` says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The deployment that is meant if none is named.
+    #[serde(default)]
+    default: Option<String>,
+    /// The deployments by name.
+    #[serde(default)]
+    deployments: BTreeMap<String, Named>,
+}
+
+/// What a file says of one deployment. What is not said is asked of its compactor if there is a prefix.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    prefix: Option<String>,
+    bucket: Option<String>,
+    database: Option<String>,
+    workgroup: Option<String>,
+    profile: Option<String>,
+    region: Option<String>,
+}
+
+impl Settings {
+    /// Reads the first of the files that exists: `auth0-s3-logs.toml` here, in `XDG_CONFIG_HOME`, or in `~/.config`.
+    /// Without one nothing is said.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or says what nobody understands. The error names the file and the line.
+    pub fn find(var: impl Fn(&str) -> Option<String>) -> Result<Settings> {
+        let folder = var("XDG_CONFIG_HOME").map(PathBuf::from);
+        let folder = folder.or_else(|| var("HOME").map(|home| Path::new(&home).join(".config")));
+        let files = [Some(PathBuf::from(FILE)), folder.map(|folder| folder.join(FILE))];
+        let Some(file) = files.into_iter().flatten().find(|file| file.exists()) else { return Ok(Settings::default()) };
+        let text = std::fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;
+        toml::from_str(&text).with_context(|| format!("failed to read {}", file.display()))
+    }
+
+    /// Completes `target` by what the file says of the deployment that it names, or of the default one. Returns the
+    /// prefix of the deployment's names, if it is known.
+    ///
+    /// # Errors
+    ///
+    /// If the default deployment is not in the file.
+    pub fn complete(&self, target: &mut Target) -> Result<Option<String>> {
+        let Some(name) = target.deployment.as_ref().or(self.default.as_ref()) else { return Ok(None) };
+        let Some(named) = self.deployments.get(name) else {
+            ensure!(target.deployment.is_some(), "{FILE} has no deployment {name:?}, which it says is the default");
+            return Ok(Some(name.clone()));
+        };
+        let complete = |value: &mut Option<String>, named: &Option<String>| {
+            if value.is_none() {
+                value.clone_from(named);
+            }
+        };
+        complete(&mut target.bucket, &named.bucket);
+        complete(&mut target.database, &named.database);
+        complete(&mut target.workgroup, &named.workgroup);
+        complete(&mut target.profile, &named.profile);
+        complete(&mut target.region, &named.region);
+        Ok(named.prefix.clone())
+    }
+}
+
+/// Completes `target` by what the function `PREFIX-compactor` is told, unless all is known.
+///
+/// # Errors
+///
+/// If the function cannot be asked.
+pub async fn ask_compactor(target: &mut Target, prefix: &str, clients: &SdkConfig) -> Result<()> {
+    if target.bucket.is_some() && target.database.is_some() && target.workgroup.is_some() {
+        return Ok(());
+    }
+    ensure!(clients.region().is_some(), "no region is known; give --region, or set AWS_REGION");
+    let function = format!("{prefix}-compactor");
+    let lambda = aws_sdk_lambda::Client::new(clients);
+    let told = lambda.get_function_configuration().function_name(&function).send().await;
+    let told = told.map_err(|error| error.into_service_error()).with_context(|| {
+        format!(
+            "failed to ask the function {function} where the deployment is; give --bucket instead, or another \
+             --deployment"
+        )
+    })?;
+    let told = told.environment.and_then(|environment| environment.variables).unwrap_or_default();
+    for (value, name) in [
+        (&mut target.bucket, "LOG_BUCKET"),
+        (&mut target.database, "GLUE_DATABASE"),
+        (&mut target.workgroup, "ATHENA_WORKGROUP"),
+    ] {
+        if value.is_none() {
+            *value = told.get(name).cloned();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        default = "prod"
+        [deployments.prod]
+        prefix = "acme"
+        bucket = "acme-logs"
+        region = "eu-west-1"
+        [deployments.test]
+        database = "test_logs"
+        workgroup = "tests"
+        profile = "sandbox"
+    "#;
+
+    fn completed(mut target: Target) -> (Option<String>, Target) {
+        let settings: Settings = toml::from_str(TEXT).unwrap();
+        (settings.complete(&mut target).unwrap(), target)
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn the_file_completes_what_was_not_said() {
+        let (prefix, target) = completed(Target { region: some("us-east-2"), ..Target::default() });
+        assert_eq!((prefix, target.bucket, target.region), (some("acme"), some("acme-logs"), some("us-east-2")));
+        let named = Target { deployment: some("test"), bucket: some("other"), ..Target::default() };
+        let (prefix, target) = completed(named);
+        assert_eq!((prefix, target.bucket, target.region), (None, some("other"), None));
+        assert_eq!(
+            (target.database, target.workgroup, target.profile),
+            (some("test_logs"), some("tests"), some("sandbox"))
+        );
+    }
+
+    #[test]
+    fn a_name_that_no_file_has_is_a_prefix() {
+        let (prefix, target) = completed(Target { deployment: some("auth0-s3-logs"), ..Target::default() });
+        assert_eq!((prefix, target.bucket), (some("auth0-s3-logs"), None));
+        assert_eq!(Settings::default().complete(&mut Target::default()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_nobody_understands_is_named() {
+        let error = toml::from_str::<Settings>("[deployments.prod]\nbuckets = \"a\"\n").unwrap_err().to_string();
+        assert!(error.contains("buckets") && error.contains("line 2"), "{error}");
+        let settings: Settings = toml::from_str("default = \"prod\"").unwrap();
+        let error = settings.complete(&mut Target::default()).unwrap_err().to_string();
+        assert!(error.contains("no deployment \"prod\""), "{error}");
+    }
+}
