@@ -1,4 +1,4 @@
-"""Other people's clients against `serve`: the aws command line, boto3 and DuckDB.
+"""Other people's clients against `serve`: the aws command line, boto3, DuckDB, PyAthena and the SDK for pandas.
 
 Prints what each did, with counts and seconds, and exits non-zero at the first difference.
 """
@@ -44,7 +44,7 @@ def main() -> None:
         folder = pathlib.Path(name, "files")
         folder.mkdir()
         clients = Clients(endpoint, folder)
-        for check in (big_file, sync, boto3_objects, glue_partitions, duckdb_tables):
+        for check in (big_file, sync, boto3_objects, glue_partitions, duckdb_tables, athena):
             started = time.monotonic()
             said = check(clients)
             print(f"{check.__name__}: {said} ({time.monotonic() - started:.1f} s)", flush=True)
@@ -252,7 +252,7 @@ def duckdb_tables(clients: Clients) -> str:
         if hour:
             expected.append([f"{hour:02}", hour * 10, sum(range(hour * 10))])
     python = servers.ROOT / ".venv" / "duckdb-s3" / "bin" / "python"
-    script = pathlib.Path(__file__).with_name("duckdb_s3.py")
+    script = pathlib.Path(__file__).with_name("other_clients") / "duckdb_s3.py"
     address = clients.endpoint.removeprefix("http://")
     run = subprocess.run([str(python), str(script), address, BUCKET], capture_output=True, text=True)
     if run.returncode != 0:
@@ -262,6 +262,53 @@ def duckdb_tables(clients: Clients) -> str:
     expect("the lines that DuckDB reads by hour", found["lines"], expected)
     expect("the Parquet that DuckDB reads back", found["parquet"], [rows, sum(range(rows)), rows])
     return f"DuckDB read 24 gzip objects by a pattern, and wrote {rows} rows of Parquet and read them back"
+
+
+# Every kind of value that people ask for; `date` is one of Python's in both clients.
+QUESTION = """SELECT type, count(*) AS events, count(DISTINCT user_id) AS users, min("timestamp") AS first,
+        avg(length(details)) > 10 AS long
+    FROM auth0_logs GROUP BY type ORDER BY type"""
+
+
+def athena(clients: Clients) -> str:
+    """Asks the tables of a small demo by every client of Athena, and finds what `query` finds."""
+    data = clients.folder / "demo"
+    command = [*servers.command(), "--data", str(data)]
+    subprocess.run([*command, "demo", "--events", "3000", "--hours", "6"], check=True, capture_output=True)
+    rows = json.loads(subprocess.check_output([*command, "query", QUESTION, "--json"]))
+    expected = [list(row.values()) for row in rows]
+    with servers.local_aws(data) as endpoint:
+        of_demo = Clients(endpoint, clients.folder)
+        expect("what the aws command line finds", by_command_line(of_demo, QUESTION), expected)
+        python = servers.ROOT / ".venv" / "athena-clients" / "bin" / "python"
+        script = pathlib.Path(__file__).with_name("other_clients") / "athena_clients.py"
+        arguments = [str(python), str(script), endpoint, "auth0_event_logs", "auth0-s3-logs"]
+        run = subprocess.run(arguments, input=QUESTION, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise Difference(f"a client of Athena failed: {run.stderr[-2000:]}")
+    found = json.loads(run.stdout)
+    for client in ("pyathena", "awswrangler"):
+        expect(f"what {client} finds", found[client], expected)
+    expect("what a parameter becomes", found["parameter"], ["it's", 1, None, ""])
+    return f"aws, PyAthena and the SDK for pandas found the same {len(rows)} rows of the view"
+
+
+def by_command_line(clients: Clients, sql: str) -> list[list[Any]]:
+    """The rows by `aws athena`, as the values that they stand for."""
+    group = ("--work-group", "auth0-s3-logs", "--query-execution-context", "Database=auth0_event_logs")
+    started = json.loads(clients.aws("athena", "start-query-execution", *group, "--query-string", sql))
+    execution = ("--query-execution-id", started["QueryExecutionId"])
+    while True:
+        status = json.loads(clients.aws("athena", "get-query-execution", *execution))["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            break
+        time.sleep(0.1)
+    expect("the state of the query", status["State"], "SUCCEEDED")
+    result = json.loads(clients.aws("athena", "get-query-results", *execution))["ResultSet"]
+    kinds = {"bigint": int, "boolean": lambda text: text == "true"}
+    columns = [kinds.get(it["Type"], str) for it in result["ResultSetMetadata"]["ColumnInfo"]]
+    rows = [[datum.get("VarCharValue") for datum in row["Data"]] for row in result["Rows"][1:]]
+    return [[None if it is None else of(it) for of, it in zip(columns, row, strict=True)] for row in rows]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ python3 -m venv .venv
 mvn --quiet --batch-mode dependency:copy -Dartifact="com.adobe.testing:s3mock:$s3mock:jar:exec" \
     -DoutputDirectory="$PWD/.venv/s3mock" > /dev/null
 python3 -m venv .venv/duckdb-s3
-.venv/duckdb-s3/bin/pip install --quiet --disable-pip-version-check -r e2e/duckdb_s3.requirements.txt
+.venv/duckdb-s3/bin/pip install --quiet --disable-pip-version-check -r e2e/other_clients/duckdb_s3.requirements.txt
+python3 -m venv .venv/athena-clients
+.venv/athena-clients/bin/pip install --quiet --disable-pip-version-check -r e2e/other_clients/athena_clients.requirements.txt
 
 # A real browser, from Debian's packages.
 if ! command -v chromium > /dev/null; then

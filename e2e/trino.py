@@ -236,6 +236,16 @@ def check_answers_what_our_own_engine_answers(world: World) -> str:
     return f"{len(world.answers)} queries, {sum(map(len, world.answers.values()))} rows"
 
 
+def check_athena_answers_what_trino_answers(world: World) -> str:
+    """`query --aws` asks the embedded Athena, and gives the rows of Trino in the same order."""
+    for question in QUESTIONS:
+        sql = question.format(source=VIEW)
+        command = [*servers.command(), "query", sql, "--aws", "--bucket", BUCKET, "--json"]
+        found = json.loads(subprocess.check_output(command, env=os.environ | on_aws(world.endpoints)))
+        same(found, world.trino.records(sql), sql)
+    return f"{len(QUESTIONS)} queries"
+
+
 def check_an_hour_is_read_and_nothing_else(world: World) -> str:
     """A query of one hour reads that hour's objects alone, or its day's, as the server counts them: in each table, and in the
     view on all sides of its watermarks."""
@@ -340,19 +350,18 @@ def compact(world: World, first: datetime.datetime, last: datetime.datetime, wat
     compact_on(world.endpoints, watermark_lag, "--from", span[0], "--to", span[1])
 
 
+def on_aws(endpoints: dict[str, str]) -> dict[str, str]:
+    """The environment in which the command takes our servers for AWS."""
+    credentials = {"AWS_ACCESS_KEY_ID": servers.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY}
+    return {**endpoints, **credentials, "AWS_REGION": servers.REGION}
+
+
 def compact_on(endpoints: dict[str, str], watermark_lag: int, *arguments: str, accepts: tuple[int, ...] = (0,)) -> None:
     """The command on the very server that Trino reads from, with the watermark so many hours behind."""
-    given = {
-        **endpoints,
-        "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY,
-        "AWS_REGION": servers.REGION,
-        "WATERMARK_LAG_HOURS": str(watermark_lag),
-        # Nobody else writes to Glue here.
-        "PUBLISH_WAIT_SECONDS": "0",
-    }
+    # Nobody else writes to Glue here.
+    given = {"WATERMARK_LAG_HOURS": str(watermark_lag), "PUBLISH_WAIT_SECONDS": "0"}
     command = [*servers.command(), "compact", "--aws", "--bucket", BUCKET, *arguments]
-    done = subprocess.run(command, env=os.environ | given, stdout=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command, env=os.environ | on_aws(endpoints) | given, stdout=subprocess.DEVNULL, check=False)
     same(done.returncode in accepts, True, f"whether {' '.join(arguments)} ends well, and not with {done.returncode}")
 
 
@@ -509,6 +518,7 @@ CHECKS: tuple[Callable[[World], str], ...] = (
     check_both_formats_hold_the_same_rows,
     check_days_hold_the_rows_of_their_hours,
     check_answers_what_our_own_engine_answers,
+    check_athena_answers_what_trino_answers,
     check_an_hour_is_read_and_nothing_else,
     check_an_audit_reads_little,
     check_partition_predicates,
