@@ -18,6 +18,8 @@ use crate::output::rows::Screen;
 pub struct Env {
     /// The moment the command started.
     pub now: DateTime<Utc>,
+    /// When that was, for clocks that go on from there.
+    pub started: Instant,
     /// A random value, drawn anew at every start of the command.
     pub nonce: Uuid,
     /// True if standard error is a terminal.
@@ -44,6 +46,7 @@ impl Env {
     pub fn new(now: DateTime<Utc>, nonce: Uuid) -> Env {
         Env {
             now,
+            started: Instant::now(),
             nonce,
             terminal: false,
             limits: Limits::default(),
@@ -63,15 +66,41 @@ impl Env {
 
     /// A clock that goes on from `now`.
     pub fn clock(&self) -> WallClock {
-        let (now, started) = (self.now, Instant::now());
+        let (now, started) = (self.now, self.started);
         Arc::new(move || now + TimeDelta::from_std(started.elapsed()).unwrap_or_default())
     }
 }
 
-/// Returns once Ctrl-C is typed.
+/// What `work` gives, unless Ctrl-C is typed before it ends.
+///
+/// # Errors
+///
+/// That of `work`, or that it was stopped.
+pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = interrupted() => anyhow::bail!("stopped by Ctrl-C"),
+    }
+}
+
+/// Returns once Ctrl-C is typed. From the first call on, Ctrl-C does nothing else in this process.
 pub(crate) async fn interrupted() {
     // If no signal can be waited for, the process is ended by other means.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clock_goes_on_from_the_start_of_the_command() {
+        let start = DateTime::UNIX_EPOCH;
+        let env = Env::new(start, Uuid::nil());
+        let first = env.clock()();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(first >= start && env.clock()() >= first + TimeDelta::milliseconds(20));
     }
 }

@@ -15,6 +15,7 @@ use auth0_s3_logs::output::out::Out;
 use auth0_s3_logs::output::rows::Screen;
 use auth0_s3_logs::settings::{self, Settings};
 use auth0_s3_logs::target::Target;
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use chrono::Utc;
 use clap::Parser;
@@ -67,16 +68,20 @@ async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
 
 /// The terminal that standard output is, if it is one.
 fn screen() -> Option<Screen> {
-    let (width, _) = terminal_size::terminal_size_of(stdout()).filter(|_| stdout().is_terminal())?;
+    if !stdout().is_terminal() {
+        return None;
+    }
+    // Some terminals do not know how wide they are.
+    let width = terminal_size::terminal_size_of(stdout()).map_or(80, |(width, _)| width.0.into());
     // https://no-color.org: any text but none, whatever it says.
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
-    Some(Screen { width: width.0.into(), colour: !no_colour && !is_dumb })
+    Some(Screen { width, colour: !no_colour && !is_dumb })
 }
 
 /// Where the shell keeps what was typed, by the XDG base directories.
 fn history() -> Option<PathBuf> {
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|state| state.is_absolute());
     let state = state.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state")))?;
     Some(state.join("auth0-s3-logs/history"))
 }
@@ -84,8 +89,9 @@ fn history() -> Option<PathBuf> {
 /// Finds the deployment on AWS that `target` means, and returns how clients reach it.
 async fn reach(target: &mut Target) -> anyhow::Result<SdkConfig> {
     target.aws = true;
-    target.deployment = target.deployment.take().or_else(|| std::env::var("AUTH0_S3_LOGS_DEPLOYMENT").ok());
-    let prefix = Settings::find(|name| std::env::var(name).ok())?.complete(target)?;
+    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    settings::take_from_environment(target, var);
+    let prefix = Settings::find(var)?.complete(target)?;
     let clients = clients(target).await;
     if let Some(prefix) = prefix {
         settings::ask_compactor(target, &prefix, &clients).await?;
@@ -97,7 +103,9 @@ async fn reach(target: &mut Target) -> anyhow::Result<SdkConfig> {
 async fn clients(target: &Target) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts());
     if let Some(profile) = &target.profile {
-        loader = loader.profile_name(profile);
+        // Keys in the environment would go before it.
+        let named = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(named);
     }
     if let Some(region) = &target.region {
         loader = loader.region(Region::new(region.clone()));

@@ -1,5 +1,6 @@
 //! Which deployment is meant, and where it is. What is said on the command line goes before the environment, that
-//! before `auth0-s3-logs.toml`, that before what the deployed compactor is told, and that before the defaults.
+//! before `auth0-s3-logs.toml`, that before what the deployed compactor is told, and that before the defaults. A
+//! deployment that is named on the command line is not mixed with another's variables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ impl Settings {
     ///
     /// If a file cannot be read, or says what nobody understands. The error names the file and the line.
     pub fn find(var: impl Fn(&str) -> Option<String>) -> Result<Settings> {
-        let folder = var("XDG_CONFIG_HOME").map(PathBuf::from);
+        let folder = var("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
         let folder = folder.or_else(|| var("HOME").map(|home| Path::new(&home).join(".config")));
         let files = [Some(PathBuf::from(FILE)), folder.map(|folder| folder.join(FILE))];
         let Some(file) = files.into_iter().flatten().find(|file| file.exists()) else { return Ok(Settings::default()) };
@@ -60,7 +61,9 @@ impl Settings {
     ///
     /// If the default deployment is not in the file.
     pub fn complete(&self, target: &mut Target) -> Result<Option<String>> {
-        let Some(name) = target.deployment.as_ref().or(self.default.as_ref()) else { return Ok(None) };
+        // Whoever names a bucket means no other deployment.
+        let default = self.default.as_ref().filter(|_| target.bucket.is_none());
+        let Some(name) = target.deployment.as_ref().or(default) else { return Ok(None) };
         let Some(named) = self.deployments.get(name) else {
             ensure!(target.deployment.is_some(), "{FILE} has no deployment {name:?}, which it says is the default");
             return Ok(Some(name.clone()));
@@ -79,13 +82,31 @@ impl Settings {
     }
 }
 
+/// Completes `target` by the environment, unless its deployment was named already.
+pub fn take_from_environment(target: &mut Target, var: impl Fn(&str) -> Option<String>) {
+    if target.deployment.is_some() {
+        return;
+    }
+    for (value, name) in [
+        (&mut target.bucket, "AUTH0_S3_LOGS_BUCKET"),
+        (&mut target.database, "AUTH0_S3_LOGS_DATABASE"),
+        (&mut target.workgroup, "AUTH0_S3_LOGS_WORKGROUP"),
+    ] {
+        if value.is_none() {
+            *value = var(name);
+        }
+    }
+    target.deployment = var("AUTH0_S3_LOGS_DEPLOYMENT").filter(|_| target.bucket.is_none());
+}
+
 /// Completes `target` by what the function `PREFIX-compactor` is told, unless all is known.
 ///
 /// # Errors
 ///
 /// If the function cannot be asked.
 pub async fn ask_compactor(target: &mut Target, prefix: &str, clients: &SdkConfig) -> Result<()> {
-    if target.bucket.is_some() && target.database.is_some() && target.workgroup.is_some() {
+    if target.bucket.is_some() && target.database.is_some() {
+        target.workgroup.get_or_insert_with(|| prefix.to_owned());
         return Ok(());
     }
     ensure!(clients.region().is_some(), "no region is known; give --region, or set AWS_REGION");
@@ -108,6 +129,8 @@ pub async fn ask_compactor(target: &mut Target, prefix: &str, clients: &SdkConfi
             *value = told.get(name).cloned();
         }
     }
+    // The templates name the workgroup so; those before did not tell.
+    target.workgroup.get_or_insert_with(|| prefix.to_owned());
     Ok(())
 }
 
@@ -138,6 +161,8 @@ mod tests {
 
     #[test]
     fn the_file_completes_what_was_not_said() {
+        let (prefix, target) = completed(Target { bucket: some("other"), ..Target::default() });
+        assert_eq!((prefix, target.region), (None, None), "no default is mixed with a bucket that was named");
         let (prefix, target) = completed(Target { region: some("us-east-2"), ..Target::default() });
         assert_eq!((prefix, target.bucket, target.region), (some("acme"), some("acme-logs"), some("us-east-2")));
         let named = Target { deployment: some("test"), bucket: some("other"), ..Target::default() };
@@ -154,6 +179,20 @@ mod tests {
         let (prefix, target) = completed(Target { deployment: some("auth0-s3-logs"), ..Target::default() });
         assert_eq!((prefix, target.bucket), (some("auth0-s3-logs"), None));
         assert_eq!(Settings::default().complete(&mut Target::default()).unwrap(), None);
+    }
+
+    #[test]
+    fn the_environment_speaks_where_no_deployment_is_named() {
+        let var = |name: &str| Some(format!("of {name}")).filter(|_| name != "AUTH0_S3_LOGS_BUCKET");
+        let mut target = Target { database: some("given"), ..Target::default() };
+        take_from_environment(&mut target, var);
+        assert_eq!((target.database, target.deployment), (some("given"), some("of AUTH0_S3_LOGS_DEPLOYMENT")));
+        let mut target = Target { bucket: some("given"), ..Target::default() };
+        take_from_environment(&mut target, var);
+        assert_eq!((target.bucket, target.deployment), (some("given"), None), "a bucket says enough");
+        let mut target = Target { deployment: some("test"), ..Target::default() };
+        take_from_environment(&mut target, var);
+        assert_eq!((target.database, target.workgroup), (None, None), "one deployment is not mixed with another");
     }
 
     #[test]

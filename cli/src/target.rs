@@ -24,11 +24,11 @@ pub struct Target {
     /// The folder that holds the bucket and the catalog
     #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
-    /// The bucket: an object is the file DIR/BUCKET/KEY [default: auth0-logs; required with --aws]
-    #[arg(long, global = true, value_name = "BUCKET", env = "AUTH0_S3_LOGS_BUCKET", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    /// The bucket: an object is the file DIR/BUCKET/KEY [default: auth0-logs]
+    #[arg(long, global = true, value_name = "BUCKET", value_parser = non_empty())]
     pub bucket: Option<String>,
     /// The Glue database that holds the tables [default: auth0_event_logs]
-    #[arg(long, global = true, value_name = "NAME", env = "AUTH0_S3_LOGS_DATABASE", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, value_name = "NAME", value_parser = non_empty())]
     pub database: Option<String>,
     /// Work on a deployment on AWS, which --deployment, or --bucket and --database, name; credentials and region are
     /// found as the AWS command line finds them
@@ -36,20 +36,24 @@ pub struct Target {
     pub aws: bool,
     /// Work on this deployment on AWS: an entry of auth0-s3-logs.toml, or the stack's NamePrefix, by which the bucket,
     /// the database and the workgroup are found
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "data")]
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "data", value_parser = non_empty())]
     pub deployment: Option<String>,
     /// The workgroup of Athena, with --aws [default: auth0-s3-logs]
-    #[arg(long, global = true, value_name = "NAME", env = "AUTH0_S3_LOGS_WORKGROUP", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, value_name = "NAME", value_parser = non_empty())]
     pub workgroup: Option<String>,
     /// The profile of the AWS command line's files to use, with --aws
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, value_name = "NAME", value_parser = non_empty())]
     pub profile: Option<String>,
     /// The region of the deployment, with --aws
-    #[arg(long, global = true, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, value_name = "REGION", value_parser = non_empty())]
     pub region: Option<String>,
     /// Print one JSON value for machines instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+fn non_empty() -> NonEmptyStringValueParser {
+    NonEmptyStringValueParser::new()
 }
 
 impl Target {

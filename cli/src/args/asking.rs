@@ -48,7 +48,8 @@ pub enum EventFormat {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 The events come from the JSON objects themselves, as soon as Firehose has written them, which is every five minutes by
-default. Athena is not asked, and nothing is scanned: with -f every look is a LIST of two hours.
+default. Athena is not asked. At first objects are read from the newest back until there are enough events; with -f
+every look is a LIST of two hours, and reads what is new.
 
 Examples:
   auth0-s3-logs tail
@@ -75,7 +76,7 @@ pub struct Tail {
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<EventFormat>,
     /// Seconds between two looks
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub every: u64,
     /// Where the first events are looked for [default: the last day]
     #[command(flatten)]

@@ -55,8 +55,8 @@ pub(crate) fn condition(hours: HourRange) -> String {
     let (first, last) = (hours.from, hours.to.back(1));
     let (from, to) = ((first.date(), first.hour()), (last.date(), last.hour()));
     format!(
-        "\"date\" BETWEEN DATE '{}' AND DATE '{}' AND (\"date\" > DATE '{}' OR \"hour\" >= '{}') \
-         AND (\"date\" < DATE '{}' OR \"hour\" <= '{}')",
+        "(\"date\" BETWEEN DATE '{}' AND DATE '{}' AND (\"date\" > DATE '{}' OR \"hour\" >= '{}') \
+         AND (\"date\" < DATE '{}' OR \"hour\" <= '{}'))",
         from.0, to.0, from.0, from.1, to.0, to.1
     )
 }

@@ -1,7 +1,7 @@
 //! `export`: the events of a stretch of time, or of a user, in a file that other programs read.
 
 use std::fs::File;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use parquet::schema::types::Type;
 
 use crate::args::{Export, FileFormat, HourRange, condition};
 use crate::engine::{Asked, Engine};
-use crate::env::Env;
+use crate::env::{Env, unless_interrupted};
 use crate::output::out::{Out, is_unread};
 use crate::output::progress;
 use crate::output::report;
@@ -31,7 +31,7 @@ const ROW_GROUP_ROWS: usize = 20_000;
 ///
 /// # Errors
 ///
-/// If the events cannot be read, or the file cannot be written. A file that was not finished is removed.
+/// If the events cannot be read, or the file cannot be written. Then a file of that name is as it was.
 pub(crate) async fn export(target: &Target, options: &Export, env: &Env) -> Result<Verdict> {
     let format = format(options, target.json)?;
     let hours = options.span.hours(env.now)?;
@@ -39,17 +39,25 @@ pub(crate) async fn export(target: &Target, options: &Export, env: &Env) -> Resu
         hours.is_some() || options.user.is_some(),
         "say which events: give --last 24h, --day, --from, or --user; all of them: --from 2013-01-01"
     );
-    let engine = Engine::open(target, env).await?;
-    let asked = engine.ask(&statement(hours, options.user.as_deref())).await?;
     let Some(path) = &options.to_file else {
         ensure!(
             env.screen.is_none() || format != FileFormat::Parquet,
             "Parquet is not shown on a terminal; give --to-file, or another --output"
         );
-        return to_stdout(asked, format, env).await;
+        let engine = Engine::open(target, env).await?;
+        let asked = engine.ask(&statement(hours, options.user.as_deref())).await?;
+        return unless_interrupted(to_stdout(asked, format, env)).await;
     };
+    // The file gets its name once it is whole; what had the name before stays until then.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = || format!("failed to make {}", path.display());
+    let file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    let engine = Engine::open(target, env).await?;
     let bar = progress::bar(0, "events", env.terminal);
-    let (count, spent) = write(asked, format, path, &bar).await.inspect_err(|_| drop(std::fs::remove_file(path)))?;
+    let to = file.reopen().with_context(failed)?;
+    let asked = engine.ask(&statement(hours, options.user.as_deref())).await?;
+    let (count, spent) = unless_interrupted(write(asked, format, to, &bar)).await?;
+    file.persist(path).map_err(|error| error.error).with_context(failed)?;
     bar.finish_and_clear();
     report::print(&format!("{count} events written to {}; {spent}", path.display()))?;
     Ok(Verdict::Well)
@@ -87,6 +95,7 @@ fn statement(hours: Option<HourRange>, user: Option<&str>) -> String {
 }
 
 async fn to_stdout(asked: Asked, format: FileFormat, env: &Env) -> Result<Verdict> {
+    let spent = asked.spent;
     let printed = match format {
         FileFormat::Parquet => write_parquet(&asked.columns, asked.pages, stdout()).await,
         FileFormat::Csv | FileFormat::Ndjson => {
@@ -97,7 +106,14 @@ async fn to_stdout(asked: Asked, format: FileFormat, env: &Env) -> Result<Verdic
     };
     match printed {
         Err(error) if is_unread(&error) => Ok(Verdict::Well),
-        printed => printed.map(|_| Verdict::Well),
+        printed => {
+            let count = printed?;
+            if env.terminal {
+                // Whoever has closed standard error wants to hear nothing.
+                let _ = writeln!(stderr(), "{count} events; {}", spent());
+            }
+            Ok(Verdict::Well)
+        }
     }
 }
 
@@ -106,9 +122,8 @@ fn as_rows(format: FileFormat) -> Format {
 }
 
 /// Writes the file; returns how many events it has, and what they took.
-async fn write(asked: Asked, format: FileFormat, path: &Path, bar: &indicatif::ProgressBar) -> Result<(u64, String)> {
+async fn write(asked: Asked, format: FileFormat, file: File, bar: &indicatif::ProgressBar) -> Result<(u64, String)> {
     let Asked { columns, pages, spent } = asked;
-    let file = File::create(path).with_context(|| format!("failed to make {}", path.display()))?;
     let counted = bar.clone();
     let pages = pages.inspect(move |page| counted.inc(page.as_ref().map_or(0, |rows| rows.len() as u64))).boxed();
     let count = match format {
@@ -173,8 +188,8 @@ mod tests {
         let hour = |text: &str| text.parse().unwrap();
         let hours = HourRange::new(hour("2026-11-19T22"), hour("2026-11-20T02")).unwrap();
         let statement = statement(Some(hours), Some("o'brien' OR 1 = 1 --"));
-        let expected = "WHERE \"date\" BETWEEN DATE '2026-11-19' AND DATE '2026-11-20' \
-             AND (\"date\" > DATE '2026-11-19' OR \"hour\" >= '22') AND (\"date\" < DATE '2026-11-20' OR \"hour\" <= '01') \
+        let expected = "WHERE (\"date\" BETWEEN DATE '2026-11-19' AND DATE '2026-11-20' \
+             AND (\"date\" > DATE '2026-11-19' OR \"hour\" >= '22') AND (\"date\" < DATE '2026-11-20' OR \"hour\" <= '01')) \
              AND (user_id = 'o''brien'' OR 1 = 1 --' OR user_name = 'o''brien'' OR 1 = 1 --')";
         assert!(statement.ends_with(expected), "{statement}");
     }

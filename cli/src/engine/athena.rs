@@ -67,7 +67,7 @@ impl Athena {
         let id = started.map_err(|error| self.explained(error.into_service_error().into()))?;
         let id = id.query_execution_id.context("Athena has given the query no id")?;
         let execution = tokio::select! {
-            ended = self.ended(&id) => ended?,
+            ended = self.ended(&id) => ended.with_context(|| format!("the query {id} may go on at Athena"))?,
             () = interrupted() => {
                 let stopped = self.client.stop_query_execution().query_execution_id(&id).send().await;
                 stopped.map_err(|error| anyhow!(error.into_service_error())).context("failed to stop the query")?;
@@ -102,7 +102,7 @@ impl Athena {
         let reason = status.state_change_reason().unwrap_or("Athena gives no reason");
         let limited = reason.contains("Bytes scanned limit was exceeded");
         let hint = match limited {
-            true => "; name fewer days in \"date\" and \"hour\", or raise the stack's parameter ScanCutoffBytes",
+            true => "; name fewer days in \"date\" and \"hour\", or raise the stack's parameter AthenaScanCutoffBytes",
             false => "",
         };
         bail!("{reason}{hint}")

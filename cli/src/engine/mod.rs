@@ -9,6 +9,8 @@ use std::fmt;
 use anyhow::Result;
 
 use crate::env::Env;
+#[cfg(feature = "sql")]
+use crate::env::unless_interrupted;
 use crate::output::rows::{Column, Pages};
 use crate::target::Target;
 
@@ -74,7 +76,7 @@ impl Engine {
         )
     }
 
-    /// Answers one statement.
+    /// Answers one statement. Ctrl-C stops it, at Athena too; the rows are then the caller's to stop.
     ///
     /// # Errors
     ///
@@ -82,7 +84,7 @@ impl Engine {
     pub(crate) async fn ask(&self, sql: &str) -> Result<Asked> {
         match self {
             #[cfg(feature = "sql")]
-            Engine::Folder(folder) => folder.ask(sql).await,
+            Engine::Folder(folder) => unless_interrupted(folder.ask(sql)).await,
             Engine::Athena(athena) => athena.ask(sql).await,
         }
     }

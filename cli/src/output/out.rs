@@ -1,11 +1,12 @@
-//! Where long answers are printed: a file, or standard output, which goes through a pager on a terminal and is quiet once
-//! nobody reads it any more.
+//! Where long answers are printed: a file, or standard output, which goes through a pager on a terminal and is quiet
+//! once nobody reads it any more.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write, stdout};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
+use parquet::errors::ParquetError;
 
 use super::rows::Screen;
 
@@ -21,6 +22,8 @@ pub struct Out {
 
 enum To {
     Stdout(BufWriter<io::Stdout>),
+    /// A pager that starts with the first text, so that an error before it is seen at once.
+    Waiting(String),
     Pager(Child),
     File(BufWriter<File>),
     #[cfg(test)]
@@ -28,11 +31,11 @@ enum To {
 }
 
 impl Out {
-    /// Standard output. `screen` is the terminal that it is, if it is one. With `pager`, a command of the shell, what is
-    /// printed on a terminal goes through it; if it cannot be started, it is printed without.
+    /// Standard output. `screen` is the terminal that it is, if it is one. With `pager`, a command of the shell, what
+    /// is printed on a terminal goes through it; if there is no such command, it is printed without.
     pub fn open(screen: Option<Screen>, pager: Option<&str>) -> Out {
-        let pager = screen.and(pager).filter(|pager| !pager.is_empty() && *pager != "cat").and_then(started);
-        let to = pager.map_or_else(|| To::Stdout(BufWriter::new(stdout())), To::Pager);
+        let pager = screen.and(pager).filter(|pager| !pager.is_empty() && *pager != "cat");
+        let to = pager.map_or_else(|| To::Stdout(BufWriter::new(stdout())), |pager| To::Waiting(pager.to_owned()));
         Out { to, screen }
     }
 
@@ -57,9 +60,13 @@ impl Out {
     ///
     /// If it cannot be written; [`is_unread`] tells whether nobody reads any more.
     pub fn write(&mut self, text: &str) -> Result<()> {
+        if let To::Waiting(pager) = &self.to {
+            self.to = started(pager).map_or_else(|| To::Stdout(BufWriter::new(stdout())), To::Pager);
+        }
         match &mut self.to {
             To::Stdout(stdout) => stdout.write_all(text.as_bytes())?,
             To::File(file) => file.write_all(text.as_bytes())?,
+            To::Waiting(_) => {}
             To::Pager(pager) => pager.stdin.as_mut().context("the pager is gone")?.write_all(text.as_bytes())?,
             #[cfg(test)]
             To::Memory(memory) => memory.extend(text.as_bytes()),
@@ -76,6 +83,7 @@ impl Out {
         match &mut self.to {
             To::Stdout(stdout) => stdout.flush()?,
             To::File(file) => file.flush()?,
+            To::Waiting(_) => {}
             To::Pager(pager) => pager.stdin.as_mut().context("the pager is gone")?.flush()?,
             #[cfg(test)]
             To::Memory(_) => {}
@@ -97,10 +105,21 @@ impl Drop for Out {
 
 /// True if printing failed because the reader of the pipe has gone, which is no error.
 pub fn is_unread(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    let is_of_pipe = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+    let of_parquet = |error: &ParquetError| match error {
+        ParquetError::External(source) => source.downcast_ref().is_some_and(is_of_pipe),
+        _ => false,
+    };
+    error.downcast_ref().is_some_and(is_of_pipe) || error.downcast_ref().is_some_and(of_parquet)
 }
 
 fn started(pager: &str) -> Option<Child> {
+    let program = pager.split_whitespace().find(|word| !word.contains('='))?;
+    let mut found = Command::new("sh");
+    found.args(["-c", "command -v -- \"$1\"", "sh", program]).stdout(Stdio::null()).stderr(Stdio::null());
+    if !found.status().is_ok_and(|status| status.success()) {
+        return None;
+    }
     let mut command = Command::new("sh");
     // What the user has set for `less` holds.
     let options = format!(": \"${{LESS={LESS}}}\"; export LESS; exec {pager}");

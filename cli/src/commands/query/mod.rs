@@ -3,13 +3,13 @@
 mod shell;
 mod statements;
 
-use std::io::{Read, stdin};
+use std::io::{Read, Write, stderr, stdin};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::args::Query;
 use crate::engine::Engine;
-use crate::env::Env;
+use crate::env::{Env, unless_interrupted};
 use crate::output::out::{Out, is_unread};
 use crate::output::rows::{self, Format};
 use crate::output::verdict::Verdict;
@@ -21,8 +21,8 @@ use crate::target::Target;
 ///
 /// If a statement cannot be read or answered. The answers to those before it are printed.
 pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> Result<Verdict> {
-    let printing =
-        Printing { format: options.output.or(target.json.then_some(Format::Json)), no_pager: options.no_pager };
+    let format = options.output.or(target.json.then_some(Format::Json));
+    let printing = Printing { format, no_pager: options.no_pager, is_terminal: env.terminal };
     if options.sql.is_none() && options.file.is_none() && env.input_is_terminal && env.screen.is_some() {
         let engine = Engine::open(target, env).await?;
         return shell::shell(&engine, printing, env.history.as_deref(), env).await.map(|()| Verdict::Well);
@@ -32,7 +32,7 @@ pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> Result
     let engine = Engine::open(target, env).await?;
     let mut out = printing.out(env);
     for statement in statements {
-        match answer(&engine, &statement, printing.format, &mut out).await {
+        match answer(&engine, &statement, printing, &mut out).await {
             Err(error) if is_unread(&error) => return Ok(Verdict::Well),
             answered => answered?,
         }
@@ -41,9 +41,12 @@ pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> Result
 }
 
 /// How answers are printed.
+#[derive(Clone, Copy)]
 struct Printing {
     format: Option<Format>,
     no_pager: bool,
+    /// True if somebody reads standard error.
+    is_terminal: bool,
 }
 
 impl Printing {
@@ -54,15 +57,21 @@ impl Printing {
     }
 }
 
-async fn answer(engine: &Engine, statement: &str, format: Option<Format>, out: &mut Out) -> Result<()> {
+async fn answer(
+    engine: &Engine,
+    statement: &str,
+    Printing { format, is_terminal, .. }: Printing,
+    out: &mut Out,
+) -> Result<()> {
     let asked = engine.ask(statement).await?;
-    let count = rows::print(&asked.columns, asked.pages, format, out).await?;
+    let count = unless_interrupted(rows::print(&asked.columns, asked.pages, format, out)).await?;
     let summary = format!("{count} {}; {}", if count == 1 { "row" } else { "rows" }, (asked.spent)());
     if format.is_none_or(Format::is_for_people) {
         out.write(&format!("{summary}\n"))?;
-    } else if out.screen().is_some() {
+    } else if is_terminal {
         out.flush()?;
-        eprintln!("{summary}");
+        // Whoever has closed standard error wants to hear nothing.
+        let _ = writeln!(stderr(), "{summary}");
     }
     out.flush()
 }

@@ -116,11 +116,11 @@ pub(super) async fn shell(engine: &Engine, printing: Printing, history: Option<&
         match editor.readline("auth0> ") {
             Ok(text) if text.trim().is_empty() => {}
             Ok(text) => {
-                let _ = editor.add_history_entry(text.trim());
+                keep(&mut editor, text.trim(), history);
                 match session.take(engine, text.trim(), env).await {
                     Ok(true) => {}
                     Ok(false) => break,
-                    Err(error) => println_plain(&format!("error: {error:#}")),
+                    Err(error) => println_plain(&plain::value(&format!("error: {error:#}"))),
                 }
             }
             Err(ReadlineError::Interrupted) => {}
@@ -128,13 +128,16 @@ pub(super) async fn shell(engine: &Engine, printing: Printing, history: Option<&
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(path) = history {
-        let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(ReadlineError::from);
-        if let Err(error) = kept.and_then(|()| editor.save_history(path)) {
-            println_plain(&format!("the history is not kept: {error}"));
-        }
-    }
     Ok(())
+}
+
+/// Keeps a line at once, beside those of other shells. Where nothing can be written, it is kept for this shell alone.
+fn keep(editor: &mut Editor<Names, DefaultHistory>, line: &str, history: Option<&Path>) {
+    let _ = editor.add_history_entry(line);
+    if let Some(path) = history {
+        let _ = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let _ = editor.append_history(path);
+    }
 }
 
 fn println_plain(text: &str) {
@@ -198,8 +201,9 @@ impl Session {
             Point::Help => println_plain(HELP),
             Point::Tables => println_plain(&TABLES.join("\n")),
             Point::Schema(table) => {
-                let name = table.replace('"', "");
-                self.answer(engine, &format!("SHOW COLUMNS FROM \"{name}\""), env).await?;
+                let name = table.replace('"', "").replace('\'', "''");
+                let columns = "SELECT column_name, data_type FROM information_schema.columns";
+                self.answer(engine, &format!("{columns} WHERE table_name = '{name}'"), env).await?;
             }
             Point::Output(format) => self.printing.format = format,
             Point::Timer(on) => self.timer = on,
@@ -216,7 +220,7 @@ impl Session {
     async fn answer(&self, engine: &Engine, statement: &str, env: &Env) -> Result<()> {
         let started = Instant::now();
         let mut out = self.printing.out(env);
-        match answer(engine, statement, self.printing.format, &mut out).await {
+        match answer(engine, statement, self.printing, &mut out).await {
             Err(error) if is_unread(&error) => {}
             answered => answered?,
         }

@@ -40,13 +40,14 @@ pub(crate) async fn tail(target: &Target, options: &Tail, env: &Env) -> Result<V
     }
     drop(events);
     objects.release();
+    let mut waits = false;
     loop {
         sleep(Duration::from_secs(options.every)).await;
         match objects.arrived(target, env, &filter).await {
             Ok(events) if printer.print(&events)?.is_gone() => return Ok(Verdict::Well),
-            Ok(_) => {}
-            // Whoever has the folder open, such as `run`, ends some time.
-            Err(error) if is_in_use(&error) => {}
+            Ok(_) => waits = false,
+            // Whoever has the folder open, such as `run`, ends some time, or is `serve`.
+            Err(error) if is_in_use(&error) && std::mem::replace(&mut waits, true) => {}
             Err(error) => {
                 let text = format!("failed to look for events, trying again: {error:#}");
                 let _ = writeln!(stderr(), "{}", plain::value(&text));

@@ -27,7 +27,8 @@ pub(super) struct Objects {
     /// `None` while others may have the folder.
     bucket: Option<Bucket>,
     is_folder: bool,
-    now: Hour,
+    /// The current hour at the last look that succeeded.
+    looked: Hour,
     /// The key and ETag of every object of the watched hours that was seen.
     seen: BTreeSet<(String, String)>,
     inflater: Inflater,
@@ -43,7 +44,7 @@ impl Objects {
     pub(super) fn open(target: &Target, env: &Env) -> Result<Objects> {
         let bucket = Some(Deployment::open_to_read(target, "tail", env)?.bucket);
         let inflater = Inflater::new(TEXT_BYTES_AT_ONCE);
-        Ok(Objects { bucket, is_folder: !target.aws, now: Hour::of(env.now), seen: BTreeSet::new(), inflater })
+        Ok(Objects { bucket, is_folder: !target.aws, looked: Hour::of(env.now), seen: BTreeSet::new(), inflater })
     }
 
     /// Lets others have the folder until the next look.
@@ -56,49 +57,53 @@ impl Objects {
     /// The newest `count` events of the hours that `filter` wants, in order. Reads no more objects than it takes.
     pub(super) async fn newest(&mut self, hours: HourRange, count: usize, filter: &Filter<'_>) -> Result<Vec<Event>> {
         let bucket = self.bucket.clone().context("the folder is closed")?;
-        for hour in self.watched() {
-            let objects = list(&bucket, hour).await?;
-            self.seen.extend(objects.into_iter().map(|object| (object.key, object.etag)));
+        // What arrives from here on is shown later.
+        for hour in self.looked.back(HOURS_WATCHED).until(self.looked.next()) {
+            self.seen.extend(list(&bucket, hour).await?.iter().map(identity));
         }
         let mut events = Vec::new();
         let mut hour = hours.to();
         while hour > hours.from() && events.len() < count {
             hour = hour.back(1);
-            for object in list(&bucket, hour).await?.into_iter().rev() {
+            let mut objects = list(&bucket, hour).await?;
+            objects.retain(|object| !self.is_watched(hour) || self.seen.contains(&identity(object)));
+            // A replay brings events of other hours.
+            let (replays, others): (Vec<_>, Vec<_>) =
+                objects.into_iter().rev().partition(|object| object.key.starts_with(&layout::replay_prefix(hour)));
+            for object in others.into_iter().chain(replays) {
                 self.read(&bucket, &object, filter, &mut events).await?;
-                if events.len() >= count {
+                events = in_order(events);
+                events.drain(..events.len().saturating_sub(count));
+                if events.len() == count {
                     break;
                 }
             }
         }
-        let mut events = in_order(events);
-        Ok(events.split_off(events.len().saturating_sub(count)))
+        Ok(events)
     }
 
-    /// The events that `filter` wants of the objects that have arrived since the last look, in order.
+    /// The events that `filter` wants of the objects that have arrived since the last look that succeeded, in order.
     pub(super) async fn arrived(&mut self, target: &Target, env: &Env, filter: &Filter<'_>) -> Result<Vec<Event>> {
         let bucket = match &self.bucket {
             Some(bucket) => bucket.clone(),
             None => Deployment::open_to_read(target, "tail", env)?.bucket,
         };
-        self.now = Hour::of(env.clock()());
-        let mut events = Vec::new();
-        let mut known = BTreeSet::new();
-        for hour in self.watched() {
+        let now = Hour::of(env.clock()());
+        let (mut events, mut known) = (Vec::new(), BTreeSet::new());
+        for hour in self.looked.back(HOURS_WATCHED).until(now.next()) {
             for object in list(&bucket, hour).await? {
-                let one = (object.key.clone(), object.etag.clone());
-                if !self.seen.contains(&one) {
+                if !self.seen.contains(&identity(&object)) {
                     self.read(&bucket, &object, filter, &mut events).await?;
                 }
-                known.insert(one);
+                known.insert(identity(&object));
             }
         }
-        self.seen = known;
+        (self.seen, self.looked) = (known, now);
         Ok(in_order(events))
     }
 
-    fn watched(&self) -> impl Iterator<Item = Hour> + use<> {
-        self.now.back(HOURS_WATCHED).until(self.now.next())
+    fn is_watched(&self, hour: Hour) -> bool {
+        hour >= self.looked.back(HOURS_WATCHED)
     }
 
     /// Adds the events of an object. Lines that are no events are passed over: the compactor and `verify` name them.
@@ -123,6 +128,11 @@ impl Objects {
         }
         Ok(())
     }
+}
+
+/// What tells an object from one that was written over it.
+fn identity(object: &ObjectMeta) -> (String, String) {
+    (object.key.clone(), object.etag.clone())
 }
 
 /// The inputs of an hour, the oldest first, as Firehose names them.

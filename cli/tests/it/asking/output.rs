@@ -154,4 +154,12 @@ fn events_are_exported() {
         let (code, _, errors) = export(arguments);
         assert!(code == Some(2) && errors.contains(expected), "{arguments}: {errors}");
     }
+    // What was there stays where nothing can be exported, and nothing else is left.
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept.csv");
+    std::fs::write(&kept, "kept").unwrap();
+    let none = folder.path().join("none");
+    let (code, ..) = run(&none, &["export", "--day", "2025-03-01", "--to-file", kept.to_str().unwrap()]);
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!((code, std::fs::read_to_string(&kept).unwrap().as_str(), files), (Some(2), "kept", 1));
 }

@@ -77,9 +77,9 @@ fn no_command_shows_a_value_that_acts() {
         &["query", "-o", "ndjson", all],
         &["query", "SELECT * FROM nothing", "--workgroup", HOSTILE],
         &["query", &wrong],
-        &["tail"],
-        &["tail", "-o", "ndjson"],
-        &["tail", "--user", HOSTILE],
+        &["tail", "--day", "2026-11-20"],
+        &["tail", "--day", "2026-11-20", "-o", "ndjson"],
+        &["tail", "--day", "2026-11-20", "--user", HOSTILE],
     ];
     for command in commands {
         for form in [&[][..], &["--json"]] {

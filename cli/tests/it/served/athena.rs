@@ -1,6 +1,7 @@
 //! The embedded Athena, asked by the SDK's client over a real socket, and by the command itself.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sdk_athena::Client;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::aws::{over_aws, over_folder, shown};
 use crate::served::server::Server;
+use crate::support::binary;
 
 fn athena(server: &Server) -> Client {
     let config = aws_sdk_athena::Config::builder()
@@ -20,6 +22,12 @@ fn athena(server: &Server) -> Client {
         .build();
     Client::from_conf(config)
 }
+
+/// A query that takes longer than any test.
+const SLOW: &str = "SELECT count(*) FROM auth0_logs_json a, auth0_logs_json b, auth0_logs_json c, auth0_logs_json d, \
+     auth0_logs_json e, auth0_logs_json f, auth0_logs_json g, auth0_logs_json h, auth0_logs_json i, auth0_logs_json j, \
+     auth0_logs_json k, auth0_logs_json l, auth0_logs_json m, auth0_logs_json n, auth0_logs_json o, auth0_logs_json p, \
+     auth0_logs_json q, auth0_logs_json r, auth0_logs_json s, auth0_logs_json t WHERE a.log_id <> b.type || t.type";
 
 /// A folder with `count` events of 2025-03-01T07.
 fn filled(count: usize) -> tempfile::TempDir {
@@ -128,11 +136,7 @@ async fn queries_fail_are_stopped_and_listed() {
     assert!(error.to_string().contains("Final query state: FAILED"), "{error}");
     let (changing, execution) = asked(&athena, "DROP TABLE auth0_logs_json").await;
     assert!(state(&execution).1.contains("only queries are answered here"));
-    let slow = "SELECT count(*) FROM auth0_logs_json a, auth0_logs_json b, auth0_logs_json c, auth0_logs_json d, \
-         auth0_logs_json e, auth0_logs_json f, auth0_logs_json g, auth0_logs_json h, auth0_logs_json i, \
-         auth0_logs_json j, auth0_logs_json k, auth0_logs_json l, auth0_logs_json m, auth0_logs_json n, \
-         auth0_logs_json o, auth0_logs_json p, auth0_logs_json q, auth0_logs_json r WHERE a.log_id <> b.type || r.type";
-    let started = athena.start_query_execution().query_string(slow).work_group("auth0-s3-logs").send().await.unwrap();
+    let started = athena.start_query_execution().query_string(SLOW).work_group("auth0-s3-logs").send().await.unwrap();
     let slow = started.query_execution_id.unwrap();
     athena.stop_query_execution().query_execution_id(&slow).send().await.unwrap();
     assert_eq!(*state(&ended(&athena, &slow).await).0, QueryExecutionState::Cancelled);
@@ -165,6 +169,31 @@ async fn parameters_workgroups_and_saved_queries_are_there() {
     let saved = athena.list_named_queries().work_group("auth0-s3-logs").send().await.unwrap();
     let first = athena.get_named_query().named_query_id(&saved.named_query_ids()[0]).send().await.unwrap();
     assert_eq!(first.named_query.unwrap().name(), "01 Failed logins by ip");
+}
+
+/// Ctrl-C ends the command, and the query at Athena.
+#[tokio::test]
+async fn ctrl_c_stops_the_query() {
+    let data = filled(9);
+    let server = Server::start(data.path(), &[]);
+    let mut command = binary();
+    command.args(["query", SLOW, "--aws", "--bucket", "auth0-logs"]).env("AWS_ENDPOINT_URL", &server.endpoint);
+    command.envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "thing"), ("AWS_REGION", "us-east-1")]);
+    let asking = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let athena = athena(&server);
+    let id = loop {
+        let listed = athena.list_query_executions().work_group("auth0-s3-logs").send().await.unwrap();
+        match listed.query_execution_ids().first() {
+            Some(id) => break id.clone(),
+            None => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
+    // The command waits for the query once it has its id.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(Command::new("kill").args(["-INT", &asking.id().to_string()]).status().unwrap().success());
+    let (code, _, errors) = shown(&asking.wait_with_output().unwrap());
+    assert!(code == Some(2) && errors.contains("stopped by Ctrl-C"), "{code:?} {errors}");
+    assert_eq!(*state(&ended(&athena, &id).await).0, QueryExecutionState::Cancelled);
 }
 
 fn check(data: &Path, server: &Server, arguments: &[&str], over: &Value) {

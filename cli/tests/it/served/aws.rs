@@ -145,8 +145,9 @@ fn a_deployment_is_found_by_its_name() {
     found(run(&["status", "--aws"], &[]));
     let (code, _, errors) = run(&["status", "--deployment", "other"], &[]);
     assert!(code == Some(2) && errors.contains("s3://nowhere/"), "{errors}");
-    // The file is below the environment, and that below the command line.
-    found(run(&["status", "--deployment", "other"], &[("AUTH0_S3_LOGS_BUCKET", "acme-logs")]));
+    // The file is below the environment, and that below the command line. A deployment is not mixed with another.
+    found(run(&["status", "--aws"], &[("AUTH0_S3_LOGS_BUCKET", "acme-logs"), ("AUTH0_S3_LOGS_DEPLOYMENT", "other")]));
+    found(run(&["status", "--deployment", "here"], &[("AUTH0_S3_LOGS_BUCKET", "nowhere")]));
     found(run(&["status", "--aws", "--bucket", "acme-logs"], &[("AUTH0_S3_LOGS_BUCKET", "nowhere")]));
     std::fs::write(home.path().join("auth0-s3-logs.toml"), "defaults = 1").unwrap();
     let (code, _, errors) = run(&["status", "--aws"], &[]);

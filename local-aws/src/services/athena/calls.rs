@@ -20,6 +20,9 @@ use crate::names::REGION;
 /// The most entries in a page of a listing, and its default.
 const PAGE_MAX: usize = 50;
 
+/// So many executions are known, the newest ones.
+const EXECUTIONS_MAX: usize = 10_000;
+
 /// The most rows in a page of results, and its default.
 const ROWS_MAX: usize = 1000;
 
@@ -152,6 +155,9 @@ fn start(athena: &Arc<Athena>, aws: LocalAws, input: Start) -> CallResult {
     let task = tokio::spawn(run(Arc::clone(athena), aws, number, Question { sql, database }));
     execution.task = Some(task.abort_handle());
     executions.insert(number, execution);
+    if executions.len() > EXECUTIONS_MAX {
+        executions.pop_first();
+    }
     Ok(json!({"QueryExecutionId": id}))
 }
 

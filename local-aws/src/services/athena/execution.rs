@@ -1,10 +1,11 @@
 //! The executions of queries.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
@@ -131,9 +132,11 @@ fn after_comments(sql: &str) -> &str {
 
 /// Carries out the execution `number`, and keeps what becomes of it.
 pub(super) async fn run(athena: Arc<Athena>, aws: LocalAws, number: u64, question: Question) {
-    let done = answer(&athena, aws, number, question).await;
+    // An engine that comes to a halt must not leave its query running for ever.
+    let done = AssertUnwindSafe(answer(&athena, aws, number, question)).catch_unwind().await;
+    let done = done.unwrap_or_else(|_| Err("the engine came to a halt".to_owned()));
     let ended = (athena.clock)();
-    if let Some(execution) = athena.executions().get_mut(&number) {
+    if let Some(execution) = athena.executions().get_mut(&number).filter(|it| it.state == State::Running) {
         execution.ended = Some(ended);
         execution.state = match done {
             Ok(()) => State::Succeeded,
@@ -156,7 +159,14 @@ async fn answer(athena: &Athena, aws: LocalAws, number: u64, question: Question)
         result.push(&columns.into_iter().map(|(name, _)| Some(name)).collect()).await.map_err(|it| it.to_string())?;
     }
     while let Some(page) = rows.next().await {
-        for row in page? {
+        let page = match page {
+            Ok(page) => page,
+            Err(reason) => {
+                result.abort().await;
+                return Err(reason);
+            }
+        };
+        for row in page {
             result.push(&row).await.map_err(|error| error.to_string())?;
         }
     }

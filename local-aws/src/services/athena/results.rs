@@ -63,6 +63,16 @@ impl Writer {
         Ok(self.written)
     }
 
+    /// Leaves nothing of a result that will not be whole.
+    pub(super) async fn abort(self) {
+        let Place { bucket, key } = &self.place;
+        if self.upload.is_some() {
+            let call = self.s3.abort_multipart_upload().bucket(bucket).key(key).set_upload_id(self.upload);
+            // Nobody waits for the result any more.
+            let _ = call.send().await;
+        }
+    }
+
     async fn put_part(&mut self) -> Result<(), AthenaError> {
         let Place { bucket, key } = &self.place;
         if self.upload.is_none() {
