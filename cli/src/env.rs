@@ -75,7 +75,7 @@ impl Env {
 ///
 /// # Errors
 ///
-/// That of `work`, or that it was stopped.
+/// The error of `work`, or that Ctrl-C stopped it.
 pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::select! {
         done = work => done,

@@ -99,7 +99,8 @@ pub fn take_from_environment(target: &mut Target, var: impl Fn(&str) -> Option<S
     target.deployment = var("AUTH0_S3_LOGS_DEPLOYMENT").filter(|_| target.bucket.is_none());
 }
 
-/// Completes `target` by what the function `PREFIX-compactor` is told, unless all is known.
+/// Completes `target` by the environment variables of the function `PREFIX-compactor`, unless bucket and database are
+/// known.
 ///
 /// # Errors
 ///

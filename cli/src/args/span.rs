@@ -67,8 +67,7 @@ pub(crate) fn condition(hours: HourRange) -> String {
 ///
 /// If it says nothing of the kind.
 pub(crate) fn span_of_last(text: &str, now: DateTime<Utc>) -> anyhow::Result<HourRange> {
-    let last: Last = text.parse()?;
-    HourRange::new(Hour::of(now - last.0), Hour::of(now).next())
+    text.parse::<Last>()?.hours(now)
 }
 
 /// A stretch of time by its ends, or by how long it is until now.
@@ -88,7 +87,7 @@ pub struct Bounds {
 /// A stretch of time, which may be a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
 pub struct Span {
-    /// Its ends.
+    /// The ends of the stretch.
     #[command(flatten)]
     bounds: Bounds,
     /// One day, written like 2026-11-20
@@ -106,7 +105,7 @@ impl Bounds {
         let end = Hour::of(now).next();
         match (self.from, self.last) {
             (Some(from), _) => HourRange::new(from.0, self.to.map_or(end, |to| to.0)).map(Some),
-            (None, Some(last)) => HourRange::new(Hour::of(now - last.0), end).map(Some),
+            (None, Some(last)) => last.hours(now).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -151,6 +150,12 @@ impl FromStr for Edge {
 /// How long ago it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Last(TimeDelta);
+
+impl Last {
+    fn hours(self, now: DateTime<Utc>) -> anyhow::Result<HourRange> {
+        HourRange::new(Hour::of(now - self.0), Hour::of(now).next())
+    }
+}
 
 impl FromStr for Last {
     type Err = anyhow::Error;

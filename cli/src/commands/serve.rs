@@ -57,7 +57,8 @@ fn told(target: &Target) -> BTreeMap<String, String> {
     told.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// Athena as the templates set it up. `primary` is the workgroup that clients take if they are told none.
+/// Sets up the workgroup and the saved queries of the templates, and the workgroup `primary`, which clients ask in if
+/// they name none.
 #[cfg(feature = "sql")]
 fn set_up_athena(stack: &Stack, target: &Target) -> anyhow::Result<()> {
     use crate::sql::athena;

@@ -42,7 +42,7 @@ impl Answer {
     pub fn to_table(&self) -> Result<String> {
         let columns: Vec<Column> = columns(&self.schema).into_iter().map(|(column, _)| column).collect();
         let pages = self.batches.iter().map(texts).collect::<Result<Vec<_>>>()?;
-        rows::table(&columns, &pages.concat())
+        Ok(rows::table(&columns, &pages.concat()))
     }
 
     /// The rows as a JSON array of objects.
@@ -71,7 +71,7 @@ pub(crate) struct Streamed {
 
 impl Streamed {
     /// The columns, with the types that Athena names them by.
-    pub(crate) fn columns(&self) -> Vec<(Column, String)> {
+    pub(crate) fn columns(&self) -> Vec<(Column, &'static str)> {
         columns(&self.schema)
     }
 
@@ -81,7 +81,7 @@ impl Streamed {
     }
 }
 
-fn columns(schema: &SchemaRef) -> Vec<(Column, String)> {
+fn columns(schema: &SchemaRef) -> Vec<(Column, &'static str)> {
     let column = |name: &str, of: &DataType| (Column { name: name.to_owned(), kind: kind(of) }, athena_type(of));
     schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect()
 }
@@ -113,7 +113,7 @@ fn kind(of: &DataType) -> Kind {
     }
 }
 
-fn athena_type(of: &DataType) -> String {
+fn athena_type(of: &DataType) -> &'static str {
     match of {
         DataType::Boolean => "boolean",
         DataType::Int8 => "tinyint",
@@ -134,5 +134,4 @@ fn athena_type(of: &DataType) -> String {
         _ if of.is_list() => "array",
         _ => "varchar",
     }
-    .to_owned()
 }

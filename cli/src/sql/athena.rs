@@ -20,7 +20,7 @@ pub(crate) fn engine() -> Engine {
 async fn answer(aws: &LocalAws, question: &Question) -> Result<Answer> {
     let sql = Sql::open(aws, &question.database).await?;
     let streamed = sql.stream(&question.sql).await?;
-    let columns = streamed.columns().into_iter().map(|(column, of)| (column.name, of)).collect();
+    let columns = streamed.columns().into_iter().map(|(column, of)| (column.name, of.to_owned())).collect();
     let meter = Arc::clone(&streamed.meter);
     let rows = streamed.pages().map(|page| page.map_err(|error| format!("{error:#}"))).boxed();
     Ok(Answer { columns, rows, scanned: Box::new(move || meter.read().0) })

@@ -63,11 +63,11 @@ pub type Engine = Arc<dyn Fn(LocalAws, Question) -> BoxFuture<'static, Result<An
 /// A query that is saved in a workgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedQuery {
-    /// Its name.
+    /// The name of the query.
     pub name: String,
-    /// What it is for.
+    /// What the query is for.
     pub description: String,
-    /// Its text.
+    /// The statement.
     pub sql: String,
 }
 

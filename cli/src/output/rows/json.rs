@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use anyhow::Result;
 use serde_json::value::RawValue;
 use telemetry::plain;
 
@@ -30,8 +29,8 @@ impl Lines {
 }
 
 impl Form for Lines {
-    fn rows(&mut self, rows: &[Row]) -> Result<String> {
-        Ok(rows.iter().map(|row| self.object(row) + "\n").collect())
+    fn rows(&mut self, rows: &[Row]) -> String {
+        rows.iter().map(|row| self.object(row) + "\n").collect()
     }
 }
 
@@ -48,13 +47,13 @@ impl Array {
 }
 
 impl Form for Array {
-    fn rows(&mut self, rows: &[Row]) -> Result<String> {
+    fn rows(&mut self, rows: &[Row]) -> String {
         let mut text = String::new();
         for row in rows {
             text += if std::mem::replace(&mut self.begun, true) { ",\n" } else { "[\n" };
             text += &self.lines.object(row);
         }
-        Ok(text)
+        text
     }
 
     fn end(&mut self) -> String {

@@ -76,7 +76,7 @@ pub struct Screen {
 /// Writes pages of rows in one form.
 trait Form: Send {
     /// The text of the next rows.
-    fn rows(&mut self, rows: &[Row]) -> Result<String>;
+    fn rows(&mut self, rows: &[Row]) -> String;
 
     /// What stands behind the last row.
     fn end(&mut self) -> String {
@@ -103,7 +103,7 @@ pub async fn print(columns: &[Column], pages: Pages, format: Option<Format>, out
         // An empty answer has a heading all the same.
         let empty = rows.is_empty().then_some(&[][..]);
         for rows in empty.into_iter().chain(rows.chunks(ROWS_AT_ONCE)) {
-            out.write(&form.rows(rows)?)?;
+            out.write(&form.rows(rows))?;
         }
         page = pages.next().await.transpose()?;
     }
@@ -112,11 +112,7 @@ pub async fn print(columns: &[Column], pages: Pages, format: Option<Format>, out
 }
 
 /// All rows as a table that is cut nowhere.
-///
-/// # Errors
-///
-/// Never.
-pub fn table(columns: &[Column], rows: &[Row]) -> Result<String> {
+pub fn table(columns: &[Column], rows: &[Row]) -> String {
     Table::new(columns, rows, None).rows(rows)
 }
 

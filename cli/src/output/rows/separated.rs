@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use anyhow::Result;
 use telemetry::plain;
 
 use super::{Column, Form, Row};
@@ -28,9 +27,9 @@ impl Separated {
 }
 
 impl Form for Separated {
-    fn rows(&mut self, rows: &[Row]) -> Result<String> {
+    fn rows(&mut self, rows: &[Row]) -> String {
         let heading = self.heading.take();
-        Ok(heading.iter().chain(rows).map(|row| self.line(row)).collect())
+        heading.iter().chain(rows).map(|row| self.line(row)).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Rows for people: a table, or a record for each row.
 
-use anyhow::Result;
 use comfy_table::{CellAlignment, ColumnConstraint, Width};
 use telemetry::plain;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -48,7 +47,7 @@ impl Table {
 }
 
 impl Form for Table {
-    fn rows(&mut self, rows: &[Row]) -> Result<String> {
+    fn rows(&mut self, rows: &[Row]) -> String {
         let mut table = report::table(if self.begun { &[] } else { self.heading.as_slice() });
         for row in rows {
             table.add_row(row.iter().map(|value| shown(value.as_deref(), self.screen)));
@@ -65,7 +64,7 @@ impl Form for Table {
             true => format!("{}\n", bold(line.trim_end())),
             false => format!("{}\n", line.trim_end()),
         };
-        Ok(table.to_string().lines().enumerate().map(line).collect())
+        table.to_string().lines().enumerate().map(line).collect()
     }
 }
 
@@ -86,7 +85,7 @@ impl Records {
 }
 
 impl Form for Records {
-    fn rows(&mut self, rows: &[Row]) -> Result<String> {
+    fn rows(&mut self, rows: &[Row]) -> String {
         let colour = self.screen.is_some_and(|screen| screen.colour);
         let mut text = String::new();
         for row in rows {
@@ -103,7 +102,7 @@ impl Form for Records {
                 text.push('\n');
             }
         }
-        Ok(text)
+        text
     }
 }
 

@@ -206,11 +206,7 @@ async fn results(athena: &Athena, aws: &LocalAws, input: Results) -> CallResult 
     if !(1..=ROWS_MAX).contains(&rows_max) {
         return Err(AthenaError::Invalid(format!("MaxResults must be from 1 to {ROWS_MAX}")));
     }
-    let start: u64 = match input.next_token.as_deref().map(str::parse) {
-        None => 0,
-        Some(Ok(start)) => start,
-        Some(Err(_)) => return Err(AthenaError::Invalid("NextToken is not one of ours".to_owned())),
-    };
+    let start = token(input.next_token.as_deref())?.unwrap_or_default();
     let (place, bytes, columns) = of(athena, &input.query_execution_id, |execution| match &execution.state {
         State::Succeeded => Ok((execution.place.clone(), execution.bytes, execution.columns.clone())),
         State::Running => Err(AthenaError::NotFinished(execution.state.name())),
@@ -228,6 +224,12 @@ async fn results(athena: &Athena, aws: &LocalAws, input: Results) -> CallResult 
         "ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": columns}},
         "NextToken": token,
     }))
+}
+
+/// Where the page that a token asks for begins. Without a token it is the first page.
+fn token(token: Option<&str>) -> Result<Option<u64>, AthenaError> {
+    let read = token.map(str::parse).transpose();
+    read.map_err(|_| AthenaError::Invalid("NextToken is not one of ours".to_owned()))
 }
 
 fn row(row: &Row) -> Value {
@@ -254,11 +256,7 @@ fn column(name: &str, of: &str) -> Value {
 /// The executions of a workgroup, the newest first. A token is the number of the last one before its page.
 fn list(athena: &Athena, input: &List) -> CallResult {
     let workgroup = known(athena.setup()?, input.work_group.as_deref().unwrap_or("primary"))?;
-    let before = match input.next_token.as_deref().map(str::parse) {
-        None => u64::MAX,
-        Some(Ok(before)) => before,
-        Some(Err(_)) => return Err(AthenaError::Invalid("NextToken is not one of ours".to_owned())),
-    };
+    let before = token(input.next_token.as_deref())?.unwrap_or(u64::MAX);
     let executions = athena.executions();
     let mut found = executions.range(..before).rev().filter(|(_, execution)| execution.workgroup == workgroup);
     let page: Vec<_> = found.by_ref().take(input.max_results.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX)).collect();
