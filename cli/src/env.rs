@@ -35,6 +35,8 @@ pub struct Env {
     pub history: Option<PathBuf>,
     /// True if standard input is a terminal.
     pub input_is_terminal: bool,
+    /// The files of settings, of which the first that exists counts.
+    pub settings: Vec<PathBuf>,
     /// How clients reach AWS. `None` if the command works on a folder.
     pub aws: Option<SdkConfig>,
     /// What is passed over in the folder that the command opened. Clones are the same.
@@ -54,6 +56,7 @@ impl Env {
             pager: None,
             history: None,
             input_is_terminal: false,
+            settings: Vec::new(),
             aws: None,
             passed_over: Arc::default(),
         }

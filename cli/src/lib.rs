@@ -4,7 +4,8 @@
 //! [`commands`] holds a module for each subcommand; [`execute`] dispatches to them. `demo` and `run` carry events
 //! through the [`simulation`]: the real transform, partitioner and compactor over an embedded AWS, under a simulated
 //! clock. The commands that need only a bucket, its catalog and its queues work on a [`deployment`], which is a folder
-//! or AWS itself, and [`settings`] say which. An engine answers SQL: the one in the process, or Athena. [`inventory`]
+//! or AWS itself, and [`settings`] say which. An engine answers SQL: the one in the process, or Athena. [`library`] holds the questions that
+//! are asked by name. [`inventory`]
 //! is what `verify` and `status` read alike. [`output`] is everything that is printed.
 
 pub mod args;
@@ -14,6 +15,7 @@ mod engine;
 pub mod env;
 mod gzip;
 pub mod inventory;
+pub mod library;
 pub mod output;
 mod raw_pairs;
 pub mod settings;

@@ -52,12 +52,13 @@ async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
         pager: Some(Out::pager(|name| std::env::var(name).ok())),
         history: history(),
         input_is_terminal: stdin().is_terminal(),
+        settings: settings::files(var),
         ..Env::new(Utc::now(), Uuid::new_v4())
     };
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);
     if args.target.aws || args.target.deployment.is_some() {
         env.limits = limits;
-        env.aws = Some(reach(&mut args.target).await?);
+        env.aws = Some(reach(&mut args.target, &env.settings).await?);
     } else {
         // The delays of a deployment are no matter of a folder: its hours close by the default ones.
         let Limits { memory_bytes_max, threads, reads_at_once, .. } = limits;
@@ -86,12 +87,16 @@ fn history() -> Option<PathBuf> {
     Some(state.join("auth0-s3-logs/history"))
 }
 
+/// An environment variable that is not empty.
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Finds the deployment on AWS that `target` means, and returns how clients reach it.
-async fn reach(target: &mut Target) -> anyhow::Result<SdkConfig> {
+async fn reach(target: &mut Target, files: &[PathBuf]) -> anyhow::Result<SdkConfig> {
     target.aws = true;
-    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     settings::take_from_environment(target, var);
-    let prefix = Settings::find(var)?.complete(target)?;
+    let prefix = Settings::first(files)?.complete(target)?;
     let clients = clients(target).await;
     if let Some(prefix) = prefix {
         settings::ask_compactor(target, &prefix, &clients).await?;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use aws_config::SdkConfig;
 use serde::Deserialize;
 
+use crate::library::Parameters;
 use crate::target::Target;
 
 /// The file of deployments: in the current folder, or else in the user's folder of configurations.
@@ -24,6 +25,9 @@ pub struct Settings {
     /// The deployments by name.
     #[serde(default)]
     deployments: BTreeMap<String, Named>,
+    /// Parameters of the library's questions.
+    #[serde(default)]
+    parameters: Parameters,
 }
 
 /// What a file says of one deployment. What is not said is asked of its compactor if there is a prefix.
@@ -36,22 +40,43 @@ struct Named {
     workgroup: Option<String>,
     profile: Option<String>,
     region: Option<String>,
+    /// Parameters that go before those of all deployments.
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+/// The files of settings: `auth0-s3-logs.toml` here, in `XDG_CONFIG_HOME`, or in `~/.config`.
+pub fn files(var: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let folder = var("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| var("HOME").map(|home| Path::new(&home).join(".config")));
+    [Some(PathBuf::from(FILE)), folder.map(|folder| folder.join(FILE))].into_iter().flatten().collect()
 }
 
 impl Settings {
-    /// Reads the first of the files that exists: `auth0-s3-logs.toml` here, in `XDG_CONFIG_HOME`, or in `~/.config`.
-    /// Without one nothing is said.
+    /// Reads the first of the files that exists. Without one nothing is said.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or says what nobody understands. The error names the file and the line.
-    pub fn find(var: impl Fn(&str) -> Option<String>) -> Result<Settings> {
-        let folder = var("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-        let folder = folder.or_else(|| var("HOME").map(|home| Path::new(&home).join(".config")));
-        let files = [Some(PathBuf::from(FILE)), folder.map(|folder| folder.join(FILE))];
-        let Some(file) = files.into_iter().flatten().find(|file| file.exists()) else { return Ok(Settings::default()) };
-        let text = std::fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;
+    /// As of [`read`](Settings::read).
+    pub fn first(files: &[PathBuf]) -> Result<Settings> {
+        files.iter().find(|file| file.exists()).map_or_else(|| Ok(Settings::default()), |file| Settings::read(file))
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or says what nobody understands. The error names the file and the line.
+    pub fn read(file: &Path) -> Result<Settings> {
+        let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
         toml::from_str(&text).with_context(|| format!("failed to read {}", file.display()))
+    }
+
+    /// The parameters of the library's questions. Those of `deployment`, or of the default one, go before the others.
+    pub(crate) fn parameters(&self, deployment: Option<&str>) -> Parameters {
+        let name = deployment.or(self.default.as_deref());
+        let own = name.and_then(|name| self.deployments.get(name)).map(|named| &named.parameters);
+        own.map_or_else(|| self.parameters.clone(), |own| own.over(&self.parameters))
     }
 
     /// Completes `target` by what the file says of the deployment that it names, or of the default one. Returns the

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod asking;
+mod questions;
 mod span;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use log_format::{Day, Hour};
 use crate::target::Target;
 
 pub use asking::{EventFormat, Export, FileFormat, Query, Tail};
+pub use questions::{Ask, Detect, Timeline};
 pub use span::{Bounds, HourRange, Span};
 pub(crate) use span::{condition, span_of_last};
 
@@ -40,6 +42,9 @@ Examples:
   auth0-s3-logs --events 5000 --seed 7             a smaller one
   auth0-s3-logs run --events events.ndjson         take your own events through it
   auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
+  auth0-s3-logs ask why-no-login --user ann@example.com
+  auth0-s3-logs timeline ann@example.com           all that a user did
+  auth0-s3-logs detect                             33 detections of Auth0's and more, over the last day
   auth0-s3-logs tail -f                            the newest events as they arrive
   auth0-s3-logs export --last 24h --to-file day.csv
   auth0-s3-logs compact                            compact a copied tree of DIR/auth0-logs/logs/YYYY/MM/DD/HH/*.gz
@@ -70,6 +75,12 @@ pub enum Command {
     Compact(Compact),
     /// Query the tables and the view in SQL, as in Athena; with --aws, in Athena
     Query(Query),
+    /// Ask a question of the library: investigations, detections and reports
+    Ask(Ask),
+    /// Ask all detections, and say what their silence is worth
+    Detect(Detect),
+    /// Show all that a user did
+    Timeline(Timeline),
     /// Show the newest events, and go on as they arrive
     Tail(Tail),
     /// Write the events of a stretch of time, or of a user, as CSV, NDJSON or Parquet

@@ -4,6 +4,7 @@ pub mod compact;
 pub mod demo;
 mod export;
 mod query;
+mod questions;
 pub mod replay;
 pub mod run;
 pub mod serve;
@@ -45,6 +46,9 @@ async fn carry_out(command: Command, target: &Target, env: &Env) -> anyhow::Resu
         Command::Run(options) => run::run(target, &options, env).await,
         Command::Compact(options) => compact::compact(target, &options, env).await,
         Command::Query(options) => query::query(target, &options, env).await,
+        Command::Ask(options) => questions::ask::ask(target, &options, env).await,
+        Command::Detect(options) => questions::detect::detect(target, &options, env).await,
+        Command::Timeline(options) => questions::timeline::timeline(target, &options, env).await,
         Command::Tail(options) => tail::tail(target, &options, env).await,
         Command::Export(options) => export::export(target, &options, env).await,
         Command::Verify(options) => verify::verify(target, &options, env).await,

@@ -79,6 +79,18 @@ impl Definition {
         Ok(Definition { schema, parts })
     }
 
+    /// The partitions as Hive names them, such as `date=2026-11-20/hour=13`, in order.
+    pub(super) fn partitions(&self) -> Vec<String> {
+        let keys = self.schema.table_partition_cols();
+        let named = |part: &Part| {
+            let values = keys.iter().zip(&part.values).map(|(key, value)| format!("{}={value}", key.name()));
+            values.collect::<Vec<_>>().join("/")
+        };
+        let mut partitions: Vec<String> = self.parts.iter().map(named).collect();
+        partitions.sort();
+        partitions
+    }
+
     /// The schema of the partition keys alone.
     pub(super) fn keys(&self) -> SchemaRef {
         Arc::new(Schema::new(self.schema.table_partition_cols().clone()))

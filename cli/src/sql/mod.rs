@@ -9,6 +9,7 @@
 mod answer;
 pub(crate) mod athena;
 mod definition;
+mod dialect;
 mod functions;
 mod openx;
 mod scan;
@@ -33,6 +34,7 @@ use futures::TryStreamExt;
 use local_aws::{Files, LocalAws};
 
 use self::definition::Definition;
+use self::dialect::Shown;
 use self::store::MeteredBucket;
 use self::table::GlueTable;
 
@@ -48,11 +50,28 @@ const CATALOG: &str = "awsdatacatalog";
 
 /// The database, ready to be queried.
 pub struct Sql {
-    state: SessionState,
-    schema: Arc<MemorySchemaProvider>,
+    names: Names,
+    /// The same tables with Athena's hidden column, which `*` would not hide here.
+    names_with_path: Names,
+    definitions: BTreeMap<String, Arc<Definition>>,
+    /// The text of each view.
+    views: BTreeMap<String, String>,
     buckets: HashMap<String, Files>,
     /// Tables and views of the database that cannot be queried here, and why.
     unreadable: BTreeMap<String, Error>,
+}
+
+/// Tables by their names, and the state in which statements that name them are planned.
+struct Names {
+    state: SessionState,
+    schema: Arc<MemorySchemaProvider>,
+}
+
+impl Names {
+    fn new(database: &str) -> Result<Names> {
+        let schema = Arc::new(MemorySchemaProvider::new());
+        Ok(Names { state: session_state(database, Arc::clone(&schema))?, schema })
+    }
 }
 
 impl Sql {
@@ -63,9 +82,14 @@ impl Sql {
     /// If Glue cannot be read. A table that cannot be queried here is an error of the query that names it.
     pub async fn open(aws: &LocalAws, database: &str) -> Result<Sql> {
         let glue = &aws.glue();
-        let schema = Arc::new(MemorySchemaProvider::new());
-        let state = session_state(database, Arc::clone(&schema))?;
-        let mut sql = Sql { state, schema, buckets: HashMap::new(), unreadable: BTreeMap::new() };
+        let mut sql = Sql {
+            names: Names::new(database)?,
+            names_with_path: Names::new(database)?,
+            definitions: BTreeMap::new(),
+            views: BTreeMap::new(),
+            buckets: HashMap::new(),
+            unreadable: BTreeMap::new(),
+        };
         let (views, tables): (Vec<Table>, Vec<Table>) =
             definition::tables(glue, database).await?.into_iter().partition(is_view);
         for table in &tables {
@@ -80,7 +104,7 @@ impl Sql {
 
     /// The names of the tables and views that can be queried.
     pub fn tables(&self) -> Vec<String> {
-        let mut names = self.schema.table_names();
+        let mut names = self.names.schema.table_names();
         names.sort();
         names
     }
@@ -104,8 +128,13 @@ impl Sql {
     /// If the query is not valid. The error says what to change.
     pub(crate) async fn stream(&self, sql: &str) -> Result<Streamed> {
         let meter = Arc::new(Meter::default());
-        let context = self.session(&meter)?;
-        let plan = self.plan(&context.state(), sql).await?;
+        let told = dialect::shown(sql).map(|shown| self.tell(&shown)).transpose()?;
+        let sql = told.as_deref().unwrap_or(sql);
+        let statement = dialect::parse(&self.names.state, sql)?;
+        let names = if dialect::names_path(&statement) { &self.names_with_path } else { &self.names };
+        let context = self.session(names, &meter)?;
+        let plan = self.plan(&context.state(), statement).await?;
+        dialect::check_types(&plan)?;
         let frame = context.execute_logical_plan(plan).await.map_err(readable)?;
         let schema = Arc::clone(frame.schema().inner());
         let batches = frame.execute_stream().await.map_err(readable)?;
@@ -121,8 +150,34 @@ impl Sql {
                 self.buckets.insert(part.bucket.clone(), files);
             }
         }
-        self.schema.register_table(name.to_string(), Arc::new(GlueTable::new(definition)))?;
+        let definition = Arc::new(definition);
+        for (names, has_path) in [(&self.names, false), (&self.names_with_path, true)] {
+            let table = GlueTable::new(Arc::clone(&definition), has_path);
+            names.schema.register_table(name.to_string(), Arc::new(table))?;
+        }
+        self.definitions.insert(name.to_string(), definition);
         Ok(())
+    }
+
+    /// A query that tells what is in the catalog.
+    fn tell(&self, shown: &Shown) -> Result<String> {
+        let (column, values) = match shown {
+            Shown::Tables => ("tab_name", self.tables()),
+            Shown::Partitions(table) => {
+                let definition = self.definitions.get(table).with_context(|| self.no_table(table))?;
+                ("partition", definition.partitions())
+            }
+            Shown::CreateView(view) => {
+                let text = self.views.get(view).with_context(|| format!("there is no view {view}"))?;
+                ("create view", format!("CREATE VIEW {view} AS\n{text}").lines().map(str::to_owned).collect())
+            }
+        };
+        let values: Vec<String> =
+            values.iter().enumerate().map(|(at, value)| format!("({at}, '{}')", value.replace('\'', "''"))).collect();
+        if values.is_empty() {
+            return Ok(format!("SELECT CAST(NULL AS varchar) AS \"{column}\" WHERE false"));
+        }
+        Ok(format!("SELECT v AS \"{column}\" FROM (VALUES {}) AS t(n, v) ORDER BY n", values.join(", ")))
     }
 
     /// Views may name other views, so this goes in rounds: each adds the views whose tables and views are there.
@@ -132,7 +187,13 @@ impl Sql {
             let mut failed = Vec::new();
             for view in views {
                 match self.plan_view(&view).await {
-                    Ok(plan) => drop(self.schema.register_table(view.name().to_string(), Arc::new(plan))?),
+                    Ok((plan, text)) => {
+                        let (name, plan) = (view.name().to_string(), Arc::new(plan));
+                        for names in [&self.names, &self.names_with_path] {
+                            names.schema.register_table(name.clone(), Arc::clone(&plan) as _)?;
+                        }
+                        self.views.insert(name, text);
+                    }
                     Err(error) => failed.push((view, error)),
                 }
             }
@@ -145,30 +206,25 @@ impl Sql {
         }
     }
 
-    async fn plan_view(&self, view: &Table) -> Result<ViewTable> {
+    async fn plan_view(&self, view: &Table) -> Result<(ViewTable, String)> {
         let sql = catalog::view::stored_sql(view).context("its text is not one that Athena writes")?;
-        let plan = self.plan(&self.state, &sql).await?;
-        Ok(ViewTable::new(plan, Some(sql)))
+        let plan = self.plan(&self.names.state, dialect::parse(&self.names.state, &sql)?).await?;
+        Ok((ViewTable::new(plan, Some(sql.clone())), sql))
     }
 
     /// Each query has its own session, so that the bytes it reads can be counted.
-    fn session(&self, meter: &Arc<Meter>) -> Result<SessionContext> {
+    fn session(&self, names: &Names, meter: &Arc<Meter>) -> Result<SessionContext> {
         let runtime = RuntimeEnv::default();
         for (name, files) in &self.buckets {
             let url = ObjectStoreUrl::parse(format!("s3://{name}"))?;
             let bucket = MeteredBucket { name: name.clone(), files: files.clone(), meter: Arc::clone(meter) };
             runtime.register_object_store(url.as_ref(), Arc::new(bucket));
         }
-        let state = SessionStateBuilder::new_from_existing(self.state.clone()).with_runtime_env(Arc::new(runtime));
+        let state = SessionStateBuilder::new_from_existing(names.state.clone()).with_runtime_env(Arc::new(runtime));
         Ok(SessionContext::new_with_state(state.build()))
     }
 
-    async fn plan(&self, state: &SessionState, sql: &str) -> Result<LogicalPlan> {
-        let dialect = state.config_options().sql_parser.dialect;
-        let statement = state.sql_to_statement(sql, &dialect).map_err(readable)?;
-        if !is_query(&statement) {
-            bail!("only queries are answered here; to change the catalog or the data, run the pipeline");
-        }
+    async fn plan(&self, state: &SessionState, statement: Statement) -> Result<LogicalPlan> {
         for table in state.resolve_table_references(&statement).map_err(readable)? {
             self.check_table(table.catalog(), table.schema(), table.table())?;
         }
@@ -176,17 +232,21 @@ impl Sql {
     }
 
     fn check_table(&self, catalog: Option<&str>, schema: Option<&str>, name: &str) -> Result<()> {
-        let options = &self.state.config_options().catalog;
+        let options = &self.names.state.config_options().catalog;
         let here = catalog.is_none_or(|catalog| catalog == options.default_catalog)
             && schema.is_none_or(|schema| schema == options.default_schema);
-        if schema == Some("information_schema") || here && self.schema.table_exist(name) {
+        if schema == Some("information_schema") || here && self.names.schema.table_exist(name) {
             return Ok(());
         }
         if let Some(reason) = self.unreadable.get(name).filter(|_| here) {
             bail!("{name} can't be queried here: {reason:#}");
         }
-        let names = self.tables().join(", ");
-        bail!("there is no table {name} in {:?}; it has {}", options.default_schema, or_none(&names))
+        bail!("{}", self.no_table(name))
+    }
+
+    fn no_table(&self, name: &str) -> String {
+        let database = &self.names.state.config_options().catalog.default_schema;
+        format!("there is no table {name} in {database:?}; it has {}", or_none(&self.tables().join(", ")))
     }
 }
 
@@ -202,17 +262,6 @@ fn session_state(database: &str, schema: Arc<MemorySchemaProvider>) -> Result<Se
     state.catalog_list().register_catalog(CATALOG.to_string(), Arc::new(catalog));
     functions::register(&mut state)?;
     Ok(state)
-}
-
-fn is_query(statement: &Statement) -> bool {
-    use datafusion::sql::sqlparser::ast::Statement::{ExplainTable, Query, ShowColumns, ShowTables};
-    match statement {
-        Statement::Statement(statement) => {
-            matches!(**statement, Query(_) | ShowTables { .. } | ShowColumns { .. } | ExplainTable { .. })
-        }
-        Statement::Explain(explain) => is_query(&explain.statement),
-        _ => false,
-    }
 }
 
 fn is_view(table: &Table) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result, ScalarValue, exec_datafusion_err};
@@ -14,12 +14,14 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
+use object_store::ObjectMeta;
 
 use super::definition::{Definition, Format, Part};
 use super::scan::JsonLines;
@@ -27,14 +29,26 @@ use super::scan::JsonLines;
 /// How much of the end of a Parquet file is read at once, in the hope that it holds the footer. Trino reads as much.
 const FOOTER_BYTES: usize = 48 * 1024;
 
+/// Athena's name for the object that a row is read from.
+pub(super) const PATH: &str = "$path";
+
 #[derive(Debug)]
 pub(super) struct GlueTable {
-    definition: Definition,
+    definition: Arc<Definition>,
+    /// The columns of the files, the partition keys, and the path if it is there.
+    schema: TableSchema,
+    has_path: bool,
 }
 
 impl GlueTable {
-    pub(super) fn new(definition: Definition) -> GlueTable {
-        GlueTable { definition }
+    /// With `has_path` it has one column more: where each row is read from.
+    pub(super) fn new(definition: Arc<Definition>, has_path: bool) -> GlueTable {
+        let columns = Arc::clone(definition.schema.file_schema());
+        let keys = definition.schema.table_partition_cols().iter().cloned();
+        let path = has_path.then(|| Arc::new(Field::new(PATH, DataType::Utf8, false)));
+        let keys = keys.chain(path).collect::<Vec<_>>();
+        let schema = TableSchema::builder(columns).with_table_partition_cols(keys).build();
+        GlueTable { definition, schema, has_path }
     }
 
     /// True if the partition values alone decide the filter.
@@ -64,7 +78,7 @@ impl GlueTable {
     }
 
     fn source(&self, format: Format) -> Arc<dyn FileSource> {
-        let schema = self.definition.schema.clone();
+        let schema = self.schema.clone();
         match format {
             Format::Json(options) => Arc::new(JsonLines::new(schema, options)),
             Format::Parquet => Arc::new(ParquetSource::new(schema).with_metadata_size_hint(FOOTER_BYTES)),
@@ -75,7 +89,7 @@ impl GlueTable {
 #[async_trait]
 impl TableProvider for GlueTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.definition.schema.table_schema())
+        Arc::clone(self.schema.table_schema())
     }
 
     fn table_type(&self) -> TableType {
@@ -99,7 +113,7 @@ impl TableProvider for GlueTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut files: BTreeMap<(&str, Format), Vec<PartitionedFile>> = BTreeMap::new();
         for part in self.pruned(state, filters)? {
-            let listed = list(state, part).await?;
+            let listed = list(state, part, self.has_path).await?;
             files.entry((&part.bucket, part.format)).or_default().extend(listed);
         }
         files.retain(|_, files| !files.is_empty());
@@ -121,16 +135,19 @@ impl TableProvider for GlueTable {
 }
 
 /// The files that Hive's readers see: directly in the partition's folder, not empty, and not hidden by their name.
-async fn list(state: &dyn Session, part: &Part) -> Result<Vec<PartitionedFile>> {
+async fn list(state: &dyn Session, part: &Part, has_path: bool) -> Result<Vec<PartitionedFile>> {
     let store = state.runtime_env().object_store(url(&part.bucket)?);
     let store = store.map_err(|_| exec_datafusion_err!("there is no bucket {} in the data folder", part.bucket))?;
     let listed = store.list_with_delimiter(Some(&part.folder)).await?;
     let hidden = |name: Option<&str>| name.is_none_or(|name| name.starts_with(['_', '.']));
     let objects = listed.objects.into_iter();
-    let mut files: Vec<PartitionedFile> = objects
-        .filter(|object| object.size > 0 && !hidden(object.location.filename()))
-        .map(|object| PartitionedFile::new_from_meta(object).with_partition_values(part.values.clone()))
-        .collect();
+    let file = |object: ObjectMeta| {
+        let path = has_path.then(|| ScalarValue::from(format!("s3://{}/{}", part.bucket, object.location)));
+        let values = part.values.iter().cloned().chain(path).collect();
+        PartitionedFile::new_from_meta(object).with_partition_values(values)
+    };
+    let mut files: Vec<PartitionedFile> =
+        objects.filter(|object| object.size > 0 && !hidden(object.location.filename())).map(file).collect();
     files.sort_by(|left, right| left.object_meta.location.cmp(&right.object_meta.location));
     Ok(files)
 }

@@ -29,10 +29,18 @@ pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> Result
     }
     let statements = statements::split(&text(options, env)?)?;
     ensure!(!statements.is_empty(), "there is no statement to answer; see `query --help` for examples");
-    let engine = Engine::open(target, env).await?;
+    answers(&Engine::open(target, env).await?, &statements, printing, env).await
+}
+
+/// Prints the answer to each statement, one after another.
+///
+/// # Errors
+///
+/// If a statement cannot be answered. The answers to those before it are printed.
+pub(super) async fn answers(engine: &Engine, statements: &[String], printing: Printing, env: &Env) -> Result<Verdict> {
     let mut out = printing.out(env);
     for statement in statements {
-        match answer(&engine, &statement, printing, &mut out).await {
+        match answer(engine, statement, printing, &mut out).await {
             Err(error) if is_unread(&error) => return Ok(Verdict::Well),
             answered => answered?,
         }
@@ -42,11 +50,11 @@ pub(crate) async fn query(target: &Target, options: &Query, env: &Env) -> Result
 
 /// How answers are printed.
 #[derive(Clone, Copy)]
-struct Printing {
-    format: Option<Format>,
-    no_pager: bool,
+pub(super) struct Printing {
+    pub(super) format: Option<Format>,
+    pub(super) no_pager: bool,
     /// True if somebody reads standard error.
-    is_terminal: bool,
+    pub(super) is_terminal: bool,
 }
 
 impl Printing {

@@ -1,6 +1,5 @@
 //! `tail`: the newest events, from the JSON objects themselves.
 
-mod event;
 mod objects;
 
 use std::io::{Write, stderr};
@@ -10,10 +9,10 @@ use log_format::Hour;
 use telemetry::plain;
 use tokio::time::{Duration, sleep};
 
-use self::event::{Event, Filter};
 use self::objects::{Objects, is_in_use};
 use crate::args::{EventFormat, HourRange, Tail};
 use crate::env::Env;
+use crate::output::event::{Event, Filter};
 use crate::output::out::{Out, is_unread};
 use crate::output::verdict::Verdict;
 use crate::target::Target;

@@ -10,10 +10,10 @@ use projection::manifest::ObjectMeta;
 use projection::read::gzip_whole::Inflater;
 use projection::read::lines::{End, Lines, Text};
 
-use super::event::{Event, Filter};
 use crate::args::HourRange;
 use crate::deployment::Deployment;
 use crate::env::Env;
+use crate::output::event::{Event, Filter};
 use crate::target::Target;
 
 /// So many hours before the current one are watched: an object may be written after its hour has ended.

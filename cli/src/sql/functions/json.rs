@@ -1,4 +1,4 @@
-//! `json_extract` and `json_extract_scalar`.
+//! `json_extract`, `json_extract_scalar`, `json_parse` and `json_format`. A value of Trino's type JSON is its text here.
 //!
 //! The path language is Trino's, not that of RFC 9535: `$.a-b` needs no quotes, and there are no filters and no
 //! wildcards. Numbers keep their digits, because only what the path passes through is parsed.
@@ -20,9 +20,41 @@ use crate::sql::openx::string;
 pub(super) fn functions() -> Vec<ScalarUDF> {
     let texts = [DataType::Utf8, DataType::Utf8];
     vec![
-        super::scalar("json_extract", &texts, DataType::Utf8, |arguments| extract(arguments, |json| Some(json.into()))),
+        super::scalar("json_extract", &texts, DataType::Utf8, |arguments| {
+            extract(arguments, |json| Some(compact(json)))
+        }),
         super::scalar("json_extract_scalar", &texts, DataType::Utf8, |arguments| extract(arguments, scalar)),
+        super::scalar("json_parse", &texts[..1], DataType::Utf8, |arguments| parse(arguments, false)),
+        super::scalar("try_json_parse", &texts[..1], DataType::Utf8, |arguments| parse(arguments, true)),
+        super::scalar("json_format", &texts[..1], DataType::Utf8, |arguments| parse(arguments, true)),
     ]
+}
+
+/// The texts without white space between their parts. A text that is no JSON is null if `leniently`, else an error.
+fn parse(arguments: &[ArrayRef], leniently: bool) -> Result<ArrayRef> {
+    let mut parsed = StringBuilder::new();
+    for text in as_string_array(&arguments[0])? {
+        match text.map(serde_json::from_str::<&RawValue>) {
+            Some(Ok(json)) => parsed.append_value(compact(json.get())),
+            Some(Err(error)) if !leniently => return exec_err!("json_parse was given what is no JSON: {error}"),
+            None | Some(Err(_)) => parsed.append_null(),
+        }
+    }
+    Ok(Arc::new(parsed.finish()))
+}
+
+/// JSON without white space between its parts, as Trino writes it.
+fn compact(json: &str) -> Cow<'_, str> {
+    if !json.contains([' ', '\t', '\n', '\r']) {
+        return json.into();
+    }
+    let (mut within, mut escaped) = (false, false);
+    let keep = |letter: &char| {
+        let keeps = within || !letter.is_ascii_whitespace();
+        (within, escaped) = (within ^ (*letter == '"' && !escaped), within && *letter == '\\' && !escaped);
+        keeps
+    };
+    json.chars().filter(keep).collect()
 }
 
 /// Shows the value at the path, row by row. Null if there is no value or the text is not JSON.
@@ -48,7 +80,7 @@ fn extract(arguments: &[ArrayRef], show: fn(&str) -> Option<Cow<'_, str>>) -> Re
 }
 
 /// The text of a scalar. `None` for an object, an array or null.
-fn scalar(json: &str) -> Option<Cow<'_, str>> {
+pub(super) fn scalar(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
         b'{' | b'[' | b'n' => None,
         b'"' => Some(string(json)),

@@ -1,10 +1,13 @@
 //! Functions of Trino that the engine lacks.
 //!
 //! Functions that the engine has under the same name and meaning are not here: `date_trunc`, `regexp_like`,
-//! `split_part`, `approx_distinct`, `any_value`, `element_at`, `coalesce`, `contains`, `array_agg` and many more.
+//! `split_part`, `approx_distinct`, `any_value`, `coalesce`, `array_agg` and many more. Those that it has under another
+//! name are rewritten in [`dialect`](super::dialect).
 
 mod aggregate;
+mod arrays;
 mod json;
+mod text;
 mod time;
 
 use std::sync::Arc;
@@ -18,7 +21,8 @@ use datafusion::logical_expr::{ScalarUDF, Volatility, create_udf};
 
 /// Adds the functions to a session.
 pub(super) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    for function in json::functions().into_iter().chain(time::functions()) {
+    let functions = [json::functions(), arrays::functions(), text::functions(), time::functions()];
+    for function in functions.into_iter().flatten() {
         registry.register_udf(Arc::new(function))?;
     }
     for function in aggregate::functions() {

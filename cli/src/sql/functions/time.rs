@@ -1,8 +1,9 @@
-//! Functions that read and write ISO 8601, the form of the events' timestamps, and calculate with moments.
+//! Functions that read and write moments, and calculate with them.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::format::{Parsed, StrftimeItems};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use datafusion::arrow::array::{ArrayRef, Int64Builder, StringBuilder, TimestampMillisecondBuilder};
 use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
@@ -15,21 +16,73 @@ const ZONE: &str = "UTC";
 pub(super) fn functions() -> Vec<ScalarUDF> {
     // Trino's `timestamp(3) with time zone`.
     let moment = || DataType::Timestamp(TimeUnit::Millisecond, Some(ZONE.into()));
+    let local = || DataType::Timestamp(TimeUnit::Millisecond, None);
+    let texts = [DataType::Utf8, DataType::Utf8];
     vec![
-        super::scalar("from_iso8601_timestamp", &[DataType::Utf8], moment(), from_iso8601),
+        super::scalar("from_iso8601_timestamp", &[DataType::Utf8], moment(), |texts| from_iso8601(texts, false)),
+        super::scalar("try_from_iso8601_timestamp", &[DataType::Utf8], moment(), |texts| from_iso8601(texts, true)),
+        super::scalar("date_parse", &texts, local(), |arguments| date_parse(arguments, false)),
+        super::scalar("try_date_parse", &texts, local(), |arguments| date_parse(arguments, true)),
         super::scalar("to_iso8601", &[moment()], DataType::Utf8, to_iso8601),
         super::scalar("date_diff", &[DataType::Utf8, moment(), moment()], DataType::Int64, date_diff),
         super::scalar("date_add", &[DataType::Utf8, DataType::Int64, moment()], moment(), date_add),
     ]
 }
 
-fn from_iso8601(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+/// A text that is no moment is null if `leniently`, else an error.
+fn from_iso8601(arguments: &[ArrayRef], leniently: bool) -> Result<ArrayRef> {
     let mut moments = TimestampMillisecondBuilder::new().with_timezone(ZONE);
     for text in as_string_array(&arguments[0])? {
-        let moment = text.map(|text| string_to_datetime(&Utc, text)).transpose()?;
-        moments.append_option(moment.map(|moment| moment.timestamp_millis()));
+        match text.map(|text| string_to_datetime(&Utc, text)).transpose() {
+            Err(error) if !leniently => return Err(error.into()),
+            moment => moments.append_option(moment.ok().flatten().map(|moment| moment.timestamp_millis())),
+        }
     }
     Ok(Arc::new(moments.finish()))
+}
+
+/// Reads moments in a form of MySQL's, such as `%Y-%m-%d %H:%i:%s`. A text of another form is null if `leniently`, else
+/// an error.
+fn date_parse(arguments: &[ArrayRef], leniently: bool) -> Result<ArrayRef> {
+    let mut moments = TimestampMillisecondBuilder::new();
+    for (text, form) in as_string_array(&arguments[0])?.iter().zip(as_string_array(&arguments[1])?) {
+        let (Some(text), Some(form)) = (text, form) else {
+            moments.append_null();
+            continue;
+        };
+        match read_moment(text, form) {
+            None if !leniently => return exec_err!("{text:?} is no moment of the form {form:?}"),
+            moment => moments.append_option(moment),
+        }
+    }
+    Ok(Arc::new(moments.finish()))
+}
+
+/// The milliseconds since 1970 of a text in a form of MySQL's. What the form does not name is the first of its kind.
+fn read_moment(text: &str, form: &str) -> Option<i64> {
+    let mut ours = String::new();
+    let mut letters = form.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '%' => {
+                let specifier = letters.next()?;
+                // chrono's counts the point to the fraction.
+                let joins = specifier == 'f' && ours.ends_with('.');
+                ours.truncate(ours.len() - usize::from(joins));
+                ours.push_str(of_chrono(specifier, joins)?);
+            }
+            other => ours.push(other),
+        }
+    }
+    let mut parsed = Parsed::new();
+    chrono::format::parse(&mut parsed, text, StrftimeItems::new(&ours)).ok()?;
+    let date = parsed
+        .to_naive_date()
+        .ok()
+        .or_else(|| NaiveDate::from_ymd_opt(parsed.year()?, parsed.month().unwrap_or(1), parsed.day().unwrap_or(1)))?;
+    // A form of a day alone has no time of day.
+    let time = parsed.to_naive_time().ok().unwrap_or(NaiveTime::MIN);
+    Some(date.and_time(time).and_utc().timestamp_millis())
 }
 
 fn to_iso8601(arguments: &[ArrayRef]) -> Result<ArrayRef> {
@@ -81,4 +134,27 @@ fn unit_millis(unit: &str) -> Result<i64> {
         "week" => Ok(7 * 24 * 3600 * 1000),
         _ => exec_err!("{unit:?} is no unit of fixed length; take millisecond to week, or + INTERVAL for months"),
     }
+}
+
+/// What chrono writes for a specifier of MySQL's; `joins` is true if a fraction follows a point.
+fn of_chrono(specifier: char, joins: bool) -> Option<&'static str> {
+    Some(match specifier {
+        'f' if joins => "%.f",
+        'f' => "%f",
+        'i' => "%M",
+        's' | 'S' => "%S",
+        'M' => "%B",
+        'm' | 'c' => "%m",
+        'd' | 'e' => "%d",
+        'h' | 'I' => "%I",
+        'H' | 'k' => "%H",
+        'T' => "%H:%M:%S",
+        'Y' => "%Y",
+        'y' => "%y",
+        'b' => "%b",
+        'p' => "%p",
+        'j' => "%j",
+        '%' => "%%",
+        _ => return None,
+    })
 }

@@ -1,7 +1,7 @@
 //! What the tables hold, asked in every way that there is.
 
+mod library;
 mod output;
-mod queries;
 mod sql;
 pub(crate) mod stages;
 mod tail;

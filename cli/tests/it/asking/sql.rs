@@ -189,7 +189,10 @@ async fn only_the_partitions_asked_for_are_read() {
         ("SELECT count(type) FROM auth0_logs_json WHERE \"date\" = DATE '2026-11-21'", 0),
         ("SELECT count(type) FROM auth0_logs_json WHERE \"date\" BETWEEN DATE '2026-11-20' AND DATE '2026-11-21'", 2),
         ("SELECT count(type) FROM auth0_logs_json WHERE \"hour\" = '13' OR user_id = 'ann'", 2),
-        ("SELECT count(type) FROM auth0_logs_json WHERE concat(\"date\", 'T', \"hour\") = '2026-11-20T14'", 1),
+        (
+            "SELECT count(type) FROM auth0_logs_json WHERE CAST(\"date\" AS varchar) || 'T' || \"hour\" = '2026-11-20T14'",
+            1,
+        ),
         ("SELECT count(user_id) FROM auth0_logs_parquet WHERE \"hour\" IN ('12', '14')", 1),
         ("SELECT count(user_id) FROM auth0_logs", 3),
         ("SELECT count(user_id) FROM auth0_logs WHERE \"date\" = DATE '2026-11-20' AND \"hour\" = '12'", 1),
@@ -245,12 +248,21 @@ async fn names_are_those_of_athena() {
         "awsdatacatalog.auth0_event_logs.auth0_logs",
         "\"awsdatacatalog\".\"auth0_event_logs\".\"auth0_logs\"",
         "AwsDataCatalog.auth0_event_logs.auth0_logs",
+        "\"AwsDataCatalog\".\"auth0_event_logs\".\"auth0_logs\"",
+        "\"AUTH0_LOGS\"",
     ] {
         check(&sql, &format!("SELECT count(*) AS n FROM {name}"), &["4"]).await;
     }
-    for (query, rows) in [("SHOW TABLES", 11), ("DESCRIBE auth0_logs", 19), ("EXPLAIN SELECT 1", 2)] {
+    for (query, rows) in [("SHOW TABLES", 4), ("DESCRIBE auth0_logs", 19), ("EXPLAIN SELECT 1", 2)] {
         assert_eq!(sql.query(query).await.unwrap().rows(), rows, "{query}");
     }
+    let partitions = ["date=2026-11-20/hour=13", "date=2026-11-20/hour=14"];
+    check(&sql, "SHOW PARTITIONS auth0_logs_json", &partitions).await;
+    check(&sql, "SHOW PARTITIONS auth0_logs_daily", &[]).await;
+    let view = sql.query("SHOW CREATE VIEW auth0_logs").await.unwrap();
+    assert!(view.to_table().unwrap().contains("CREATE VIEW auth0_logs AS"));
+    check(&sql, "SELECT \"LOG_ID\" FROM auth0_logs WHERE LOG_ID = '1'", &["1"]).await;
+    check(&sql, "SELECT log_id AS \"Id\" FROM auth0_logs ORDER BY \"Id\" LIMIT 1", &["1"]).await;
     let named = "WITH busy AS (SELECT user_id, count(*) AS n FROM auth0_logs GROUP BY 1) \
                  SELECT user_id, n FROM busy WHERE n > 1";
     check(&sql, named, &["ann,2"]).await;
@@ -282,7 +294,7 @@ async fn functions_have_trinos_names() {
         check(&sql, &format!("SELECT json_extract_scalar({document}, '{path}') AS v"), &[expected]).await;
     }
     let cases = [
-        (r#"json_extract('{"a":{"b": [1]}}', '$.a')"#, r#"{"b": [1]}"#),
+        (r#"json_extract('{"a":{"b": [1]}}', '$.a')"#, r#"{"b":[1]}"#),
         (r#"json_extract('{"a":"x"}', '$.a')"#, r#""x""#),
         ("json_extract_scalar('not json', '$.a')", "NULL"),
         ("json_extract_scalar('[7]', '$[0]')", "7"),
@@ -299,18 +311,80 @@ async fn functions_have_trinos_names() {
         ("date_diff('day', DATE '2026-11-20', DATE '2026-12-01')", "11"),
         ("date_add('day', -1, TIMESTAMP '2026-11-20 13:00:00')", "2026-11-19T13:00:00Z"),
         ("regexp_like('failed login', '^fail')", "true"),
-        ("regexp_replace('a1b2', '[0-9]', '', 'g')", "ab"),
+        ("regexp_replace('a1b2', '[0-9]')", "ab"),
+        ("regexp_replace('a1b2', '[0-9]', '-')", "a-b-"),
         ("split_part('auth0|5f7', '|', 1)", "auth0"),
-        ("element_at(map(ARRAY['a'], ARRAY['b']), 'a')[1]", "b"),
+        ("element_at(map(ARRAY['a'], ARRAY['b']), 'a')", "b"),
         ("coalesce(NULL, 'x')", "x"),
         ("lower('ABC') || upper('d')", "abcD"),
         ("round(2.0 / 3, 2)", "0.67"),
         ("try_cast('x' AS bigint)", "NULL"),
+        ("try(from_iso8601_timestamp('yesterday'))", "NULL"),
+        ("try(CAST('x' AS integer) / 2)", "NULL"),
+        ("try(1 / 0)", "NULL"),
+        ("try(date_trunc('hour', from_iso8601_timestamp('2026-11-20T13:14:15Z')))", "2026-11-20T13:00:00Z"),
+        ("if(1 > 2, 'a', 'b')", "b"),
+        ("if(1 > 2, 'a')", "NULL"),
+        ("concat('a', NULL, 'b')", "NULL"),
+        ("date_parse('2026-11-20T13:14:15.678Z', '%Y-%m-%dT%H:%i:%s.%fZ')", "2026-11-20T13:14:15.678"),
+        ("date_parse('2026-11', '%Y-%m')", "2026-11-01T00:00:00"),
+        ("try(date_parse('x', '%Y-%m'))", "NULL"),
+        (
+            "CAST(at_timezone(from_iso8601_timestamp('2026-11-20T13:00:00Z'), 'Europe/Berlin') AS varchar)",
+            "2026-11-20T14:00:00+01:00",
+        ),
+        ("regexp_extract('Mozilla/5.0 (X11)', '^[A-Za-z]+')", "Mozilla"),
+        ("regexp_extract('ann@example.com', '(.+)@(.+)', 2)", "example.com"),
+        ("regexp_extract('ann', '@')", "NULL"),
+        ("url_extract_host('https://a.example:8080/b?c')", "a.example"),
+        ("url_extract_host('a.example/b')", "NULL"),
+        ("json_array_length('[1, {\"a\": []}]')", "2"),
+        ("json_array_length('{}')", "NULL"),
+        ("json_array_contains('[\"1\", \"b\"]', 'b')", "true"),
+        ("json_array_contains('[\"1\", \"b\"]', 1)", "false"),
+        ("json_array_contains('[1, true]', true)", "true"),
+        ("json_array_contains('no array', 'b')", "NULL"),
+        ("json_format(json_parse('{ \"a b\" : [ 1.50 ] }'))", "{\"a b\":[1.50]}"),
+        ("try(json_parse('{'))", "NULL"),
+        ("contains(ARRAY['a', 'b'], 'b')", "true"),
+        ("contains('192.0.2.0/24', CAST('192.0.2.7' AS ipaddress))", "true"),
+        ("slice(ARRAY[1, 2, 3, 4], 2, 2)[2]", "3"),
+        ("element_at(ARRAY['a', 'b'], 2)", "b"),
+        ("array_join(CAST(json_parse('[\"a\", 2, null]') AS array(varchar)), '+')", "a+2"),
+        ("array_join(CAST(json_extract('{\"p\":[{\"a\":1}]}', '$.p') AS array(json)), '+')", "{\"a\":1}"),
         ("cardinality(ARRAY[1, 2])", "2"),
     ];
     for (expression, expected) in cases {
         check(&sql, &format!("SELECT {expression} AS v"), &[expected]).await;
     }
+}
+
+#[tokio::test]
+async fn arrays_are_unnested() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let elements = "SELECT l.log_id, t.e FROM auth0_logs AS l CROSS JOIN UNNEST(ARRAY[l.user_id, l.\"hour\"]) AS t(e) \
+         WHERE l.user_id = 'ann' ORDER BY 1, 2";
+    check(&sql, elements, &["1,12", "1,ann", "4,14", "4,ann"]).await;
+    let none = "SELECT e FROM auth0_logs CROSS JOIN UNNEST(CAST(json_extract(details, '$.x') AS array(json))) AS t(e)";
+    check(&sql, none, &[]).await;
+    let both = "SELECT a, b FROM (SELECT 1 AS one) AS s CROSS JOIN UNNEST(ARRAY[1, 2]) AS t(a) \
+         CROSS JOIN UNNEST(ARRAY['x']) AS u(b) ORDER BY a";
+    check(&sql, both, &["1,x", "2,x"]).await;
+    check(&sql, "SELECT e FROM UNNEST(ARRAY['a', 'b']) AS t(e)", &["a", "b"]).await;
+}
+
+#[tokio::test]
+async fn a_row_knows_the_object_that_it_is_of() {
+    let bucket = Bucket::filled().await;
+    let sql = bucket.sql().await;
+    let path = "s3://logs-bucket/logs/2026/11/20/13/a.gz";
+    let counted = "SELECT \"$path\", count(*) FROM auth0_logs_json WHERE \"hour\" = '13' GROUP BY 1";
+    check(&sql, counted, &[&format!("{path},2")]).await;
+    let filtered = format!("SELECT count(*) AS n FROM auth0_logs_json WHERE \"$path\" = '{path}'");
+    check(&sql, &filtered, &["2"]).await;
+    assert!(sql.query("SELECT \"$path\" FROM auth0_logs").await.is_err(), "a view has none");
+    assert_eq!(sql.query("SELECT * FROM auth0_logs_json").await.unwrap().schema.fields().len(), 19);
 }
 
 #[tokio::test]
@@ -375,6 +449,31 @@ async fn errors_say_what_to_do() {
         ("COPY (SELECT 1) TO 'never.csv'", "only queries are answered here"),
         ("EXPLAIN DROP TABLE auth0_logs", "only queries are answered here"),
         ("SET x = 1", "only queries are answered here"),
+        (
+            "SELECT 1 FROM auth0_logs WHERE \"date\" = '2026-11-18'",
+            "TYPE_MISMATCH: Cannot apply operator: date = varchar; write a day as DATE '2026-11-20'",
+        ),
+        (
+            "SELECT 1 FROM auth0_logs WHERE \"date\" BETWEEN '2026-11-17' AND '2026-11-18'",
+            "Cannot apply operator: date BETWEEN varchar",
+        ),
+        ("SELECT 1 FROM auth0_logs WHERE hour = 9", "Cannot apply operator: varchar = integer; write '09' in quotes"),
+        ("SELECT 1 FROM auth0_logs WHERE hour IN ('08', 9)", "Cannot apply operator: varchar IN integer"),
+        (
+            "SELECT 1 FROM auth0_logs WHERE \"timestamp\" > timestamp '2026-11-18 00:00:00'",
+            "Cannot apply operator: varchar > timestamp; write from_iso8601_timestamp(\"timestamp\")",
+        ),
+        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM auth0_logs WHERE hour = 9)", "varchar = integer"),
+        ("SELECT log_id || 1 FROM auth0_logs", "Cannot apply operator: integer || varchar; write CAST(x AS varchar)"),
+        ("SELECT log_id FROM auth0_logs WHERE user_id ILIKE 'A%'", "Athena has no ILIKE; write lower(x) LIKE"),
+        ("SELECT log_id FROM auth0_logs WHERE user_id ~ 'a'", "Athena has no operator ~; write regexp_like"),
+        ("SELECT * EXCLUDE (details) FROM auth0_logs", "Athena has no EXCLUDE; name the columns"),
+        ("SELECT log_id::bigint FROM auth0_logs", "Athena has no ::; write CAST(x AS type)"),
+        ("SELECT DISTINCT ON (type) * FROM auth0_logs", "Athena has no DISTINCT ON; write row_number()"),
+        ("SELECT `log_id` FROM auth0_logs", "Athena has no name in backquotes"),
+        ("SELECT [1, 2]", "Athena has no […]; write ARRAY[…]"),
+        ("SELECT to_timestamp('2026-11-18')", "Function 'to_timestamp' is not one of Athena's that are answered here"),
+        ("SELECT json_extract_scaler(details, '$.a') FROM auth0_logs", "did you mean json_extract_scalar?"),
     ];
     for (query, expected) in cases {
         let error = format!("{:#}", sql.query(query).await.unwrap_err());

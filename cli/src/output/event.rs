@@ -1,4 +1,4 @@
-//! An event as `tail` shows it.
+//! An event in one line, as `tail` and `timeline` show it.
 
 use serde_json::{Map, Value};
 use telemetry::plain;
@@ -7,13 +7,13 @@ use crate::output::rows::{Screen, cut};
 use crate::output::types::{Outcome, meaning};
 
 /// An event: a line of the JSON log format.
-pub(super) struct Event {
+pub(crate) struct Event {
     line: String,
     fields: Map<String, Value>,
 }
 
 /// Which events are shown.
-pub(super) struct Filter<'a> {
+pub(crate) struct Filter<'a> {
     types: &'a [String],
     user: Option<&'a str>,
     ip: Option<&'a str>,
@@ -21,12 +21,12 @@ pub(super) struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     /// Events of one of `types`, if there are any, of this user by id or name, and from this address.
-    pub(super) fn new(types: &'a [String], user: Option<&'a str>, ip: Option<&'a str>) -> Filter<'a> {
+    pub(crate) fn new(types: &'a [String], user: Option<&'a str>, ip: Option<&'a str>) -> Filter<'a> {
         Filter { types, user, ip }
     }
 
     /// True if `event` is wanted.
-    pub(super) fn wants(&self, event: &Event) -> bool {
+    pub(crate) fn wants(&self, event: &Event) -> bool {
         let of_type = self.types.is_empty() || self.types.iter().any(|wanted| wanted == event.text("type"));
         let of_user = |user| [event.text("user_id"), event.text("user_name")].contains(&user);
         of_type && self.user.is_none_or(of_user) && self.ip.is_none_or(|ip| ip == event.text("ip"))
@@ -35,13 +35,18 @@ impl<'a> Filter<'a> {
 
 impl Event {
     /// The event in a line. `None` if the line is no JSON object.
-    pub(super) fn read(line: &[u8]) -> Option<Event> {
+    pub(crate) fn read(line: &[u8]) -> Option<Event> {
         let fields = serde_json::from_slice(line).ok()?;
         Some(Event { line: String::from_utf8(line.to_vec()).ok()?, fields })
     }
 
+    /// The event of these fields.
+    pub(crate) fn of(fields: Map<String, Value>) -> Event {
+        Event { line: Value::Object(fields.clone()).to_string(), fields }
+    }
+
     /// What events are ordered by: when they happened, then their id.
-    pub(super) fn order(&self) -> (&str, &str) {
+    pub(crate) fn order(&self) -> (&str, &str) {
         (self.time(), self.text("log_id"))
     }
 
@@ -54,12 +59,12 @@ impl Event {
     }
 
     /// A field that is a string; else nothing.
-    pub(super) fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.fields.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The event for people, in one line that a screen does not break.
-    pub(super) fn to_line(&self, screen: Option<Screen>) -> String {
+    pub(crate) fn to_line(&self, screen: Option<Screen>) -> String {
         let time = self.time();
         let time = time.get(..19).unwrap_or(time).replace('T', " ");
         let code = self.text("type");
@@ -79,7 +84,7 @@ impl Event {
     }
 
     /// The event's line of JSON.
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         // Between its members a line may have tabs, which stand for nothing; within them JSON has none.
         plain::json(&self.line.trim().replace('\t', " ")).into_owned() + "\n"
     }

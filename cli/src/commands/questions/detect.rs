@@ -1,0 +1,284 @@
+//! `detect`: all detections of the library, and what their silence means.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use futures::{StreamExt, TryStreamExt, stream};
+use log_format::Hour;
+use serde_json::json;
+use telemetry::plain;
+
+use super::{last_days, parameters, statement};
+use crate::args::{Detect, HourRange, condition};
+use crate::engine::Engine;
+use crate::env::{Env, unless_interrupted};
+use crate::library::{self, Parameters, Question, quoted};
+use crate::output::out::Out;
+use crate::output::rows::{self, Column, Format, Kind, Row};
+use crate::output::verdict::Verdict;
+use crate::output::{progress, report};
+use crate::target::Target;
+
+/// So many rules are asked at once.
+const AT_ONCE: usize = 4;
+
+/// Asks every detection and prints what it found.
+///
+/// # Errors
+///
+/// If a rule is not known, or no rule could be asked at all.
+pub(crate) async fn detect(target: &Target, options: &Detect, env: &Env) -> Result<Verdict> {
+    let rules = chosen(&options.rules)?;
+    let hours = options.span.hours(env.now)?.map_or_else(|| last_days(1, env), Ok)?;
+    let parameters = parameters(target, options.config.as_deref(), env)?;
+    let engine = Engine::open(target, env).await?;
+    let found = unless_interrupted(found(&engine, &rules, &parameters, hours, env)).await?;
+    let format = options.output;
+    match format {
+        _ if target.json => report::print_json(&found.to_json(hours))?,
+        Some(format) if !format.is_for_people() => found.print(format, env).await?,
+        _ => {
+            report::print(&format!("{}\n", found.heading(hours)))?;
+            if !found.findings.is_empty() {
+                found.print(format.unwrap_or(Format::Table), env).await?;
+            }
+            report::print(&found.summary())?;
+        }
+    }
+    Ok(found.verdict())
+}
+
+/// The rules of these names or ids; without any, all.
+fn chosen(names: &[String]) -> Result<Vec<&'static Question>> {
+    if names.is_empty() {
+        return Ok(library::detections().collect());
+    }
+    let rule = |name: &String| {
+        let by_id = library::detections().find(|rule| rule.references.contains(name));
+        let rule = by_id.map_or_else(|| library::find(name), Ok)?;
+        ensure!(rule.level.is_some(), "{name:?} is no detection; `auth0-s3-logs ask {name}` asks it");
+        Ok(rule)
+    };
+    names.iter().map(rule).collect()
+}
+
+/// What one rule found.
+struct Finding {
+    rule: &'static Question,
+    entity: String,
+    window: String,
+    events: u64,
+    first_seen: String,
+    last_seen: String,
+    evidence: Vec<String>,
+}
+
+/// What all rules found.
+struct Found {
+    rules: usize,
+    /// How many events there are in the hours.
+    events: u64,
+    findings: Vec<Finding>,
+    /// Rules that nothing could have made find anything.
+    silent: Vec<&'static Question>,
+    unanswered: Vec<(&'static Question, String)>,
+    spent: String,
+}
+
+async fn found(
+    engine: &Engine,
+    rules: &[&'static Question],
+    parameters: &Parameters,
+    hours: HourRange,
+    env: &Env,
+) -> Result<Found> {
+    let (seen, spent) = seen(engine, rules, hours).await?;
+    let bar = progress::bar(rules.len() as u64, "rules", env.terminal);
+    let ask = async |rule: &'static Question| {
+        let sql = statement(rule, parameters, BTreeMap::new(), hours);
+        let findings = match sql {
+            Ok(sql) => findings(engine, rule, &sql).await,
+            Err(error) => Err(error),
+        };
+        bar.inc(1);
+        (rule, findings)
+    };
+    let answers: Vec<_> = stream::iter(rules.iter().copied()).map(ask).buffered(AT_ONCE).collect().await;
+    bar.finish_and_clear();
+    let mut found = Found {
+        rules: rules.len(),
+        events: seen.first().copied().unwrap_or_default(),
+        findings: Vec::new(),
+        silent: Vec::new(),
+        unanswered: Vec::new(),
+        spent,
+    };
+    for ((rule, answer), events) in answers.into_iter().zip(seen.into_iter().skip(1)) {
+        match answer {
+            Ok(findings) => found.findings.extend(findings),
+            Err(error) => found.unanswered.push((rule, format!("{error:#}"))),
+        }
+        if events == 0 {
+            found.silent.push(rule);
+        }
+    }
+    found.findings.sort_by(|left, right| left.order().cmp(&right.order()));
+    Ok(found)
+}
+
+/// The number of events, then for each rule the number of those that it looks at; and what it took to count.
+async fn seen(engine: &Engine, rules: &[&Question], hours: HourRange) -> Result<(Vec<u64>, String)> {
+    let counts = rules.iter().map(|rule| {
+        let types: Vec<String> = rule.types.iter().map(|code| quoted(code)).collect();
+        let has =
+            |(column, path): &(String, String)| format!(" AND json_extract({column}, {}) IS NOT NULL", quoted(path));
+        let fields: String = rule.fields.iter().map(has).collect();
+        format!("count_if(type IN ({}){fields})", types.join(", "))
+    });
+    let counts: Vec<String> = ["count(*)".to_owned()].into_iter().chain(counts).collect();
+    let columns: Vec<String> = counts.iter().enumerate().map(|(at, count)| format!("{count} AS c{at}")).collect();
+    let sql = format!("SELECT {} FROM auth0_logs WHERE {}", columns.join(", "), condition(hours));
+    let asked = engine.ask(&sql).await?;
+    let rows: Vec<Row> = asked.pages.try_concat().await?;
+    let numbers = rows.first().context("no events were counted")?.iter();
+    let numbers = numbers.map(|number| number.as_deref().unwrap_or("0").parse().context("a count is no number"));
+    Ok((numbers.collect::<Result<_>>()?, (asked.spent)().to_string()))
+}
+
+async fn findings(engine: &Engine, rule: &'static Question, sql: &str) -> Result<Vec<Finding>> {
+    let rows: Vec<Row> = engine.ask(sql).await?.pages.try_concat().await?;
+    rows.into_iter().map(|row| Finding::read(rule, row)).collect()
+}
+
+impl Finding {
+    fn read(rule: &'static Question, row: Row) -> Result<Finding> {
+        let texts: Vec<String> = row.into_iter().map(Option::unwrap_or_default).collect();
+        let Ok([_, entity, window, events, first_seen, last_seen, evidence]) = <[String; 7]>::try_from(texts) else {
+            bail!("the rule has not seven columns");
+        };
+        let evidence = evidence.split_whitespace().map(str::to_owned).collect();
+        let events = events.parse().context("the rule's count is no number")?;
+        Ok(Finding { rule, entity, window, events, first_seen, last_seen, evidence })
+    }
+
+    /// The worst first.
+    fn order(&self) -> (Option<library::Level>, &str, &str, &str) {
+        (self.rule.level, self.rule.name, &self.window, &self.entity)
+    }
+
+    /// What makes it the same finding whenever it is found: neither a name nor a window has a slash.
+    fn id(&self) -> String {
+        format!("{}/{}/{}", self.rule.name, self.window, self.entity)
+    }
+
+    fn level(&self) -> &'static str {
+        self.rule.level.map_or("", library::Level::name)
+    }
+
+    fn row(&self, all: bool) -> Row {
+        let mut row =
+            [self.level(), self.rule.name, &self.window, &self.entity].map(|text| Some(text.to_owned())).to_vec();
+        row.push(Some(self.events.to_string()));
+        if all {
+            row.extend([&self.first_seen, &self.last_seen].map(|text| Some(text.clone())));
+            row.extend([Some(self.evidence.join(" ")), Some(self.id())]);
+        }
+        row
+    }
+}
+
+impl Found {
+    fn verdict(&self) -> Verdict {
+        match (self.findings.is_empty(), self.unanswered.is_empty(), self.events) {
+            (false, _, _) => Verdict::Trouble,
+            (true, false, _) => Verdict::Unknown,
+            (true, true, 0) => Verdict::Nothing,
+            (true, true, _) => Verdict::Well,
+        }
+    }
+
+    fn heading(&self, hours: HourRange) -> String {
+        let last: Hour = hours.to().back(1);
+        format!(
+            "{} rules over {} events, {} to {} UTC; counting them: {}",
+            self.rules,
+            self.events,
+            hours.from(),
+            last,
+            self.spent
+        )
+    }
+
+    /// Prints the findings as rows. People get the columns that fit 80 characters.
+    async fn print(&self, format: Format, env: &Env) -> Result<()> {
+        let all = format != Format::Table;
+        let names = ["level", "rule", "window", "entity", "events", "first_seen", "last_seen", "evidence", "id"];
+        let kind = |name| if name == "events" { Kind::Number } else { Kind::Text };
+        let columns = names.iter().take(if all { 9 } else { 5 });
+        let columns: Vec<Column> = columns.map(|name| Column { name: (*name).to_owned(), kind: kind(*name) }).collect();
+        let rows: Vec<Row> = self.findings.iter().map(|finding| finding.row(all)).collect();
+        let mut out = Out::open(env.screen, None);
+        rows::print(&columns, stream::iter([Ok(rows)]).boxed(), Some(format), &mut out).await?;
+        out.flush()
+    }
+
+    /// What people are told below the findings.
+    fn summary(&self) -> String {
+        let mut text = match self.findings.len() {
+            0 => "no findings\n".to_owned(),
+            1 => "1 finding; its events: --output record\n".to_owned(),
+            count => format!("{count} findings; their events: --output record\n"),
+        };
+        if self.events == 0 {
+            return text + "there are no events in these hours, so that says nothing\n";
+        }
+        if !self.silent.is_empty() {
+            let names: Vec<&str> = self.silent.iter().map(|rule| rule.name).collect();
+            text += &format!(
+                "{} of {} rules saw none of the events they look at, so their silence says nothing:\n{}\n",
+                names.len(),
+                self.rules,
+                wrapped(&names)
+            );
+        }
+        for (rule, error) in &self.unanswered {
+            text += &format!("! {} could not be asked: {}\n", rule.name, plain::value(error));
+        }
+        text
+    }
+
+    fn to_json(&self, hours: HourRange) -> serde_json::Value {
+        let finding = |it: &Finding| {
+            json!({
+                "id": it.id(), "level": it.level(), "rule": it.rule.name, "title": it.rule.title,
+                "references": it.rule.references, "entity": it.entity, "window": it.window, "events": it.events,
+                "first_seen": it.first_seen, "last_seen": it.last_seen, "evidence": it.evidence,
+            })
+        };
+        let unanswered = |(rule, error): &(&Question, String)| json!({"rule": rule.name, "error": error});
+        json!({
+            "from": hours.from().to_string(),
+            "to": hours.to().to_string(),
+            "rules": self.rules,
+            "events": self.events,
+            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "silent": self.silent.iter().map(|rule| rule.name).collect::<Vec<_>>(),
+            "unanswered": self.unanswered.iter().map(unanswered).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Names in lines of 78 characters.
+fn wrapped(names: &[&str]) -> String {
+    let mut lines = vec![String::from(" ")];
+    for name in names {
+        let full = lines.last().is_some_and(|line| line.len() + name.len() + 2 > 78);
+        if full {
+            lines.push(String::from(" "));
+        }
+        if let Some(line) = lines.last_mut() {
+            *line += &format!(" {name}");
+        }
+    }
+    lines.join("\n")
+}

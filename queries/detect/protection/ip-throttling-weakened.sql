@@ -1,0 +1,44 @@
+-- title: Suspicious IP throttling weakened
+-- answers: Who turned the throttling of suspicious addresses off, or stopped it from blocking.
+-- cannot see: Raised limits (stage), and notifications of administrators that are turned off.
+-- cannot see: It reads the settings after a change, so a change of something else reports a weakness of
+-- cannot see: before.
+-- parameter: allowed_ips list = [] (addresses from which a change is never reported)
+-- parameter: allowed_clients list = [] (client ids whose changes are never reported)
+-- level: medium
+-- types: sapi
+-- reference: afb609fe-716f-11f0-b060-723487b9527c
+WITH settings AS (
+  SELECT log_id, "timestamp",
+         coalesce(nullif(user_id, ''),
+                  nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
+                  nullif(client_id, ''), nullif(ip, ''), 'unknown') AS entity,
+         coalesce(json_extract_scalar(details, '$.response.body.enabled'),
+                  json_extract_scalar(details, '$.request.body.enabled')) AS enabled,
+         coalesce(json_extract(details, '$.response.body.shields'),
+                  json_extract(details, '$.request.body.shields')) AS shields
+  FROM auth0_logs
+  WHERE "date" BETWEEN :from_date AND :to_date
+    AND ("date" > :from_date OR "hour" >= :from_hour)
+    AND ("date" < :to_date OR "hour" <= :to_hour)
+    AND type = 'sapi'
+    AND coalesce(json_extract_scalar(details, '$.response.statusCode'), '200') LIKE '2%'
+    AND ((lower(json_extract_scalar(details, '$.request.method')) IN ('patch', 'put', 'post')
+          AND regexp_like(json_extract_scalar(details, '$.request.path'),
+                          '^(/api)?/v2/attack-protection/suspicious-ip-throttling/?$'))
+         OR lower(description) = 'update suspicious ip throttling settings')
+    AND NOT json_array_contains(:allowed_ips, coalesce(ip, ''))
+    AND NOT json_array_contains(:allowed_clients, coalesce(client_id, ''))
+)
+SELECT 'ip-throttling-weakened' AS rule,
+       entity,
+       substr("timestamp", 1, 13) AS "window",
+       count(DISTINCT log_id) AS events,
+       min("timestamp") AS first_seen,
+       max("timestamp") AS last_seen,
+       array_join(slice(array_sort(array_agg(DISTINCT log_id)), 1, 100), ' ') AS evidence
+FROM settings
+WHERE enabled = 'false'
+   OR NOT json_array_contains(shields, 'block')
+GROUP BY entity, substr("timestamp", 1, 13)
+ORDER BY "window", entity
