@@ -35,19 +35,29 @@ pub(crate) struct Athena {
     workgroup: String,
 }
 
-/// What a query took at Athena.
+/// What queries took at Athena.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cost {
     milliseconds: i64,
     scanned: u64,
-    /// Statements that read no data cost nothing.
-    billed: bool,
+    billed: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Cost;
+
+    fn add(self, other: Cost) -> Cost {
+        Cost {
+            milliseconds: self.milliseconds + other.milliseconds,
+            scanned: self.scanned + other.scanned,
+            billed: self.billed + other.billed,
+        }
+    }
 }
 
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let billed = if self.billed { self.scanned.max(BILLED_BYTES_MIN) } else { 0 };
-        let dollars = billed as f64 / 1e12 * DOLLARS_PER_TERABYTE;
+        let dollars = self.billed as f64 / 1e12 * DOLLARS_PER_TERABYTE;
         let (seconds, scanned) = (self.milliseconds as f64 / 1000.0, report::bytes(self.scanned));
         write!(f, "{seconds:.1} s; {scanned} scanned, ${dollars:.5} at $5 a terabyte")
     }
@@ -111,11 +121,12 @@ impl Athena {
     async fn answer(&self, id: String, execution: &QueryExecution) -> Result<Asked> {
         let statistics = execution.statistics();
         let scanned = statistics.and_then(|it| it.data_scanned_in_bytes()).unwrap_or_default();
+        let scanned = u64::try_from(scanned).unwrap_or_default();
         let is_query = execution.statement_type() == Some(&StatementType::Dml);
         let cost = Cost {
             milliseconds: statistics.and_then(|it| it.total_execution_time_in_millis()).unwrap_or_default(),
-            scanned: u64::try_from(scanned).unwrap_or_default(),
-            billed: is_query,
+            scanned,
+            billed: billed(scanned, is_query),
         };
         let (first, token) = page(&self.client, &id, None).await?;
         let columns = columns(&first);
@@ -138,6 +149,11 @@ impl Athena {
         };
         anyhow!("{text}{hint}")
     }
+}
+
+/// How many bytes are billed. Statements that read no data cost nothing.
+fn billed(scanned: u64, is_query: bool) -> u64 {
+    if is_query { scanned.max(BILLED_BYTES_MIN) } else { 0 }
 }
 
 /// The pages after the first.
@@ -185,7 +201,10 @@ mod tests {
 
     #[test]
     fn a_query_costs_ten_megabytes_at_least() {
-        let cost = |scanned, billed| Cost { milliseconds: 1250, scanned, billed }.to_string();
+        let of = |scanned, is_query| Cost { milliseconds: 1250, scanned, billed: billed(scanned, is_query) };
+        let cost = |scanned, is_query| of(scanned, is_query).to_string();
+        let both = (of(0, true) + of(0, true)).to_string();
+        assert_eq!(both, "2.5 s; 0 B scanned, $0.00010 at $5 a terabyte");
         assert_eq!(cost(0, true), "1.2 s; 0 B scanned, $0.00005 at $5 a terabyte");
         assert_eq!(cost(2_000_000_000, true), "1.2 s; 1.86 GiB scanned, $0.01000 at $5 a terabyte");
         assert_eq!(cost(0, false), "1.2 s; 0 B scanned, $0.00000 at $5 a terabyte");

@@ -45,6 +45,21 @@ pub(crate) enum Spent {
     Athena(athena::Cost),
 }
 
+impl Spent {
+    /// What several answers took together. Objects may be the same, so only the most that one answer read are told.
+    pub(crate) fn of_all(all: impl IntoIterator<Item = Spent>) -> Option<Spent> {
+        all.into_iter().reduce(|one, other| match (one, other) {
+            #[cfg(feature = "sql")]
+            (Spent::Folder { bytes, objects }, Spent::Folder { bytes: more, objects: others }) => {
+                Spent::Folder { bytes: bytes + more, objects: objects.max(others) }
+            }
+            (Spent::Athena(one), Spent::Athena(other)) => Spent::Athena(one + other),
+            #[cfg(feature = "sql")]
+            (one, _) => one,
+        })
+    }
+}
+
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

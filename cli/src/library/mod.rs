@@ -28,6 +28,9 @@ static QUESTIONS: LazyLock<Vec<Question>> = LazyLock::new(|| {
     questions.collect::<Result<_>>().expect("the library can be read")
 });
 
+/// The groups as they are listed.
+pub(crate) const GROUPS: [&str; 3] = ["investigate", "report", "detect"];
+
 /// All questions: groups and topics in the order of the alphabet, and the questions in them.
 pub fn questions() -> &'static [Question] {
     &QUESTIONS
@@ -73,7 +76,7 @@ mod tests {
         let names: BTreeSet<&str> = questions().iter().map(|question| question.name).collect();
         assert_eq!(names.len(), questions().len(), "two questions have one name");
         for question in questions() {
-            assert!(["detect", "investigate", "report"].contains(&question.group), "{}", question.path());
+            assert!(GROUPS.contains(&question.group), "{}", question.path());
             assert_eq!(question.level.is_some(), question.group == "detect", "{}", question.path());
         }
     }

@@ -5,6 +5,10 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use super::question::{Parameter, Question};
+use crate::output::report::wrapped;
+
+/// The longest line of the page.
+const WIDTH: usize = 120;
 
 /// The resources of the saved queries, as YAML within `Resources`.
 ///
@@ -48,19 +52,20 @@ pub fn page(questions: &[Question]) -> String {
             let _ = write!(page, "\n### {}: {}\n", capitalised(question.group), question.topic);
         }
         heading = (question.group.to_owned(), question.topic.to_owned());
-        let _ = write!(page, "\n**`{}`**: {}. {}", question.name, question.title, question.answers);
-        if !question.cannot_see.is_empty() {
-            let _ = write!(page, " *It cannot see:* {}", question.cannot_see);
-        }
-        page.push('\n');
+        let said = format!("**`{}`**: {}. {}", question.name, question.title, question.answers);
+        let _ = write!(page, "\n{}\n\n", wrapped(&said, "", WIDTH));
         let mut facts = Vec::new();
+        if !question.cannot_see.is_empty() {
+            facts.push(format!("It cannot see: {}", question.cannot_see));
+        }
         if let Some(level) = question.level {
-            facts.push(format!("level {}", level.name()));
-            facts.push(format!("types {}", question.types.join(", ")));
+            facts.push(format!("Level {}; it looks at {}", level.name(), question.types.join(", ")));
         }
         facts.extend(question.parameters.iter().map(parameter));
         facts.extend(question.references.iter().map(|reference| reference_of(reference)));
-        page.extend(facts.iter().map(|fact| format!("- {fact}\n")));
+        for fact in facts {
+            let _ = writeln!(page, "-{}", &wrapped(&fact, "  ", WIDTH)[1..]);
+        }
     }
     page.trim_start().to_owned()
 }
@@ -71,8 +76,8 @@ fn parameter(parameter: &Parameter) -> String {
 
 fn reference_of(reference: &str) -> String {
     match reference.starts_with("https://") {
-        true => format!("see <{reference}>"),
-        false => format!("follows Auth0's detection `{reference}`"),
+        true => format!("See <{reference}>"),
+        false => format!("It follows Auth0's detection `{reference}`"),
     }
 }
 

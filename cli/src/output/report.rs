@@ -55,6 +55,18 @@ fn write(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// The words of a text in lines of at most `width` characters, each after `indent`. A word that is longer has its own.
+pub fn wrapped(text: &str, indent: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => *line += &format!(" {word}"),
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines.join("\n")
+}
+
 /// Prints a value as JSON.
 ///
 /// # Errors

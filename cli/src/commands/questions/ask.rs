@@ -55,16 +55,16 @@ fn list(json: bool) -> Result<()> {
     if json {
         return report::print_json(&library::questions().iter().map(described).collect::<Vec<_>>());
     }
+    let width = library::questions().iter().map(|question| question.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    let mut group = "";
-    for question in library::questions() {
-        if question.group != group {
-            group = question.group;
-            text += &format!("{}{group}\n", if text.is_empty() { "" } else { "\n" });
+    for group in library::GROUPS {
+        text += &format!("{group}\n");
+        for question in library::questions().iter().filter(|question| question.group == group) {
+            text += &format!("  {:<width$}  {}\n", question.name, question.title);
         }
-        text += &format!("  {:<30}  {}\n", question.name, question.title);
+        text.push('\n');
     }
-    report::print(&(text + "\nauth0-s3-logs ask NAME --about tells more; detect asks all detections"))
+    report::print(&(text + "auth0-s3-logs ask NAME --about tells more; detect asks all detections"))
 }
 
 fn about(question: &Question, json: bool) -> Result<()> {

@@ -10,7 +10,7 @@ use telemetry::plain;
 
 use super::{last_days, parameters, statement};
 use crate::args::{Detect, HourRange, condition};
-use crate::engine::Engine;
+use crate::engine::{Engine, Spent};
 use crate::env::{Env, unless_interrupted};
 use crate::library::{self, Parameters, Question, quoted};
 use crate::output::out::Out;
@@ -92,7 +92,7 @@ async fn found(
     hours: HourRange,
     env: &Env,
 ) -> Result<Found> {
-    let (seen, spent) = seen(engine, rules, hours).await?;
+    let (seen, counting) = seen(engine, rules, hours).await?;
     let bar = progress::bar(rules.len() as u64, "rules", env.terminal);
     let ask = async |rule: &'static Question| {
         let sql = statement(rule, parameters, BTreeMap::new(), hours);
@@ -111,11 +111,15 @@ async fn found(
         findings: Vec::new(),
         silent: Vec::new(),
         unanswered: Vec::new(),
-        spent,
+        spent: String::new(),
     };
+    let mut spent = vec![counting];
     for ((rule, answer), events) in answers.into_iter().zip(seen.into_iter().skip(1)) {
         match answer {
-            Ok(findings) => found.findings.extend(findings),
+            Ok((findings, took)) => {
+                found.findings.extend(findings);
+                spent.push(took);
+            }
             Err(error) => found.unanswered.push((rule, format!("{error:#}"))),
         }
         if events == 0 {
@@ -123,11 +127,12 @@ async fn found(
         }
     }
     found.findings.sort_by(|left, right| left.order().cmp(&right.order()));
+    found.spent = Spent::of_all(spent).map_or_else(String::new, |spent| spent.to_string());
     Ok(found)
 }
 
 /// The number of events, then for each rule the number of those that it looks at; and what it took to count.
-async fn seen(engine: &Engine, rules: &[&Question], hours: HourRange) -> Result<(Vec<u64>, String)> {
+async fn seen(engine: &Engine, rules: &[&Question], hours: HourRange) -> Result<(Vec<u64>, Spent)> {
     let counts = rules.iter().map(|rule| {
         let types: Vec<String> = rule.types.iter().map(|code| quoted(code)).collect();
         let has =
@@ -142,12 +147,14 @@ async fn seen(engine: &Engine, rules: &[&Question], hours: HourRange) -> Result<
     let rows: Vec<Row> = asked.pages.try_concat().await?;
     let numbers = rows.first().context("no events were counted")?.iter();
     let numbers = numbers.map(|number| number.as_deref().unwrap_or("0").parse().context("a count is no number"));
-    Ok((numbers.collect::<Result<_>>()?, (asked.spent)().to_string()))
+    Ok((numbers.collect::<Result<_>>()?, (asked.spent)()))
 }
 
-async fn findings(engine: &Engine, rule: &'static Question, sql: &str) -> Result<Vec<Finding>> {
-    let rows: Vec<Row> = engine.ask(sql).await?.pages.try_concat().await?;
-    rows.into_iter().map(|row| Finding::read(rule, row)).collect()
+async fn findings(engine: &Engine, rule: &'static Question, sql: &str) -> Result<(Vec<Finding>, Spent)> {
+    let asked = engine.ask(sql).await?;
+    let rows: Vec<Row> = asked.pages.try_concat().await?;
+    let findings = rows.into_iter().map(|row| Finding::read(rule, row)).collect::<Result<_>>()?;
+    Ok((findings, (asked.spent)()))
 }
 
 impl Finding {
@@ -199,14 +206,9 @@ impl Found {
 
     fn heading(&self, hours: HourRange) -> String {
         let last: Hour = hours.to().back(1);
-        format!(
-            "{} rules over {} events, {} to {} UTC; counting them: {}",
-            self.rules,
-            self.events,
-            hours.from(),
-            last,
-            self.spent
-        )
+        let noun = if self.rules == 1 { "rule" } else { "rules" };
+        let (from, spent) = (hours.from(), &self.spent);
+        format!("{} {noun} over {} events, {from} to {last} UTC; {spent}", self.rules, self.events)
     }
 
     /// Prints the findings as rows. People get the columns that fit 80 characters.
@@ -238,7 +240,7 @@ impl Found {
                 "{} of {} rules saw none of the events they look at, so their silence says nothing:\n{}\n",
                 names.len(),
                 self.rules,
-                wrapped(&names)
+                report::wrapped(&names.join(" "), "  ", 78)
             );
         }
         for (rule, error) in &self.unanswered {
@@ -266,19 +268,4 @@ impl Found {
             "unanswered": self.unanswered.iter().map(unanswered).collect::<Vec<_>>(),
         })
     }
-}
-
-/// Names in lines of 78 characters.
-fn wrapped(names: &[&str]) -> String {
-    let mut lines = vec![String::from(" ")];
-    for name in names {
-        let full = lines.last().is_some_and(|line| line.len() + name.len() + 2 > 78);
-        if full {
-            lines.push(String::from(" "));
-        }
-        if let Some(line) = lines.last_mut() {
-            *line += &format!(" {name}");
-        }
-    }
-    lines.join("\n")
 }

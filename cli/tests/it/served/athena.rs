@@ -168,7 +168,7 @@ async fn parameters_workgroups_and_saved_queries_are_there() {
     assert_eq!(configuration.enforce_work_group_configuration, Some(true));
     let saved = athena.list_named_queries().work_group("auth0-s3-logs").send().await.unwrap();
     let first = athena.get_named_query().named_query_id(&saved.named_query_ids()[0]).send().await.unwrap();
-    assert_eq!(first.named_query.unwrap().name(), "01 Failed logins by ip");
+    assert_eq!(first.named_query.unwrap().name(), "detect credential-stuffing");
 }
 
 /// Ctrl-C ends the command, and the query at Athena.
