@@ -1,4 +1,4 @@
-"""The library's questions as the command writes them, and the events on which each detection is tried, as a table in SQL."""
+"""The library's questions as the command writes them, and the events on which each detection is tried, as SQL."""
 
 import datetime
 import json

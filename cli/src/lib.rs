@@ -4,9 +4,9 @@
 //! [`commands`] holds a module for each subcommand; [`execute`] dispatches to them. `demo` and `run` carry events
 //! through the [`simulation`]: the real transform, partitioner and compactor over an embedded AWS, under a simulated
 //! clock. The commands that need only a bucket, its catalog and its queues work on a [`deployment`], which is a folder
-//! or AWS itself, and [`settings`] say which. An engine answers SQL: the one in the process, or Athena. [`library`] holds the questions that
-//! are asked by name. [`inventory`]
-//! is what `verify` and `status` read alike. [`output`] is everything that is printed.
+//! or AWS itself, and [`settings`] say which. An engine answers SQL: the one in the process, or Athena. [`library`] holds
+//! the questions that are asked by name. [`inventory`] is what `verify` and `status` read alike. [`output`] is everything
+//! that is printed.
 
 pub mod args;
 pub mod commands;
@@ -22,6 +22,7 @@ pub mod settings;
 pub mod simulation;
 #[cfg(feature = "sql")]
 pub mod sql;
+mod statements;
 pub mod target;
 
 pub use commands::execute;

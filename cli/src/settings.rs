@@ -72,10 +72,9 @@ impl Settings {
         toml::from_str(&text).with_context(|| format!("failed to read {}", file.display()))
     }
 
-    /// The parameters of the library's questions. Those of `deployment`, or of the default one, go before the others.
+    /// The parameters of the library's questions. Those of `deployment` go before the others.
     pub(crate) fn parameters(&self, deployment: Option<&str>) -> Parameters {
-        let name = deployment.or(self.default.as_deref());
-        let own = name.and_then(|name| self.deployments.get(name)).map(|named| &named.parameters);
+        let own = deployment.and_then(|name| self.deployments.get(name)).map(|named| &named.parameters);
         own.map_or_else(|| self.parameters.clone(), |own| own.over(&self.parameters))
     }
 
@@ -93,6 +92,7 @@ impl Settings {
             ensure!(target.deployment.is_some(), "{FILE} has no deployment {name:?}, which it says is the default");
             return Ok(Some(name.clone()));
         };
+        let name = name.clone();
         let complete = |value: &mut Option<String>, named: &Option<String>| {
             if value.is_none() {
                 value.clone_from(named);
@@ -103,6 +103,7 @@ impl Settings {
         complete(&mut target.workgroup, &named.workgroup);
         complete(&mut target.profile, &named.profile);
         complete(&mut target.region, &named.region);
+        target.deployment = Some(name);
         Ok(named.prefix.clone())
     }
 }

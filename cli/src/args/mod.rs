@@ -44,7 +44,7 @@ Examples:
   auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs\"
   auth0-s3-logs ask why-no-login --user ann@example.com
   auth0-s3-logs timeline ann@example.com           all that a user did
-  auth0-s3-logs detect                             33 detections of Auth0's and more, over the last day
+  auth0-s3-logs detect                             Auth0's detections and more, over the last day
   auth0-s3-logs tail -f                            the newest events as they arrive
   auth0-s3-logs export --last 24h --to-file day.csv
   auth0-s3-logs compact                            compact a copied tree of DIR/auth0-logs/logs/YYYY/MM/DD/HH/*.gz

@@ -12,7 +12,7 @@ use crate::output::rows::Format;
 pub struct Ask {
     /// The question; without it, all are listed
     pub name: Option<String>,
-    /// The hours to look at [default: as many days up to now as the question says]
+    /// The hours to look at; as many days up to now as the question says without it.
     #[command(flatten)]
     pub span: Span,
     /// Whom it is about: a user's id, mail address, phone number or name
@@ -50,7 +50,7 @@ fn ask_help() -> String {
         help += &format!("  {group}: {}\n", names.join(", "));
     }
     help + "  detect: `auth0-s3-logs detect` asks all detections; one can be asked here too\n
-Parameters that are not given here are those of auth0-s3-logs.toml, under [parameters] for every question, or under
+A question looks back as many days as --about says, unless hours are named. Parameters that are not given here are those of auth0-s3-logs.toml, under [parameters] for every question, or under
 [parameters.NAME] for one.
 
 Examples:
@@ -63,16 +63,17 @@ Examples:
 /// Options of `detect`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Each rule is a question of the library; `auth0-s3-logs ask RULE --about` tells what it sees and what it cannot. Thresholds
-and lists such as allowed_ips come from auth0-s3-logs.toml:
+The last 24 hours are looked at if no others are named. Each rule is a question of the library; `auth0-s3-logs ask RULE
+--about` tells what it sees and what it cannot. Thresholds and lists such as allowed_ips come from auth0-s3-logs.toml:
 
   [parameters]
   allowed_ips = [\"203.0.113.7\"]
   [parameters.credential-stuffing]
-  failures = 200
+  attempts = 50
 
 A finding is known by its rule, its entity and its window. Asked again, it is the same one, with more evidence if events
-came late. A rule of whose events there was none is named: its silence is no safety.
+came late. Ask with an overlap: hourly for the last 3 hours. A rule of whose events there was none is named: its silence
+is no safety.
 
 Exit codes:
   0  no rule found anything
@@ -82,9 +83,9 @@ Exit codes:
 Examples:
   auth0-s3-logs detect
   auth0-s3-logs detect --last 7d --rule credential-stuffing --rule tenant-takeover
-  auth0-s3-logs detect --aws --deployment auth0-s3-logs --last 2h --json")]
+  auth0-s3-logs detect --aws --deployment auth0-s3-logs --last 3h --json")]
 pub struct Detect {
-    /// The hours to look at [default: the last 24]
+    /// The hours to look at; the last 24 without it.
     #[command(flatten)]
     pub span: Span,
     /// Only this rule, by its name or by the id of Auth0's detection; may be given several times
@@ -101,7 +102,8 @@ pub struct Detect {
 /// Options of `timeline`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-All that a user did and that was done to them, oldest first, by whatever id, mail address, phone number or name is known.
+What a user did in the last 7 days or the hours that are named, oldest first, by whatever id, mail address, phone number
+or name is known.
 
 Examples:
   auth0-s3-logs timeline ann@example.com
@@ -109,7 +111,7 @@ Examples:
 pub struct Timeline {
     /// The user's id, mail address, phone number or name
     pub user: String,
-    /// The hours to look at [default: the last 7 days]
+    /// The hours to look at; the last 7 days without it.
     #[command(flatten)]
     pub span: Span,
     /// How events are printed

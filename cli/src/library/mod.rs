@@ -61,7 +61,7 @@ pub(crate) fn find(name: &str) -> Result<&'static Question> {
 
 /// True if the names have a word of some length in common.
 fn alike(name: &str, wanted: &str) -> bool {
-    name.contains(wanted) || wanted.split('-').any(|word| word.len() > 3 && name.contains(word))
+    !wanted.is_empty() && name.contains(wanted) || wanted.split('-').any(|word| word.len() > 3 && name.contains(word))
 }
 
 #[cfg(test)]

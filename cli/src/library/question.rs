@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
 use super::values::{Kind, Value, quoted};
 use crate::args::HourRange;
+use crate::statements;
 
 /// The bounds that every question has, which are no parameters of its header.
 const BOUNDS: [&str; 4] = ["from_date", "from_hour", "to_date", "to_hour"];
@@ -35,6 +35,8 @@ pub struct Question {
     pub types: Vec<String>,
     /// Columns and JSON paths in them without which a detection finds nothing.
     pub fields: Vec<(String, String)>,
+    /// Lists without which a detection finds nothing.
+    pub needs: Vec<String>,
     /// Ids of Auth0's detections, and addresses of what else it follows.
     pub references: Vec<String>,
     /// How many days back it looks in the console.
@@ -140,6 +142,7 @@ impl Question {
             level: None,
             types: Vec::new(),
             fields: Vec::new(),
+            needs: Vec::new(),
             references: Vec::new(),
             days: 1,
             sql,
@@ -174,6 +177,10 @@ impl Question {
             "fields" => {
                 let (column, path) = value.split_once(' ').context("write -- fields: column $.path")?;
                 self.fields.push((column.to_owned(), path.to_owned()));
+                return Ok(());
+            }
+            "needs" => {
+                self.needs.push(value.to_owned());
                 return Ok(());
             }
             "reference" => {
@@ -213,6 +220,9 @@ impl Question {
                 "{} has no default and is in the statement more than once",
                 parameter.name
             );
+        }
+        if let Some(name) = self.needs.iter().find(|name| !self.parameters.iter().any(|it| it.name == **name)) {
+            bail!("it needs {name}, which is no parameter");
         }
         for bound in ["from_date", "to_date"] {
             ensure!(named.contains_key(bound), "the statement has no :{bound}");
@@ -283,8 +293,7 @@ impl Question {
 
     /// The statement with what `literal` gives in place of each `:name`.
     fn replace(&self, mut literal: impl FnMut(&str) -> Result<String>) -> Result<String> {
-        let tokens = Tokenizer::new(&GenericDialect {}, self.sql).with_unescape(false).tokenize()?;
-        let mut tokens = tokens.into_iter().peekable();
+        let mut tokens = statements::tokens(self.sql)?.into_iter().peekable();
         let mut sql = String::new();
         while let Some(token) = tokens.next() {
             match (token, tokens.peek()) {

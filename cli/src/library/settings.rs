@@ -24,12 +24,22 @@ impl Parameters {
         let mut values = BTreeMap::new();
         for parameter in &question.parameters {
             let said = own.and_then(|own| own.get(&parameter.name)).or_else(|| self.0.get(&parameter.name));
-            let Some(said) = said.filter(|said| !said.is_table()) else { continue };
+            let Some(said) = said else { continue };
             let value = parameter.kind.read_toml(said);
             let value = value.with_context(|| format!("the parameter {} of {}", parameter.name, question.name))?;
             values.insert(parameter.name.clone(), value);
         }
         Ok(values)
+    }
+
+    /// True if a list that `question` needs has nothing in it.
+    ///
+    /// # Errors
+    ///
+    /// If a value is not of the parameter's kind.
+    pub(crate) fn lacks_needed(&self, question: &Question) -> Result<bool> {
+        let values = self.of(question)?;
+        Ok(question.needs.iter().any(|name| !matches!(values.get(name), Some(Value::List(texts)) if !texts.is_empty())))
     }
 
     /// These, and what `others` say of what these say nothing of.
@@ -48,7 +58,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// If a name is neither a question's nor a parameter's.
+    /// If a name is neither a question's nor a parameter's, or a value is not of the parameter's kind.
     pub(crate) fn check(&self, questions: &[Question]) -> Result<()> {
         for (name, said) in &self.0 {
             let Some(own) = said.as_table() else {
@@ -64,7 +74,7 @@ impl Parameters {
                 bail!("{name} has no parameter {other:?}; it has {}", names.join(", "));
             }
         }
-        Ok(())
+        questions.iter().try_for_each(|question| self.of(question).map(drop))
     }
 }
 

@@ -19,7 +19,7 @@ mod table;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use aws_sdk_glue::types::Table;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::ViewTable;
@@ -131,7 +131,7 @@ impl Sql {
         let told = dialect::shown(sql).map(|shown| self.tell(&shown)).transpose()?;
         let sql = told.as_deref().unwrap_or(sql);
         let statement = dialect::parse(&self.names.state, sql)?;
-        let names = if dialect::names_path(&statement) { &self.names_with_path } else { &self.names };
+        let names = if dialect::names_path(&statement)? { &self.names_with_path } else { &self.names };
         let context = self.session(names, &meter)?;
         let plan = self.plan(&context.state(), statement).await?;
         dialect::check_types(&plan)?;
@@ -164,6 +164,7 @@ impl Sql {
         let (column, values) = match shown {
             Shown::Tables => ("tab_name", self.tables()),
             Shown::Partitions(table) => {
+                ensure!(!self.views.contains_key(table), "{table} is a view, which has no partitions");
                 let definition = self.definitions.get(table).with_context(|| self.no_table(table))?;
                 ("partition", definition.partitions())
             }
@@ -257,7 +258,9 @@ fn session_state(database: &str, schema: Arc<MemorySchemaProvider>) -> Result<Se
         .with_batch_size(BATCH_ROWS)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, database)
-        .with_information_schema(true);
+        .with_information_schema(true)
+        // Wherever they stand in the order, as in Athena.
+        .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last");
     let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
     state.catalog_list().register_catalog(CATALOG.to_string(), Arc::new(catalog));
     functions::register(&mut state)?;

@@ -1,7 +1,7 @@
 -- title: Credential stuffing
 -- answers: Addresses from which many logins of many users failed or were blocked, hour by hour.
--- cannot see: An attack of fewer attempts from each address; lower attempts where that many never fail. Users are told apart by
--- cannot see: id, else by name; where the log stream masks names, unknown users are one.
+-- cannot see: An attack of fewer attempts from each address; lower attempts where that many never fail.
+-- cannot see: Users are told apart by id, else by name; where the log stream masks names, unknown users are one.
 -- parameter: attempts integer = 200 (so many failed or blocked logins of one address in an hour)
 -- parameter: users integer = 10 (of so many different users)
 -- parameter: allowed_ips list = [] (addresses that are never reported)

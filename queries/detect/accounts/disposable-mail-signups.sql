@@ -15,7 +15,6 @@ WITH signups AS (
          lower(coalesce(nullif(json_extract_scalar(details, '$.body.email'), ''), user_name)) AS mail
   FROM auth0_logs
   WHERE "date" BETWEEN :from_date AND :to_date
-    AND ("date" > :from_date OR "hour" >= :from_hour)
     AND ("date" < :to_date OR "hour" <= :to_hour)
     AND type = 'ss'
     AND "timestamp" LIKE '____-__-__T%'

@@ -1,5 +1,5 @@
 -- title: Login or signup from a flagged address
--- answers: Addresses at which users logged in or signed up after attack protection had stopped several there.
+-- answers: Addresses at which users logged in or signed up after the first of several stops by attack protection there.
 -- cannot see: A login in a later hour than the flags. Many people behind one address look alike: an innocent
 -- cannot see: login from there is reported too.
 -- parameter: users integer = 3 (attack protection stepped in for so many users of one address in an hour)

@@ -20,7 +20,6 @@ WITH exchanges AS (
          nullif(user_agent, '') AS agent
   FROM auth0_logs
   WHERE "date" BETWEEN :from_date AND :to_date
-    AND ("date" > :from_date OR "hour" >= :from_hour)
     AND ("date" < :to_date OR "hour" <= :to_hour)
     AND type = 'sertft'
     AND "timestamp" LIKE '____-__-__T%'

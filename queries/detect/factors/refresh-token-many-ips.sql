@@ -20,7 +20,6 @@ WITH exchanges AS (
          coalesce(regexp_extract(ip, '^([0-9A-Fa-f]+:){4}'), nullif(ip, '')) AS address
   FROM auth0_logs
   WHERE "date" BETWEEN :from_date AND :to_date
-    AND ("date" > :from_date OR "hour" >= :from_hour)
     AND ("date" < :to_date OR "hour" <= :to_hour)
     AND type = 'sertft'
     AND "timestamp" LIKE '____-__-__T%'

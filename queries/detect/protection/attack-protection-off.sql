@@ -9,7 +9,8 @@
 -- types: sapi
 -- reference: 0325e11e-12ce-44e7-8d1f-3a64700a000a
 WITH changes AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          lower(concat(coalesce(json_extract_scalar(details, '$.request.path'), ''), ' ',
                       coalesce(description, ''))) AS target
   FROM auth0_logs

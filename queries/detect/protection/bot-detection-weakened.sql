@@ -9,7 +9,8 @@
 -- types: sapi
 -- reference: dc37e695-df6f-439c-82aa-fe7127c5a3c3
 WITH settings AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(user_id, ''),
                   nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
                   nullif(client_id, ''), nullif(ip, ''), 'unknown') AS entity,

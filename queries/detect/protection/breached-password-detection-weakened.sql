@@ -9,7 +9,8 @@
 -- types: sapi
 -- reference: 2a26d75e-43fd-4bc9-afb6-d3465068d869
 WITH settings AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(user_id, ''),
                   nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
                   nullif(client_id, ''), nullif(ip, ''), 'unknown') AS entity,

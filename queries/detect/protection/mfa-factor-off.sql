@@ -9,7 +9,8 @@
 -- types: sapi
 -- reference: d0b564f6-716a-11f0-96ba-723487b9527c
 WITH factors AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(regexp_extract(lower(json_extract_scalar(details, '$.request.path')),
                                  '/guardian/factors/([^/]+)/?$', 1), 'unknown') AS entity
   FROM auth0_logs

@@ -7,7 +7,8 @@
 -- types: sapi
 -- reference: 3600d0d2-41af-4958-8896-e0ffe8723f26
 WITH settings AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(user_id, ''),
                   nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
                   nullif(client_id, ''), nullif(ip, ''), 'unknown') AS entity

@@ -9,9 +9,10 @@
 -- types: sapi
 -- reference: 5b7a6b8c-6e3b-11f0-a54c-723487b9527e
 WITH lists AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(try_cast(json_extract(details, '$.request.body.allowlist') AS array(varchar)),
-                  if(json_extract(details, '$.request.body') IS NULL,
+                  if(coalesce(json_format(json_extract(details, '$.request.body')), 'null') = 'null',
                      try_cast(json_extract(details, '$.response.body.allowlist') AS array(varchar))))
            AS addresses
   FROM auth0_logs

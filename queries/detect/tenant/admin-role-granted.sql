@@ -23,7 +23,8 @@ WITH ruling AS (
                     '(^|[^a-z])(' || :names || ')s?([^a-z]|$)')
 ),
 calls AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(try_cast(json_extract(details, '$.request.body.roles') AS array(varchar)),
                   try(CAST(json_parse('["' || regexp_extract(json_extract_scalar(details, '$.request.path'),
                                                              '/roles/([^/]+)/users/?$', 1)

@@ -9,7 +9,8 @@
 -- types: seccft
 -- reference: 90a9a856-716d-11f0-bb81-723487b9527c
 WITH tokens AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(user_id, ''), nullif(user_name, ''), nullif(ip, ''), nullif(client_id, ''),
                   'unknown') AS entity
   FROM auth0_logs

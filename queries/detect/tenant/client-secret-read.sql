@@ -12,7 +12,8 @@
 -- fields: details $.accessedSecrets
 -- reference: 2d7087d2-716d-11f0-ba3b-723487b9527c
 WITH reads AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(user_id, ''),
                   nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
                   nullif(client_id, ''), nullif(ip, ''), 'unknown') AS entity,

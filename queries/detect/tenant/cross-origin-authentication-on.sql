@@ -8,7 +8,8 @@
 -- types: sapi
 -- reference: cd0b61a4-6917-4a9e-a86c-9b10d7792e24
 WITH changes AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(json_extract_scalar(details, '$.response.body.client_id'),
                   regexp_extract(json_extract_scalar(details, '$.request.path'), '/clients/([^/]+)', 1),
                   json_extract_scalar(details, '$.request.body.name'), 'unknown') AS entity
@@ -26,7 +27,7 @@ WITH changes AS (
     AND (coalesce(json_extract_scalar(details, '$.request.body.cross_origin_authentication'),
                   json_extract_scalar(details, '$.request.body.cross_origin_auth')) IS NOT NULL
          OR lower(json_extract_scalar(details, '$.request.method')) = 'post'
-         OR json_extract(details, '$.request.body') IS NULL)
+         OR coalesce(json_format(json_extract(details, '$.request.body')), 'null') = 'null')
     AND coalesce(json_extract_scalar(details, '$.response.body.cross_origin_authentication'),
                  json_extract_scalar(details, '$.response.body.cross_origin_auth'),
                  json_extract_scalar(details, '$.request.body.cross_origin_authentication'),

@@ -10,7 +10,8 @@
 -- types: sapi
 -- reference: 7b4ec6f9-fdae-4e35-8c5c-8daaf473220c
 WITH changes AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(json_extract_scalar(details, '$.response.body.client_id'),
                   regexp_extract(json_extract_scalar(details, '$.request.path'), '/clients/([^/]+)', 1),
                   json_extract_scalar(details, '$.request.body.name'), 'unknown') AS entity,
@@ -30,7 +31,7 @@ WITH changes AS (
     AND NOT json_array_contains(:allowed_clients, coalesce(client_id, ''))
     AND (json_extract(details, '$.request.body.grant_types') IS NOT NULL
          OR lower(json_extract_scalar(details, '$.request.method')) = 'post'
-         OR json_extract(details, '$.request.body') IS NULL)
+         OR coalesce(json_format(json_extract(details, '$.request.body')), 'null') = 'null')
 )
 SELECT 'insecure-grants-on' AS rule,
        entity,

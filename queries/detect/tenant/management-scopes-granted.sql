@@ -10,7 +10,8 @@
 -- types: sapi
 -- reference: b275f0fa-3f2d-493f-a741-67e861ef77ed
 WITH grants AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(json_extract_scalar(details, '$.response.body.client_id'),
                   json_extract_scalar(details, '$.request.body.client_id'),
                   regexp_extract(json_extract_scalar(details, '$.request.path'), '/client-grants/([^/]+)', 1),
@@ -37,7 +38,7 @@ WITH grants AS (
                     '^https://[^/]+/api/v2/?$')
     AND (json_extract(details, '$.request.body.scope') IS NOT NULL
          OR json_extract(details, '$.request.body.allow_all_scopes') IS NOT NULL
-         OR json_extract(details, '$.request.body') IS NULL)
+         OR coalesce(json_format(json_extract(details, '$.request.body')), 'null') = 'null')
 )
 SELECT 'management-scopes-granted' AS rule,
        entity,

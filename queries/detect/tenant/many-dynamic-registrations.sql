@@ -7,7 +7,8 @@
 -- types: sapi
 -- reference: 4bf28f3a-716c-11f0-9932-723487b9527c
 WITH registrations AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(json_extract_scalar(extra, '$.tenant_name'), 'tenant') AS entity
   FROM auth0_logs
   WHERE "date" BETWEEN :from_date AND :to_date

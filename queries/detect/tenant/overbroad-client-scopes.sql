@@ -9,7 +9,8 @@
 -- fields: details $.request.auth.credentials.scopes
 -- reference: 93c38bb9-da49-4ca5-8d8b-4d3d997b66e8
 WITH calls AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(client_id, ''), nullif(client_name, ''), 'unknown') AS entity
   FROM auth0_logs
   WHERE "date" BETWEEN :from_date AND :to_date

@@ -6,11 +6,13 @@
 -- parameter: tenant_hostname text = \.auth0\.com$ (regular expression of the tenant's own hostname)
 -- parameter: allowed_clients list = [] (client ids of applications that may use the tenant's own hostname)
 -- parameter: allowed_ips list = [] (addresses that are never reported)
+-- needs: custom_domains
 -- level: low
 -- types: s, f, fp, fu, ss, fs, w, scoa, fcoa, sepft, fepft
 -- reference: 466073e8-7171-11f0-858f-723487b9527c
 WITH logins AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(client_id, ''), 'unknown') AS entity
   FROM auth0_logs
   WHERE "date" BETWEEN :from_date AND :to_date

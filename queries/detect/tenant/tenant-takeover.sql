@@ -10,7 +10,8 @@
 -- types: sapi
 -- reference: 711501ce-716e-11f0-8b6e-723487b9527c
 WITH removals AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(json_extract_scalar(extra, '$.tenant_name'), '') AS tenant,
          coalesce(nullif(user_id, ''),
                   nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
@@ -27,7 +28,8 @@ WITH removals AS (
          OR lower(description) = 'delete tenant member')
 ),
 invitations AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(json_extract_scalar(extra, '$.tenant_name'), '') AS tenant
   FROM auth0_logs
   CROSS JOIN UNNEST(try_cast(json_extract(details, '$.request.body.roles') AS array(varchar))) AS t(role)

@@ -8,7 +8,8 @@
 -- types: sapi
 -- reference: 8281291e-51b4-46a9-8012-955e20206efd
 WITH pages AS (
-  SELECT log_id, "timestamp",
+  SELECT log_id,
+         coalesce(nullif("timestamp", ''), CAST("date" AS varchar) || 'T' || "hour") AS "timestamp",
          coalesce(nullif(user_id, ''),
                   nullif(json_extract_scalar(details, '$.request.auth.user.user_id'), ''),
                   nullif(client_id, ''), nullif(ip, ''), 'unknown') AS entity,
@@ -26,7 +27,7 @@ WITH pages AS (
     AND NOT json_array_contains(:allowed_ips, coalesce(ip, ''))
     AND NOT json_array_contains(:allowed_clients, coalesce(client_id, ''))
     AND (json_extract(details, '$.request.body.error_page') IS NOT NULL
-         OR json_extract(details, '$.request.body') IS NULL)
+         OR coalesce(json_format(json_extract(details, '$.request.body')), 'null') = 'null')
 )
 SELECT 'unescaped-error-page' AS rule,
        entity,

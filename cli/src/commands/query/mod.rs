@@ -1,7 +1,6 @@
 //! `query`: SQL over the tables and the view, by the engine in the process or by Athena.
 
 mod shell;
-mod statements;
 
 use std::io::{Read, Write, stderr, stdin};
 
@@ -13,6 +12,7 @@ use crate::env::{Env, unless_interrupted};
 use crate::output::out::{Out, is_unread};
 use crate::output::rows::{self, Format};
 use crate::output::verdict::Verdict;
+use crate::statements;
 use crate::target::Target;
 
 /// Prints the answer to each statement.

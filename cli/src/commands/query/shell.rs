@@ -15,14 +15,16 @@ use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, Helper};
+use sqlparser::tokenizer::Token;
 use telemetry::plain;
 
-use super::{Printing, answer, statements};
+use super::{Printing, answer};
 use crate::args::{HourRange, condition, span_of_last};
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::output::out::{Out, is_unread};
 use crate::output::rows::Format;
+use crate::statements;
 
 const HELP: &str = "\
 A statement ends with a semicolon and may go over several lines. The tab key completes names.
@@ -192,7 +194,7 @@ impl Session {
     async fn take(&mut self, engine: &Engine, text: &str, env: &Env) -> Result<bool> {
         if !text.starts_with('.') {
             let bounds = self.last.map(condition);
-            for statement in statements::split(&text.replace("$last", bounds.as_deref().unwrap_or("$last")))? {
+            for statement in statements::split(&with_last(text, bounds.as_deref()))? {
                 self.answer(engine, &statement, env).await?;
             }
             return Ok(true);
@@ -255,10 +257,26 @@ impl Completer for Names {
 
 impl Validator for Names {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let text = context.input().trim();
-        let is_whole = text.is_empty() || text.starts_with('.') || text.ends_with(';');
-        Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        Ok(if is_whole(context.input().trim()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
+}
+
+/// True if the text is to be taken now: a semicolon ends it that is not within a string or a name.
+fn is_whole(text: &str) -> bool {
+    let is_said = |token: &&Token| !matches!(token, Token::Whitespace(_));
+    let last = |tokens: Vec<Token>| tokens.iter().rfind(is_said) == Some(&Token::SemiColon);
+    let ends = || statements::tokens(text).is_ok_and(last);
+    text.is_empty() || text.starts_with('.') || ends()
+}
+
+/// The text with the bounds in place of each `$last` that is not within a string or a name.
+fn with_last(text: &str, bounds: Option<&str>) -> String {
+    let (Some(bounds), Ok(tokens)) = (bounds, statements::tokens(text)) else { return text.to_owned() };
+    let shown = |token: &Token| match token {
+        Token::Placeholder(name) if name == "$last" => bounds.to_owned(),
+        other => other.to_string(),
+    };
+    tokens.iter().map(shown).collect()
 }
 
 /// Where the last word of a text begins, and what it may be the beginning of.
@@ -289,6 +307,21 @@ mod tests {
         for (line, expected) in [(".output xml", "is no format"), (".schema", "is not understood"), (".x", ".help")] {
             assert!(Point::read(line).unwrap_err().to_string().contains(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn last_stands_for_hours_outside_of_strings() {
+        let shown = with_last("SELECT '$last', 'it''s' FROM t WHERE $last AND x = 1;", Some("(a)"));
+        assert_eq!(shown, "SELECT '$last', 'it''s' FROM t WHERE (a) AND x = 1;");
+        assert_eq!(with_last("SELECT $last", None), "SELECT $last");
+    }
+
+    #[test]
+    fn a_statement_is_whole_at_its_semicolon() {
+        for (text, expected) in [("", true), (".tables", true), ("SELECT 1;", true), ("SELECT 1", false)] {
+            assert_eq!(is_whole(text), expected, "{text}");
+        }
+        assert!(!is_whole("SELECT 'a;") && !is_whole("SELECT 1 -- ;"));
     }
 
     #[test]

@@ -71,7 +71,10 @@ fn about(question: &Question, json: bool) -> Result<()> {
     if json {
         return report::print_json(&described(question));
     }
-    let mut text = format!("{}: {}\n\n{}\n", question.name, question.title, question.answers);
+    let noun = if question.days == 1 { "day" } else { "days" };
+    let Question { name, title, answers, days, .. } = question;
+    let mut text =
+        format!("{name}: {title}\n\n{answers}\n\nIt looks at the last {days} {noun} unless hours are named.\n");
     if !question.cannot_see.is_empty() {
         text += &format!("\nIt cannot see: {}\n", question.cannot_see);
     }
@@ -95,6 +98,7 @@ fn described(question: &Question) -> Json {
         "cannot_see": question.cannot_see,
         "level": question.level.map(library::Level::name),
         "types": question.types,
+        "days": question.days,
         "references": question.references,
         "parameters": question.parameters.iter().map(parameter).collect::<Vec<_>>(),
     })

@@ -1,6 +1,7 @@
 //! `detect`: all detections of the library, and what their silence means.
 
 use std::collections::BTreeMap;
+use std::io::{Write, stderr};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -13,7 +14,7 @@ use crate::args::{Detect, HourRange, condition};
 use crate::engine::{Engine, Spent};
 use crate::env::{Env, unless_interrupted};
 use crate::library::{self, Parameters, Question, quoted};
-use crate::output::out::Out;
+use crate::output::out::{Out, is_unread};
 use crate::output::rows::{self, Column, Format, Kind, Row};
 use crate::output::verdict::Verdict;
 use crate::output::{progress, report};
@@ -26,26 +27,36 @@ const AT_ONCE: usize = 4;
 ///
 /// # Errors
 ///
-/// If a rule is not known, or no rule could be asked at all.
+/// If a rule is not known, a parameter is not what its rule takes, or the events cannot be counted.
 pub(crate) async fn detect(target: &Target, options: &Detect, env: &Env) -> Result<Verdict> {
     let rules = chosen(&options.rules)?;
     let hours = options.span.hours(env.now)?.map_or_else(|| last_days(1, env), Ok)?;
     let parameters = parameters(target, options.config.as_deref(), env)?;
     let engine = Engine::open(target, env).await?;
     let found = unless_interrupted(found(&engine, &rules, &parameters, hours, env)).await?;
-    let format = options.output;
-    match format {
-        _ if target.json => report::print_json(&found.to_json(hours))?,
-        Some(format) if !format.is_for_people() => found.print(format, env).await?,
-        _ => {
-            report::print(&format!("{}\n", found.heading(hours)))?;
-            if !found.findings.is_empty() {
-                found.print(format.unwrap_or(Format::Table), env).await?;
-            }
-            report::print(&found.summary())?;
-        }
+    match print(&found, hours, options.output, target.json, env).await {
+        Err(error) if is_unread(&error) => {}
+        printed => printed?,
     }
     Ok(found.verdict())
+}
+
+async fn print(found: &Found, hours: HourRange, format: Option<Format>, json: bool, env: &Env) -> Result<()> {
+    match format {
+        None if json => return report::print_json(&found.to_json(hours)),
+        Some(format) if !format.is_for_people() => {
+            found.print(format, env).await?;
+            // The rows have no place for what could not be asked.
+            let _ = stderr().write_all(found.unanswered().as_bytes());
+            return Ok(());
+        }
+        _ => {}
+    }
+    report::print(&format!("{}\n", found.heading(hours)))?;
+    if !found.findings.is_empty() {
+        found.print(format.unwrap_or(Format::Table), env).await?;
+    }
+    report::print(&(found.summary() + &found.unanswered()))
 }
 
 /// The rules of these names or ids; without any, all.
@@ -59,7 +70,11 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Question>> {
         ensure!(rule.level.is_some(), "{name:?} is no detection; `auth0-s3-logs ask {name}` asks it");
         Ok(rule)
     };
-    names.iter().map(rule).collect()
+    // One rule may be named by its name and by its id.
+    let mut rules = names.iter().map(rule).collect::<Result<Vec<&Question>>>()?;
+    rules.sort_by_key(|rule| rule.path());
+    rules.dedup();
+    Ok(rules)
 }
 
 /// What one rule found.
@@ -92,18 +107,16 @@ async fn found(
     hours: HourRange,
     env: &Env,
 ) -> Result<Found> {
+    let statement = |rule: &&'static Question| Ok((*rule, statement(rule, parameters, BTreeMap::new(), hours)?));
+    let statements = rules.iter().map(statement).collect::<Result<Vec<_>>>()?;
     let (seen, counting) = seen(engine, rules, hours).await?;
     let bar = progress::bar(rules.len() as u64, "rules", env.terminal);
-    let ask = async |rule: &'static Question| {
-        let sql = statement(rule, parameters, BTreeMap::new(), hours);
-        let findings = match sql {
-            Ok(sql) => findings(engine, rule, &sql).await,
-            Err(error) => Err(error),
-        };
+    let ask = async |(rule, sql): (&'static Question, String)| {
+        let findings = findings(engine, rule, &sql).await;
         bar.inc(1);
         (rule, findings)
     };
-    let answers: Vec<_> = stream::iter(rules.iter().copied()).map(ask).buffered(AT_ONCE).collect().await;
+    let answers: Vec<_> = stream::iter(statements).map(ask).buffered(AT_ONCE).collect().await;
     bar.finish_and_clear();
     let mut found = Found {
         rules: rules.len(),
@@ -122,7 +135,7 @@ async fn found(
             }
             Err(error) => found.unanswered.push((rule, format!("{error:#}"))),
         }
-        if events == 0 {
+        if events == 0 || parameters.lacks_needed(rule)? {
             found.silent.push(rule);
         }
     }
@@ -237,16 +250,21 @@ impl Found {
         if !self.silent.is_empty() {
             let names: Vec<&str> = self.silent.iter().map(|rule| rule.name).collect();
             text += &format!(
-                "{} of {} rules saw none of the events they look at, so their silence says nothing:\n{}\n",
+                "{} of {} rules saw no event that they look at, or lack a parameter; their silence says nothing:\n{}\n",
                 names.len(),
                 self.rules,
                 report::wrapped(&names.join(" "), "  ", 78)
             );
         }
-        for (rule, error) in &self.unanswered {
-            text += &format!("! {} could not be asked: {}\n", rule.name, plain::value(error));
-        }
         text
+    }
+
+    /// A line for each rule that could not be asked.
+    fn unanswered(&self) -> String {
+        let line = |(rule, error): &(&Question, String)| {
+            format!("! {} could not be asked: {}\n", rule.name, plain::value(error))
+        };
+        self.unanswered.iter().map(line).collect()
     }
 
     fn to_json(&self, hours: HourRange) -> serde_json::Value {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{last_days, statement};
 use crate::args::{EventFormat, Timeline};
-use crate::engine::Engine;
+use crate::engine::{Asked, Engine};
 use crate::env::{Env, unless_interrupted};
 use crate::library::{self, Parameters, Value};
 use crate::output::event::Event;
@@ -36,15 +36,19 @@ pub(crate) async fn timeline(target: &Target, options: &Timeline, env: &Env) -> 
     let output = options.output.unwrap_or(default);
     let pager = env.pager.as_deref().filter(|_| output == EventFormat::Line && !options.no_pager);
     let mut out = Out::open(env.screen, pager);
-    let summary = match unless_interrupted(print(&asked.columns, asked.pages, output, &mut out)).await {
-        Err(error) if is_unread(&error) => return Ok(Verdict::Well),
-        printed => format!("{} events; {}\n", printed?, (asked.spent)()),
-    };
-    if output == EventFormat::Line {
-        out.write(&summary)?;
+    match unless_interrupted(show(asked, output, &mut out)).await {
+        Err(error) if is_unread(&error) => {}
+        shown => shown?,
     }
-    out.flush()?;
     Ok(Verdict::Well)
+}
+
+async fn show(asked: Asked, output: EventFormat, out: &mut Out) -> Result<()> {
+    let count = print(&asked.columns, asked.pages, output, out).await?;
+    if output == EventFormat::Line {
+        out.write(&format!("{count} events; {}\n", (asked.spent)()))?;
+    }
+    out.flush()
 }
 
 async fn print(columns: &[Column], mut pages: Pages, output: EventFormat, out: &mut Out) -> Result<u64> {

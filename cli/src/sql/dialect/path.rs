@@ -2,13 +2,48 @@
 
 use std::ops::ControlFlow;
 
+use anyhow::{Result, ensure};
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{Expr, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Select, SelectItem, Visit, Visitor};
 
 use crate::sql::table::PATH;
 
 /// True if the statement names the column.
-pub(in crate::sql) fn names_path(statement: &Statement) -> bool {
+///
+/// # Errors
+///
+/// If it also asks for all columns, which would show this one.
+pub(in crate::sql) fn names_path(statement: &Statement) -> Result<bool> {
+    let names = is_named(statement);
+    ensure!(!names || !has_wildcard(statement), "name the columns beside \"$path\"; with it, * is not answered here");
+    Ok(names)
+}
+
+/// True if a select of the statement asks for all columns.
+fn has_wildcard(statement: &Statement) -> bool {
+    struct Search;
+
+    impl Visitor for Search {
+        type Break = ();
+
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            let is_wildcard =
+                |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+            match select.projection.iter().any(is_wildcard) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    match statement {
+        Statement::Statement(statement) => statement.visit(&mut Search).is_break(),
+        Statement::Explain(explain) => has_wildcard(&explain.statement),
+        _ => false,
+    }
+}
+
+fn is_named(statement: &Statement) -> bool {
     struct Search;
 
     impl Visitor for Search {
@@ -29,7 +64,7 @@ pub(in crate::sql) fn names_path(statement: &Statement) -> bool {
 
     match statement {
         Statement::Statement(statement) => statement.visit(&mut Search).is_break(),
-        Statement::Explain(explain) => names_path(&explain.statement),
+        Statement::Explain(explain) => is_named(&explain.statement),
         _ => false,
     }
 }

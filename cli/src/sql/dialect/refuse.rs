@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 const FUNCTIONS: &str = include_str!("functions.txt");
 
 /// A name that is less like a function's than this is not taken for it.
-const LIKENESS_MIN: f64 = 0.5;
+const LIKENESS_MIN: f64 = 0.7;
 
 /// Refuses what Athena would refuse by its grammar or by its list of functions.
 pub(super) fn check(statement: &mut Statement) -> Result<()> {
@@ -60,6 +60,15 @@ impl VisitorMut for Refusal {
         };
         let joins = select.from.iter().flat_map(|from| &from.joins);
         given(items.or(clause).or_else(|| joins.into_iter().find_map(join)))
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Error> {
+        given(match table {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                Some(anyhow!("TABLESAMPLE is not answered here; write WHERE rand() < 0.01"))
+            }
+            _ => None,
+        })
     }
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
@@ -124,7 +133,7 @@ fn join(join: &Join) -> Option<Error> {
 
 /// Refuses functions that Athena does not have, or that are not here.
 fn unknown(function: &Function) -> Option<Error> {
-    let name = function.name.to_string().to_ascii_lowercase();
+    let name = super::rewrite::name_of(function).unwrap_or_else(|| function.name.to_string());
     let names = || FUNCTIONS.lines();
     if names().any(|known| known == name) {
         return None;
@@ -132,5 +141,5 @@ fn unknown(function: &Function) -> Option<Error> {
     let likeness = |known: &&str| (normalized_levenshtein(known, &name) * 1000.0) as u32;
     let nearest = names().max_by_key(likeness).filter(|known| normalized_levenshtein(known, &name) >= LIKENESS_MIN);
     let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-    Some(anyhow!("FUNCTION_NOT_FOUND: Function '{name}' is not one of Athena's that are answered here{hint}"))
+    Some(anyhow!("FUNCTION_NOT_FOUND: Function '{name}' is not one of those of Athena's that are answered here{hint}"))
 }

@@ -1,27 +1,29 @@
 //! What Athena and the engine have under other names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, bail};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, UnaryOperator, Value,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use crate::statements;
 
 /// Functions that fail on some values, and those that give NULL instead.
-const FALLIBLE: [&str; 3] = ["date_parse", "from_iso8601_timestamp", "json_parse"];
+const FALLIBLE: [&str; 4] = ["date_parse", "from_iso8601_timestamp", "json_parse", "json_texts"];
 
 /// Writes `AS array(T)` as the engine's parser wants it: `AS array<T>`.
 pub(super) fn types(sql: &str) -> Result<String> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).with_unescape(false).tokenize();
-    let mut tokens = tokens.map_err(|error| anyhow!("the statement cannot be read: {error}"))?;
+    let mut tokens = statements::tokens(sql)?;
     let said: Vec<usize> = (0..tokens.len()).filter(|at| !matches!(tokens[*at], Token::Whitespace(_))).collect();
     for at in said.windows(5) {
         let [cast_as, array, open, of, close] = [at[0], at[1], at[2], at[3], at[4]];
@@ -41,8 +43,6 @@ pub(super) fn rewrite(statement: &mut Statement) -> Result<()> {
 
 #[derive(Default)]
 struct Rewriter {
-    /// Names that the statement gives in quotes. Only these are as they are written.
-    given: HashSet<String>,
     /// Elements of arrays by the names of their tables, which are no tables here.
     elements: HashMap<String, Vec<String>>,
 }
@@ -50,10 +50,17 @@ struct Rewriter {
 impl VisitorMut for Rewriter {
     type Break = Error;
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            fold_alias(&mut cte.alias);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        for item in &select.projection {
+        for item in &mut select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item {
-                self.given.insert(alias.value.clone());
+                fold(alias);
             }
         }
         match self.unnest(&mut select.from) {
@@ -62,10 +69,20 @@ impl VisitorMut for Rewriter {
         }
     }
 
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Error> {
+        match table {
+            TableFactor::Table { alias: Some(alias), .. }
+            | TableFactor::Derived { alias: Some(alias), .. }
+            | TableFactor::UNNEST { alias: Some(alias), .. } => fold_alias(alias),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
         for part in &mut name.0 {
             if let ObjectNamePart::Identifier(name) = part {
-                self.fold(name);
+                fold(name);
             }
         }
         ControlFlow::Continue(())
@@ -73,9 +90,9 @@ impl VisitorMut for Rewriter {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         match expr {
-            Expr::Identifier(name) => self.fold(name),
+            Expr::Identifier(name) => fold(name),
             Expr::CompoundIdentifier(names) => {
-                names.iter_mut().for_each(|name| self.fold(name));
+                names.iter_mut().for_each(fold);
                 if let [table, column] = names.as_slice()
                     && self.elements.get(&table.value).is_some_and(|columns| columns.contains(&column.value))
                 {
@@ -87,9 +104,17 @@ impl VisitorMut for Rewriter {
                     *expr = rewritten;
                 }
             }
-            Expr::Cast { expr: value, data_type: DataType::Array(ArrayElemTypeDef::AngleBracket(of)), .. } => {
-                if let Some(name) = json_elements(value, of) {
-                    *expr = call(name, vec![(**value).clone()]);
+            // `substr(x, -2)`
+            Expr::Substring { expr: text, substring_from: Some(from), substring_for: None, .. } => {
+                if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: count } = from.as_ref() {
+                    *expr = call("right", [(**text).clone(), (**count).clone()]);
+                }
+            }
+            Expr::Cast {
+                kind, expr: value, data_type: DataType::Array(ArrayElemTypeDef::AngleBracket(of)), ..
+            } => {
+                if let Some(name) = json_elements(kind, value, of) {
+                    *expr = call(name, [(**value).clone()]);
                 }
             }
             _ => {}
@@ -98,14 +123,17 @@ impl VisitorMut for Rewriter {
     }
 }
 
-impl Rewriter {
-    /// Quoted names are looked up in lower case, as all of Athena's are, but for those that the statement gives.
-    fn fold(&self, name: &mut Ident) {
-        if name.quote_style.is_some() && !self.given.contains(&name.value) && name.value != crate::sql::table::PATH {
-            name.value = name.value.to_lowercase();
-        }
-    }
+/// All names are in lower case, in quotes or not, as Athena looks them up.
+fn fold(name: &mut Ident) {
+    name.value = name.value.to_lowercase();
+}
 
+fn fold_alias(alias: &mut TableAlias) {
+    fold(&mut alias.name);
+    alias.columns.iter_mut().for_each(|column| fold(&mut column.name));
+}
+
+impl Rewriter {
     /// `t CROSS JOIN UNNEST(a) AS u(x)` becomes `(SELECT t.*, unnest(a) AS x FROM t WHERE cardinality(a) > 0) AS t`.
     fn unnest(&mut self, from: &mut Vec<TableWithJoins>) -> Result<()> {
         let is_unnest = |relation: &TableFactor| matches!(relation, TableFactor::UNNEST { .. });
@@ -141,92 +169,126 @@ impl Rewriter {
         };
         let name = match table {
             TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-                alias.name.to_string()
+                Some(&alias.name)
             }
-            TableFactor::Table { name, .. } => name.0.last().map(ToString::to_string).unwrap_or_default(),
-            _ => bail!("UNNEST follows a table or a subquery with a name here"),
+            TableFactor::Table { name, .. } => name.0.last().and_then(|name| name.as_ident()),
+            _ => None,
         };
-        self.elements.entry(alias.name.value.clone()).or_default().push(column.name.value.clone());
-        let sql = format!(
-            "SELECT * FROM (SELECT {name}.*, unnest({array}) AS {} FROM {table} WHERE cardinality({array}) > 0) AS {name}",
-            column.name
-        );
-        let query = parsed(&sql)?;
-        match *query.body {
-            SetExpr::Select(select) => {
-                let table = select.from.into_iter().next().map(|from| from.relation);
-                table.ok_or_else(|| anyhow!("UNNEST has no table"))
-            }
-            _ => bail!("UNNEST has no table"),
-        }
+        let mut name = name.context("UNNEST follows a table or a subquery with a name here")?.clone();
+        fold(&mut name);
+        let (table_name, mut column) = (alias.name.value.to_lowercase(), column.name.clone());
+        fold(&mut column);
+        self.elements.entry(table_name).or_default().push(column.value.clone());
+        unnested_table(&name, table, array, &column)
     }
 }
 
-fn parsed(sql: &str) -> Result<Query> {
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql)?;
-    Ok(*parser.parse_query()?)
+/// `(SELECT name.*, unnest(array) AS column FROM table WHERE cardinality(array) > 0) AS name`.
+fn unnested_table(name: &Ident, table: &TableFactor, array: &Expr, column: &Ident) -> Result<TableFactor> {
+    let skeleton = format!("SELECT {name}.*, NULL AS {column} FROM t WHERE NULL > 0");
+    let mut query = Parser::new(&GenericDialect {}).try_with_sql(&skeleton)?.parse_query()?;
+    let SetExpr::Select(select) = query.body.as_mut() else { bail!("UNNEST has no table") };
+    if let Some(SelectItem::ExprWithAlias { expr, .. }) = select.projection.last_mut() {
+        *expr = call("unnest", [array.clone()]);
+    }
+    if let Some(from) = select.from.first_mut() {
+        from.relation = table.clone();
+    }
+    select.selection = Some(binary(call("cardinality", [array.clone()]), BinaryOperator::Gt, number(0)));
+    let alias = TableAlias { explicit: true, name: name.clone(), columns: Vec::new(), at: None };
+    Ok(TableFactor::Derived { lateral: false, subquery: query, alias: Some(alias), sample: None })
 }
 
 /// The engine's way to say what a function of Athena says. `None` if it is the same.
 fn call_of(function: &Function) -> Option<Expr> {
-    let mut arguments = arguments(function)?;
-    let name = function.name.to_string().to_ascii_lowercase();
-    let count = arguments.len();
-    Some(match (name.as_str(), count) {
-        ("if", 2 | 3) => {
-            let otherwise = (count == 3).then(|| arguments.remove(2));
-            let (result, condition) = (arguments.remove(1), arguments.remove(0));
-            case(condition, result, otherwise)
-        }
-        ("try", 1) => {
-            let mut tried = arguments.remove(0);
+    let (name, arguments) = (name_of(function)?, arguments(function)?);
+    let plain = of_values(&name, &arguments).or_else(|| of_arrays(&name, &arguments));
+    plain.or_else(|| of_moments(&name, &arguments))
+}
+
+fn of_values(name: &str, arguments: &[Expr]) -> Option<Expr> {
+    Some(match (name, arguments) {
+        ("if", [condition, result]) => case(condition, result.clone(), None),
+        ("if", [condition, result, otherwise]) => case(condition, result.clone(), Some(otherwise.clone())),
+        ("try", [tried]) => {
+            let mut tried = tried.clone();
             let _ = tried.visit(&mut Trier);
             Expr::Nested(Box::new(tried))
         }
-        ("concat", 2..) => {
-            let mut parts = arguments.into_iter();
-            let first = parts.next()?;
-            Expr::Nested(Box::new(parts.fold(first, |left, right| binary(left, BinaryOperator::StringConcat, right))))
+        ("concat", [first, rest @ ..]) if !rest.is_empty() => {
+            let join = |left, right: &Expr| binary(left, BinaryOperator::StringConcat, right.clone());
+            Expr::Nested(Box::new(rest.iter().fold(first.clone(), join)))
         }
-        ("contains", 2) => match arguments.remove(1) {
-            Expr::Cast { expr: ip, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("ipaddress") => {
-                call("network_contains", vec![arguments.remove(0), *ip])
-            }
-            element => call("array_has", vec![arguments.remove(0), element]),
-        },
-        ("element_at", 2) => match &arguments[1] {
-            Expr::Value(value) if matches!(value.value, Value::Number(..)) => call("array_element", arguments),
-            _ => call("array_element", vec![call("map_extract", arguments), number(1)]),
-        },
-        ("slice", 3) => {
-            let (length, start) = (arguments.remove(2), arguments.remove(1));
-            let end = binary(start.clone(), BinaryOperator::Plus, Expr::Nested(Box::new(length)));
-            let end = binary(end, BinaryOperator::Minus, number(1));
-            call("array_slice", vec![arguments.remove(0), start, end])
+        // The engine passes over NULL.
+        ("greatest" | "least", [first, rest @ ..]) => {
+            let is_null = |value: &Expr| Expr::IsNull(Box::new(value.clone()));
+            let or = |left, right: &Expr| binary(left, BinaryOperator::Or, is_null(right));
+            case(&rest.iter().fold(is_null(first), or), null(), Some(call(name, arguments.to_vec())))
         }
-        ("regexp_replace", 2) => {
-            arguments.extend([text(""), text("g")]);
-            call("regexp_replace", arguments)
+        ("mod", [left, right]) => Expr::Nested(Box::new(binary(left.clone(), BinaryOperator::Modulo, right.clone()))),
+        ("regexp_replace", [text, pattern]) => {
+            call("regexp_replace", [text.clone(), pattern.clone(), literal(""), literal("g")])
         }
-        ("regexp_replace", 3) => {
-            arguments.push(text("g"));
-            call("regexp_replace", arguments)
+        ("regexp_replace", [text, pattern, by]) => {
+            call("regexp_replace", [text.clone(), pattern.clone(), by.clone(), literal("g")])
         }
-        ("at_timezone", 2) => {
-            let (time_zone, timestamp) = (Box::new(arguments.remove(1)), Box::new(arguments.remove(0)));
-            Expr::AtTimeZone { timestamp, time_zone }
+        _ => return None,
+    })
+}
+
+fn of_arrays(name: &str, arguments: &[Expr]) -> Option<Expr> {
+    Some(match (name, arguments) {
+        ("contains", [network, Expr::Cast { expr: ip, data_type, .. }])
+            if data_type.to_string().eq_ignore_ascii_case("ipaddress") =>
+        {
+            call("network_contains", [network.clone(), (**ip).clone()])
+        }
+        ("contains", [array, element]) => call("array_has", [array.clone(), element.clone()]),
+        // A map's keys are texts, and an array's indices are not.
+        ("element_at", [map, Expr::Value(key)]) if matches!(key.value, Value::SingleQuotedString(_)) => {
+            let values = call("map_extract", [map.clone(), Expr::Value(key.clone())]);
+            call("array_element", [values, number(1)])
+        }
+        ("element_at", [array, index]) => call("array_element", [array.clone(), index.clone()]),
+        ("slice", [array, start, length]) => {
+            let length = Expr::Nested(Box::new(length.clone()));
+            let end = binary(start.clone(), BinaryOperator::Plus, length);
+            call("array_slice", [array.clone(), start.clone(), binary(end, BinaryOperator::Minus, number(1))])
+        }
+        ("array_sort", [array]) => call("array_sort", [array.clone(), literal("ASC"), literal("NULLS LAST")]),
+        ("array_position", [_, _]) => call("coalesce", [call(name, arguments.to_vec()), number(0)]),
+        ("split", [text, delimiter]) => call("string_to_array", [text.clone(), delimiter.clone()]),
+        _ => return None,
+    })
+}
+
+fn of_moments(name: &str, arguments: &[Expr]) -> Option<Expr> {
+    Some(match (name, arguments) {
+        ("at_timezone", [timestamp, time_zone]) => {
+            Expr::AtTimeZone { timestamp: Box::new(timestamp.clone()), time_zone: Box::new(time_zone.clone()) }
+        }
+        ("date", [moment]) => cast(moment, DataType::Date),
+        ("year" | "month" | "day" | "hour" | "minute" | "second", [moment]) => {
+            cast(&call("date_part", [literal(name), moment.clone()]), DataType::BigInt(None))
         }
         _ => return None,
     })
 }
 
 /// The function that gives the elements of a JSON array as text. `None` if the value is an array already.
-fn json_elements(value: &Expr, of: &DataType) -> Option<&'static str> {
-    match (value, of) {
-        (_, DataType::JSON) => Some("json_elements"),
-        (Expr::Function(function), DataType::Varchar(_)) => {
-            function.name.to_string().to_ascii_lowercase().contains("json").then_some("json_texts")
+fn json_elements(kind: &CastKind, value: &Expr, of: &DataType) -> Option<&'static str> {
+    let is_array = match value {
+        Expr::Array(_) => true,
+        Expr::Function(function) => {
+            name_of(function).is_some_and(|name| name.contains("array") && name != "json_array_get")
         }
+        _ => false,
+    };
+    match (of, kind) {
+        (DataType::JSON, _) => Some("json_elements"),
+        (DataType::Varchar(None), _) if is_array => None,
+        (DataType::Varchar(None), CastKind::Cast) => Some("json_texts"),
+        (DataType::Varchar(None), _) => Some("try_json_texts"),
         _ => None,
     }
 }
@@ -241,17 +303,24 @@ impl VisitorMut for Trier {
         match expr {
             Expr::Cast { kind, .. } if *kind == CastKind::Cast => *kind = CastKind::TryCast,
             Expr::Function(function) => {
-                let name = function.name.to_string().to_ascii_lowercase();
-                if FALLIBLE.contains(&name.as_str()) {
+                if let Some(name) = name_of(function).filter(|name| FALLIBLE.contains(&name.as_str())) {
                     function.name = ObjectName::from(Ident::new(format!("try_{name}")));
                 }
             }
             Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
-                **right = call("nullif", vec![(**right).clone(), number(0)]);
+                **right = call("nullif", [(**right).clone(), number(0)]);
             }
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The name of a function, in lower case. `None` if it is a qualified one.
+pub(super) fn name_of(function: &Function) -> Option<String> {
+    match function.name.0.as_slice() {
+        [name] => name.as_ident().map(|name| name.value.to_lowercase()),
+        _ => None,
     }
 }
 
@@ -266,7 +335,7 @@ fn arguments(function: &Function) -> Option<Vec<Expr>> {
     if is_plain { list.args.iter().map(argument).collect() } else { None }
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
     let argument = |expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr));
     Expr::Function(Function {
         name: ObjectName::from(Ident::new(name)),
@@ -284,14 +353,19 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
+fn case(condition: &Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
     Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
-        conditions: vec![CaseWhen { condition, result }],
+        conditions: vec![CaseWhen { condition: condition.clone(), result }],
         else_result: otherwise.map(Box::new),
     }
+}
+
+fn cast(value: &Expr, data_type: DataType) -> Expr {
+    let expr = Box::new(value.clone());
+    Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None }
 }
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
@@ -302,6 +376,10 @@ fn number(value: u8) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
 }
 
-fn text(value: &str) -> Expr {
+fn literal(value: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
+}
+
+fn null() -> Expr {
+    Expr::Value(Value::Null.into())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Int64Builder, ListBuilder, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
-use datafusion::common::Result;
 use datafusion::common::cast::as_string_array;
+use datafusion::common::{Result, exec_err};
 use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::expr_fn::SimpleScalarUDF;
 use datafusion::logical_expr::{ScalarUDF, Signature, TypeSignature, Volatility};
@@ -20,8 +20,9 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         contains(),
         super::scalar("json_array_length", &text, DataType::Int64, length),
         // What `CAST(x AS array(json))` and `CAST(x AS array(varchar))` are rewritten to.
-        super::scalar("json_elements", &text, list(), |arguments| elements(arguments, |json| Some(json.to_owned()))),
-        super::scalar("json_texts", &text, list(), |arguments| elements(arguments, element_text)),
+        super::scalar("json_elements", &text, list(), elements),
+        super::scalar("json_texts", &text, list(), |arguments| texts(arguments, false)),
+        super::scalar("try_json_texts", &text, list(), |arguments| texts(arguments, true)),
     ]
 }
 
@@ -69,23 +70,42 @@ fn is_value(json: &str, values: &ArrayRef, row: usize) -> bool {
     }
 }
 
-/// The elements of each array, as `show` shows them. Null if the text is no JSON array.
-fn elements(arguments: &[ArrayRef], show: fn(&str) -> Option<String>) -> Result<ArrayRef> {
+/// The elements of each array as JSON. Null if the text is no JSON array.
+fn elements(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let mut lists = ListBuilder::new(StringBuilder::new());
     for text in as_string_array(&arguments[0])? {
         let elements = text.and_then(array);
         for element in elements.iter().flatten() {
-            lists.values().append_option(show(element.get()));
+            lists.values().append_value(element.get());
         }
         lists.append(elements.is_some());
     }
     Ok(Arc::new(lists.finish()))
 }
 
-/// A scalar's text; null has none. What is no scalar is its JSON.
-fn element_text(json: &str) -> Option<String> {
+/// The elements of each array as texts. Null if the text is no JSON array. An element that is no scalar has no text: its
+/// array is null if `leniently`, else an error.
+fn texts(arguments: &[ArrayRef], leniently: bool) -> Result<ArrayRef> {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for text in as_string_array(&arguments[0])? {
+        let elements = text.and_then(array);
+        let texts =
+            elements.map(|elements| elements.iter().map(|it| element_text(it.get())).collect::<Option<Vec<_>>>());
+        match texts {
+            Some(None) if !leniently => {
+                return exec_err!("an array of JSON with an object or array in it has no texts");
+            }
+            Some(Some(texts)) => lists.append_value(texts),
+            Some(None) | None => lists.append_null(),
+        }
+    }
+    Ok(Arc::new(lists.finish()))
+}
+
+/// A scalar's text; that of null is none. `None` if it is no scalar.
+fn element_text(json: &str) -> Option<Option<String>> {
     match json {
-        "null" => None,
-        _ => Some(scalar(json).unwrap_or(json.into()).into_owned()),
+        "null" => Some(None),
+        _ => scalar(json).map(|text| Some(text.into_owned())),
     }
 }

@@ -1,4 +1,4 @@
-//! `regexp_extract`, `url_extract_host` and addresses in networks.
+//! `regexp_extract`, `split_part`, `url_extract_host` and addresses in networks.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     let texts = [DataType::Utf8, DataType::Utf8];
     vec![
         regexp_extract(),
+        super::scalar("split_part", &[DataType::Utf8, DataType::Utf8, DataType::Int64], DataType::Utf8, split_part),
         super::scalar("url_extract_host", &texts[..1], DataType::Utf8, host),
         // What `contains(network, CAST(ip AS ipaddress))` is rewritten to.
         super::scalar("network_contains", &texts, DataType::Boolean, network_contains),
@@ -55,6 +56,22 @@ fn extract(arguments: &[ArrayRef]) -> Result<ArrayRef> {
         known = Some((pattern, regex));
     }
     Ok(Arc::new(found.finish()))
+}
+
+/// A part of a text by its number from 1. Null if there are fewer.
+fn split_part(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let (texts, delimiters) = (as_string_array(&arguments[0])?, as_string_array(&arguments[1])?);
+    let mut parts = StringBuilder::new();
+    for ((text, delimiter), number) in texts.iter().zip(delimiters).zip(as_int64_array(&arguments[2])?) {
+        let Some(((text, delimiter), number)) = text.zip(delimiter).zip(number) else {
+            parts.append_null();
+            continue;
+        };
+        let position = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let position = position.ok_or_else(|| exec_datafusion_err!("split_part counts from 1, not {number}"))?;
+        parts.append_option(text.split(delimiter).nth(position));
+    }
+    Ok(Arc::new(parts.finish()))
 }
 
 fn host(arguments: &[ArrayRef]) -> Result<ArrayRef> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::format::{Parsed, StrftimeItems};
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use datafusion::arrow::array::{ArrayRef, Int64Builder, StringBuilder, TimestampMillisecondBuilder};
 use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
@@ -21,6 +21,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         super::scalar("from_iso8601_timestamp", &[DataType::Utf8], moment(), |texts| from_iso8601(texts, false)),
         super::scalar("try_from_iso8601_timestamp", &[DataType::Utf8], moment(), |texts| from_iso8601(texts, true)),
+        super::scalar("date_format", &[moment(), DataType::Utf8], DataType::Utf8, date_format),
         super::scalar("date_parse", &texts, local(), |arguments| date_parse(arguments, false)),
         super::scalar("try_date_parse", &texts, local(), |arguments| date_parse(arguments, true)),
         super::scalar("to_iso8601", &[moment()], DataType::Utf8, to_iso8601),
@@ -60,29 +61,61 @@ fn date_parse(arguments: &[ArrayRef], leniently: bool) -> Result<ArrayRef> {
 
 /// The milliseconds since 1970 of a text in a form of MySQL's. What the form does not name is the first of its kind.
 fn read_moment(text: &str, form: &str) -> Option<i64> {
+    let mut parsed = Parsed::new();
+    chrono::format::parse(&mut parsed, text, StrftimeItems::new(&form_of_chrono(form, "%f")?)).ok()?;
+    let date = parsed
+        .to_naive_date()
+        .ok()
+        .or_else(|| NaiveDate::from_ymd_opt(parsed.year()?, parsed.month().unwrap_or(1), parsed.day().unwrap_or(1)))?;
+    // Each of these fails, and changes nothing, where the text has another value.
+    if parsed.hour_mod_12().is_none() {
+        let _ = parsed.set_hour12(12);
+    }
+    let _ = parsed.set_ampm(false);
+    let _ = parsed.set_minute(0);
+    let time = parsed.to_naive_time().ok()?;
+    Some(date.and_time(time).and_utc().timestamp_millis())
+}
+
+/// Writes moments in a form of MySQL's.
+fn date_format(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let moments = as_timestamp_millisecond_array(&arguments[0])?;
+    let mut texts = StringBuilder::new();
+    for (millis, form) in moments.iter().zip(as_string_array(&arguments[1])?) {
+        let moment = millis.and_then(DateTime::<Utc>::from_timestamp_millis);
+        let Some((moment, form)) = moment.zip(form) else {
+            texts.append_null();
+            continue;
+        };
+        match form_of_chrono(form, "%6f") {
+            Some(ours) => texts.append_value(moment.format(&ours).to_string()),
+            None => return exec_err!("{form:?} is no form that is known here"),
+        }
+    }
+    Ok(Arc::new(texts.finish()))
+}
+
+/// The form of chrono for one of MySQL's. `fraction` is what it has for that of a second after no point.
+fn form_of_chrono(form: &str, fraction: &'static str) -> Option<String> {
     let mut ours = String::new();
     let mut letters = form.chars();
     while let Some(letter) = letters.next() {
         match letter {
             '%' => {
                 let specifier = letters.next()?;
-                // chrono's counts the point to the fraction.
-                let joins = specifier == 'f' && ours.ends_with('.');
+                // When chrono reads, a point belongs to the fraction.
+                let joins = specifier == 'f' && fraction == "%f" && ours.ends_with('.');
                 ours.truncate(ours.len() - usize::from(joins));
-                ours.push_str(of_chrono(specifier, joins)?);
+                ours.push_str(match specifier {
+                    'f' if joins => "%.f",
+                    'f' => fraction,
+                    other => of_chrono(other)?,
+                });
             }
             other => ours.push(other),
         }
     }
-    let mut parsed = Parsed::new();
-    chrono::format::parse(&mut parsed, text, StrftimeItems::new(&ours)).ok()?;
-    let date = parsed
-        .to_naive_date()
-        .ok()
-        .or_else(|| NaiveDate::from_ymd_opt(parsed.year()?, parsed.month().unwrap_or(1), parsed.day().unwrap_or(1)))?;
-    // A form of a day alone has no time of day.
-    let time = parsed.to_naive_time().ok().unwrap_or(NaiveTime::MIN);
-    Some(date.and_time(time).and_utc().timestamp_millis())
+    Some(ours)
 }
 
 fn to_iso8601(arguments: &[ArrayRef]) -> Result<ArrayRef> {
@@ -136,11 +169,9 @@ fn unit_millis(unit: &str) -> Result<i64> {
     }
 }
 
-/// What chrono writes for a specifier of MySQL's; `joins` is true if a fraction follows a point.
-fn of_chrono(specifier: char, joins: bool) -> Option<&'static str> {
+/// What chrono has for a specifier of MySQL's.
+fn of_chrono(specifier: char) -> Option<&'static str> {
     Some(match specifier {
-        'f' if joins => "%.f",
-        'f' => "%f",
         'i' => "%M",
         's' | 'S' => "%S",
         'M' => "%B",

@@ -262,7 +262,16 @@ async fn names_are_those_of_athena() {
     let view = sql.query("SHOW CREATE VIEW auth0_logs").await.unwrap();
     assert!(view.to_table().unwrap().contains("CREATE VIEW auth0_logs AS"));
     check(&sql, "SELECT \"LOG_ID\" FROM auth0_logs WHERE LOG_ID = '1'", &["1"]).await;
-    check(&sql, "SELECT log_id AS \"Id\" FROM auth0_logs ORDER BY \"Id\" LIMIT 1", &["1"]).await;
+    for query in [
+        "SELECT log_id AS \"Id\" FROM auth0_logs ORDER BY \"Id\" LIMIT 1",
+        "SELECT \"T\".log_id FROM auth0_logs AS \"T\" WHERE t.log_id = '1'",
+        "WITH \"Logs\" AS (SELECT * FROM auth0_logs) SELECT \"X\" FROM (SELECT log_id AS \"X\" FROM \"Logs\") WHERE x = '1'",
+        "SELECT lower(\"LOG_ID\") AS \"LOG_ID\" FROM auth0_logs WHERE \"Log_Id\" = '1'",
+        "SELECT \"count\"(*) AS \"N\" FROM auth0_logs WHERE log_id = '1' ORDER BY \"n\"",
+    ] {
+        check(&sql, query, &["1"]).await;
+    }
+    check(&sql, "SELECT x FROM (VALUES (1), (NULL), (2)) AS t(x) ORDER BY x DESC", &["2", "1", "NULL"]).await;
     let named = "WITH busy AS (SELECT user_id, count(*) AS n FROM auth0_logs GROUP BY 1) \
                  SELECT user_id, n FROM busy WHERE n > 1";
     check(&sql, named, &["ann,2"]).await;
@@ -362,6 +371,24 @@ async fn functions_are_rewritten() {
         ("slice(ARRAY[1, 2, 3, 4], 2, 2)[2]", "3"),
         ("element_at(ARRAY['a', 'b'], 2)", "b"),
         ("array_join(CAST(json_parse('[\"a\", 2, null]') AS array(varchar)), '+')", "a+2"),
+        ("cardinality(CAST(coalesce(json_extract('{\"a\":[1,2]}', '$.a')) AS array(varchar)))", "2"),
+        ("cardinality(TRY_CAST(json_parse('[{}]') AS array(varchar)))", "NULL"),
+        ("date_parse('2026-11-20 09', '%Y-%m-%d %H')", "2026-11-20T09:00:00"),
+        ("date_parse('2026-11-20 09:05:06', '%Y-%m-%d %h:%i:%s')", "2026-11-20T09:05:06"),
+        ("date_parse('2026-11-20 09 PM', '%Y-%m-%d %h %p')", "2026-11-20T21:00:00"),
+        ("date_format(from_iso8601_timestamp('2026-11-20T13:14:15.5Z'), '%M %H:%i:%s.%f')", "November 13:14:15.500000"),
+        ("greatest('a', NULL)", "NULL"),
+        ("least(2, 1)", "1"),
+        ("array_position(ARRAY['a'], 'b')", "0"),
+        ("split_part('a@b', '@', 2)", "b"),
+        ("split_part('a', '@', 2)", "NULL"),
+        ("substr('abc', -2)", "bc"),
+        ("array_join(array_sort(ARRAY['b', NULL, 'a']), '+', '?')", "a+b+?"),
+        ("hour(from_iso8601_timestamp('2026-11-20T13:14:15Z'))", "13"),
+        ("date(from_iso8601_timestamp('2026-11-20T13:14:15Z'))", "2026-11-20"),
+        ("mod(7, 4)", "3"),
+        ("cardinality(split('a,b', ','))", "2"),
+        ("element_at(ARRAY['a', 'b'], -1)", "b"),
         ("array_join(CAST(json_extract('{\"p\":[{\"a\":1}]}', '$.p') AS array(json)), '+')", "{\"a\":1}"),
         ("cardinality(ARRAY[1, 2])", "2"),
     ];
@@ -383,6 +410,8 @@ async fn arrays_are_unnested() {
          CROSS JOIN UNNEST(ARRAY['x']) AS u(b) ORDER BY a";
     check(&sql, both, &["1,x", "2,x"]).await;
     check(&sql, "SELECT e FROM UNNEST(ARRAY['a', 'b']) AS t(e)", &["a", "b"]).await;
+    let quotes = "SELECT v, e FROM (SELECT 'a''''b\\' AS v, ARRAY['x'] AS x) AS s CROSS JOIN UNNEST(x) AS t(e)";
+    check(&sql, quotes, &["a''b\\,x"]).await;
 }
 
 #[tokio::test]
@@ -396,6 +425,8 @@ async fn a_row_knows_the_object_that_it_is_of() {
     check(&sql, &filtered, &["2"]).await;
     assert!(sql.query("SELECT \"$path\" FROM auth0_logs").await.is_err(), "a view has none");
     assert_eq!(sql.query("SELECT * FROM auth0_logs_json").await.unwrap().schema.fields().len(), 19);
+    let error = sql.query("SELECT *, \"$path\" FROM auth0_logs_json").await.unwrap_err().to_string();
+    assert!(error.contains("name the columns beside \"$path\""), "{error}");
 }
 
 #[tokio::test]
@@ -483,7 +514,10 @@ async fn errors_say_what_to_do() {
         ("SELECT DISTINCT ON (type) * FROM auth0_logs", "Athena has no DISTINCT ON; write row_number()"),
         ("SELECT `log_id` FROM auth0_logs", "Athena has no name in backquotes"),
         ("SELECT [1, 2]", "Athena has no […]; write ARRAY[…]"),
-        ("SELECT to_timestamp('2026-11-18')", "Function 'to_timestamp' is not one of Athena's that are answered here"),
+        ("SELECT to_timestamp('2026-11-18')", "Function 'to_timestamp' is not one of those of Athena's that are"),
+        ("SELECT count(*) FROM auth0_logs TABLESAMPLE BERNOULLI (1)", "TABLESAMPLE is not answered here"),
+        ("SHOW PARTITIONS auth0_logs", "auth0_logs is a view, which has no partitions"),
+        ("SELECT CAST(json_parse('[{}]') AS array(varchar))", "with an object or array in it has no texts"),
         ("SELECT json_extract_scaler(details, '$.a') FROM auth0_logs", "did you mean json_extract_scalar?"),
     ];
     for (query, expected) in cases {

@@ -197,7 +197,7 @@ fn odd_state() -> Vec<(&'static str, Place)> {
 const TAKEN: &str = "EVENTS";
 
 /// Every command but `serve`, which answers by the keys of S3. The last two write the most, and take the longest.
-static COMMANDS: [&[&str]; 11] = [
+static COMMANDS: [&[&str]; 13] = [
     &["status"],
     &["compact"],
     &["compact", "--hour", SOUND, "--rewrite"],
@@ -206,6 +206,8 @@ static COMMANDS: [&[&str]; 11] = [
     &["replay"],
     &["query", "SELECT count(*) AS rows FROM auth0_logs"],
     &["query", "SELECT count(*) AS rows FROM auth0_logs_json"],
+    &["tail", "--from", "2026-11-20", "--to", "2026-11-21"],
+    &["export", "--day", "2026-11-20"],
     &["status", "--json"],
     &["run", "--events", TAKEN],
     &["demo", "--events", "20", "--hours", "1"],

@@ -4,6 +4,16 @@ use anyhow::{Result, anyhow};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+/// The tokens of a text, which one after another are the text.
+///
+/// # Errors
+///
+/// If a string, a name or a comment has no end.
+pub(crate) fn tokens(text: &str) -> Result<Vec<Token>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).with_unescape(false).tokenize();
+    tokens.map_err(|error| anyhow!("the statement cannot be read: {error}"))
+}
+
 /// The statements of a text, which semicolons separate: each as it is written, without those that say nothing.
 ///
 /// # Errors
