@@ -1,47 +1,61 @@
-"""Asks every question of the library over one day of a folder, and prints the table of docs/queries.md.
+"""Has real Trino answer every question of the library over a day, and prints the table of docs/queries.md.
 
-It has the bytes that each reads, and what asking it costs at Athena for a tenant of a million events a month.
+It has the bytes that each fetches from S3, and what asking costs at Athena for a tenant of a million events a month.
 
-Usage: questions.py COMMAND DATA DAY
+Usage: .venv/bin/python bench/questions.py DATA
 
-COMMAND is a release build of auth0-s3-logs, DATA a folder that `demo --events N --hours 24` filled, DAY its day.
+DATA is a folder that `demo --events N --hours 24` filled.
 """
 
+import datetime
 import json
-import re
-import subprocess
+import pathlib
 import sys
+import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import library_cases
+import servers
+import trino_server
+
+DATABASE = "auth0_event_logs"
 # What Athena bills for a question at least, and for a terabyte.
 BILLED_BYTES_MIN, DOLLARS_PER_TERABYTE = 10_000_000, 5
 EVENTS_A_MONTH, DAYS_A_MONTH = 1_000_000, 30
-UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+# A day, how many events it has, and a user, an address and an event of it.
+KNOWN = """SELECT CAST("date" AS varchar) AS day, count(*) AS events, max(log_id) AS log_id,
+    max(user_id) FILTER (WHERE type = 'fp') AS "user", max(ip) FILTER (WHERE type = 'fp') AS ip
+    FROM auth0_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 1"""
 
 
 def main() -> None:
-    command, data, day = sys.argv[1:]
-    where = ["--data", data]
-    known = json.loads(ask(command, "query", KNOWN.format(day=day), "--json", *where))[0]
-    events = int(known["events"])
-    print(f"| question | MB of {events:,} events | its days | cost of asking |\n|---|---|---|---|")
-    for question in json.loads(ask(command, "ask", "--json")):
-        needed = [f"--set={it['name']}={known[it['name']]}" for it in question["parameters"] if it["default"] is None]
-        told = ask(command, "ask", question["name"], "--day", day, "--output", "table", *needed, *where)
-        number, unit = re.search(r"; ([\d.]+) (\w+) read from", told.splitlines()[-1]).groups()
-        read = float(number) * UNITS[unit]
-        days = question["days"]
-        scanned = read / events * EVENTS_A_MONTH / DAYS_A_MONTH * days
+    """Prints a row for each question."""
+    data = pathlib.Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        log = pathlib.Path(folder) / "access.ndjson"
+        with servers.local_aws(data, access_log=log) as endpoint:
+            with trino_server.trino(DATABASE, "SELECT 1 FROM auth0_logs LIMIT 1", endpoint, endpoint) as trino:
+                print_rows(trino, log)
+
+
+def print_rows(trino: trino_server.Trino, log: pathlib.Path) -> None:
+    """Asks the questions one after another."""
+    [known] = trino.records(KNOWN)
+    day = datetime.date.fromisoformat(known["day"])
+    print(f"| question | MB of {known['events']:,} events | days | a month's million events, $ |\n|---|---|---|---|")
+    for question in library_cases.questions():
+        needed = {it["name"]: known[it["name"]] for it in question["parameters"] if it["default"] is None}
+        sql = library_cases.statement(question["name"], f"--day={day}", *library_cases.parameters(needed))
+        before = log.stat().st_size
+        trino.query(sql)
+        with log.open("rb") as lines:
+            lines.seek(before)
+            read = sum(it["bytes"] for it in map(json.loads, lines) if it["call"] == "GetObject")
+        scanned = read / known["events"] * EVENTS_A_MONTH / DAYS_A_MONTH * question["days"]
         dollars = max(scanned, BILLED_BYTES_MIN) / 1e12 * DOLLARS_PER_TERABYTE
-        print(f"| `{question['name']}` | {read / 1e6:.1f} | {days} | ${dollars:.5f} |", flush=True)
-
-
-def ask(*arguments: str) -> str:
-    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
-
-
-# A user, an address and an event that there are.
-KNOWN = """SELECT count(*) AS events, max(log_id) AS log_id, max(user_id) FILTER (WHERE type = 'fp') AS "user",
-    max(ip) FILTER (WHERE type = 'fp') AS ip FROM auth0_logs WHERE "date" = DATE '{day}'"""
+        print(f"| `{question['name']}` | {read / 1e6:.1f} | {question['days']} | {dollars:.5f} |", flush=True)
 
 
 if __name__ == "__main__":

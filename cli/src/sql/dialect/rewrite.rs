@@ -257,6 +257,7 @@ fn of_arrays(name: &str, arguments: &[Expr]) -> Option<Expr> {
         }
         ("array_sort", [array]) => call("array_sort", [array.clone(), literal("ASC"), literal("NULLS LAST")]),
         ("array_position", [_, _]) => call("coalesce", [call(name, arguments.to_vec()), number(0)]),
+        ("repeat", [element, count]) => call("array_repeat", [element.clone(), count.clone()]),
         ("split", [text, delimiter]) => call("string_to_array", [text.clone(), delimiter.clone()]),
         _ => return None,
     })
@@ -267,6 +268,7 @@ fn of_moments(name: &str, arguments: &[Expr]) -> Option<Expr> {
         ("at_timezone", [timestamp, time_zone]) => {
             Expr::AtTimeZone { timestamp: Box::new(timestamp.clone()), time_zone: Box::new(time_zone.clone()) }
         }
+        ("date_format", [moment, form]) => call("moment_format", [moment.clone(), form.clone()]),
         ("date", [moment]) => cast(moment, DataType::Date),
         ("year" | "month" | "day" | "hour" | "minute" | "second", [moment]) => {
             cast(&call("date_part", [literal(name), moment.clone()]), DataType::BigInt(None))

@@ -21,7 +21,8 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         super::scalar("from_iso8601_timestamp", &[DataType::Utf8], moment(), |texts| from_iso8601(texts, false)),
         super::scalar("try_from_iso8601_timestamp", &[DataType::Utf8], moment(), |texts| from_iso8601(texts, true)),
-        super::scalar("date_format", &[moment(), DataType::Utf8], DataType::Utf8, date_format),
+        // What `date_format` is rewritten to, whose name the engine has for another function.
+        super::scalar("moment_format", &[moment(), DataType::Utf8], DataType::Utf8, date_format),
         super::scalar("date_parse", &texts, local(), |arguments| date_parse(arguments, false)),
         super::scalar("try_date_parse", &texts, local(), |arguments| date_parse(arguments, true)),
         super::scalar("to_iso8601", &[moment()], DataType::Utf8, to_iso8601),

@@ -108,7 +108,7 @@ fn no_rows_are_said() {
 #[test]
 fn a_closed_pipe_is_quiet() {
     let data = filled();
-    let many = "SELECT repeat('x', 1000) AS x FROM auth0_logs a, auth0_logs b, auth0_logs c, auth0_logs d, auth0_logs e, \
+    let many = "SELECT lpad('', 1000, 'x') AS x FROM auth0_logs a, auth0_logs b, auth0_logs c, auth0_logs d, auth0_logs e, \
          auth0_logs f, auth0_logs g, auth0_logs h";
     for format in ["table", "record", "csv", "ndjson", "json"] {
         let pipe = "\"$@\" | head -n 2 > /dev/null; exit ${PIPESTATUS[0]}";

@@ -107,7 +107,7 @@ async fn large_results_are_whole() {
     let data = filled(2500);
     let server = Server::start(data.path(), &[]);
     let athena = athena(&server);
-    let (id, execution) = asked(&athena, "SELECT log_id, repeat(log_id, 2000) AS long FROM auth0_logs_json").await;
+    let (id, execution) = asked(&athena, "SELECT log_id, lpad('', 10000, log_id) AS long FROM auth0_logs_json").await;
     assert_eq!(state(&execution), (&QueryExecutionState::Succeeded, ""));
     let csv = data.path().join(format!("auth0-logs-query-results/{id}.csv"));
     assert!(csv.metadata().unwrap().len() > 20 << 20);
