@@ -1,7 +1,7 @@
 //! The library of questions in `queries/`: investigations, detections and reports in Athena's SQL.
 //!
-//! Whoever asks, by this command, in Athena's console or by a schedule, asks these. [`question`] reads a file,
-//! [`values`] are what its parameters may be, [`settings`] what a tenant says of them, [`render`] writes what is made of
+//! Whoever asks, by this command, in Athena's console or by a schedule, asks these. `question` reads a file,
+//! `values` are what its parameters may be, `settings` what a tenant says of them, `render` writes what is made of
 //! the library for others: the saved queries of the templates and the page of the documentation.
 
 mod question;
