@@ -1,8 +1,13 @@
-//! Several statements in one text.
+//! The text of statements: its tokens, the statements in it, and literals.
 
 use anyhow::{Result, anyhow};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
+
+/// A text as a literal of SQL.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
 
 /// The tokens of a text, which one after another are the text.
 ///

@@ -50,8 +50,8 @@ fn ask_help() -> String {
         help += &format!("  {group}: {}\n", names.join(", "));
     }
     help + "  detect: `auth0-s3-logs detect` asks all detections; one can be asked here too\n
-A question looks back as many days as --about says, unless hours are named. Parameters that are not given here are those of auth0-s3-logs.toml, under [parameters] for every question, or under
-[parameters.NAME] for one.
+A question looks back as many days as --about says, unless hours are named. Parameters that are not given here are
+those of auth0-s3-logs.toml, under [parameters] for every question, or under [parameters.NAME] for one.
 
 Examples:
   auth0-s3-logs ask

@@ -22,6 +22,7 @@ use crate::output::progress;
 use crate::output::report;
 use crate::output::rows::{self, Column, Format, Pages, Row};
 use crate::output::verdict::Verdict;
+use crate::statements::quoted;
 use crate::target::Target;
 
 /// A row group of the Parquet file has so many rows.
@@ -84,8 +85,8 @@ fn statement(hours: Option<HourRange>, user: Option<&str>) -> String {
     if let Some(hours) = hours {
         conditions.push(condition(hours));
     }
-    if let Some(user) = user.map(|user| user.replace('\'', "''")) {
-        conditions.push(format!("(user_id = '{user}' OR user_name = '{user}')"));
+    if let Some(user) = user.map(quoted) {
+        conditions.push(format!("(user_id = {user} OR user_name = {user})"));
     }
     format!(
         "SELECT {}, CAST(\"date\" AS varchar) AS \"date\", \"hour\" FROM auth0_logs WHERE {}",

@@ -46,7 +46,8 @@ pub(crate) enum Spent {
 }
 
 impl Spent {
-    /// What several answers took together. Objects may be the same, so only the most that one answer read are told.
+    /// What several answers took together. Answers may read the same objects, so the number of objects is that of the
+    /// answer that read the most.
     pub(crate) fn of_all(all: impl IntoIterator<Item = Spent>) -> Option<Spent> {
         all.into_iter().reduce(|one, other| match (one, other) {
             #[cfg(feature = "sql")]

@@ -16,7 +16,7 @@ use anyhow::{Result, bail};
 pub use question::{Level, Parameter, Question};
 pub use render::{page, saved_queries};
 pub(crate) use settings::Parameters;
-pub(crate) use values::{Value, quoted};
+pub(crate) use values::Value;
 
 /// The name and the text of each file.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/library.rs"));

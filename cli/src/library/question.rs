@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use sqlparser::tokenizer::Token;
 
-use super::values::{Kind, Value, quoted};
+use super::values::{Kind, Value};
 use crate::args::HourRange;
-use crate::statements;
+use crate::statements::{self, quoted};
 
 /// The bounds that every question has, which are no parameters of its header.
 const BOUNDS: [&str; 4] = ["from_date", "from_hour", "to_date", "to_hour"];
@@ -48,7 +48,7 @@ pub struct Question {
 /// A parameter of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its name in the statement, on the command line and in the file of settings.
+    /// The name of the parameter in the statement, on the command line and in the file of settings.
     pub name: String,
     /// What it takes.
     pub(super) kind: Kind,
@@ -160,43 +160,25 @@ impl Question {
     fn take(&mut self, line: &str) -> Result<()> {
         let (key, value) =
             line.strip_prefix("-- ").and_then(|line| line.split_once(": ")).context("write -- key: value")?;
-        let said = match key {
-            "title" => &mut self.title,
-            "answers" => &mut self.answers,
-            "cannot see" => &mut self.cannot_see,
-            "parameter" => return parameter(value).map(|parameter| self.parameters.push(parameter)),
+        match key {
+            "title" => say(&mut self.title, value),
+            "answers" => say(&mut self.answers, value),
+            "cannot see" => say(&mut self.cannot_see, value),
+            "parameter" => self.parameters.push(parameter(value)?),
             "level" => {
                 let levels = [Level::High, Level::Medium, Level::Low];
                 self.level = Some(*levels.iter().find(|level| level.name() == value).context("no such level")?);
-                return Ok(());
             }
-            "types" => {
-                self.types.extend(value.split(',').map(|name| name.trim().to_owned()));
-                return Ok(());
-            }
+            "types" => self.types.extend(value.split(',').map(|name| name.trim().to_owned())),
             "fields" => {
                 let (column, path) = value.split_once(' ').context("write -- fields: column $.path")?;
                 self.fields.push((column.to_owned(), path.to_owned()));
-                return Ok(());
             }
-            "needs" => {
-                self.needs.push(value.to_owned());
-                return Ok(());
-            }
-            "reference" => {
-                self.references.push(value.to_owned());
-                return Ok(());
-            }
-            "days" => {
-                self.days = value.parse()?;
-                return Ok(());
-            }
+            "needs" => self.needs.push(value.to_owned()),
+            "reference" => self.references.push(value.to_owned()),
+            "days" => self.days = value.parse()?,
             _ => bail!("nothing has the name {key:?}"),
-        };
-        if !said.is_empty() {
-            said.push(' ');
         }
-        said.push_str(value);
         Ok(())
     }
 
@@ -207,7 +189,7 @@ impl Question {
             *named.entry(name.to_owned()).or_insert(0) += 1;
             Ok(String::new())
         })?;
-        let known = |name: &str| BOUNDS.contains(&name) || self.parameters.iter().any(|it| it.name == name);
+        let known = |name: &str| BOUNDS.contains(&name) || self.parameter(name).is_some();
         if let Some(name) = named.keys().find(|name| !known(name)) {
             bail!(":{name} is not in the header");
         }
@@ -221,13 +203,35 @@ impl Question {
                 parameter.name
             );
         }
-        if let Some(name) = self.needs.iter().find(|name| !self.parameters.iter().any(|it| it.name == **name)) {
+        if let Some(name) = self.needs.iter().find(|name| self.parameter(name).is_none()) {
             bail!("it needs {name}, which is no parameter");
         }
         for bound in ["from_date", "to_date"] {
             ensure!(named.contains_key(bound), "the statement has no :{bound}");
         }
         Ok(())
+    }
+
+    /// The parameter of that name. `None` if it has none.
+    pub(super) fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// The parameter of that name.
+    ///
+    /// # Errors
+    ///
+    /// If it has none. The error names those that it has.
+    pub(crate) fn named_parameter(&self, name: &str) -> Result<&Parameter> {
+        self.parameter(name).with_context(|| {
+            let names: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("{} has no parameter {name:?}; it has {names}", self.name)
+        })
+    }
+
+    fn default_of(&self, name: &str) -> Option<&Value> {
+        self.parameter(name)?.default.as_ref()
     }
 
     /// What the console lists it by.
@@ -254,15 +258,14 @@ impl Question {
             "to_date" => Ok(format!("DATE '{}'", last.date())),
             "to_hour" => Ok(format!("'{}'", last.hour())),
             _ => {
-                let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
-                let value = values.get(name).or(parameter.and_then(|parameter| parameter.default.as_ref()));
+                let value = values.get(name).or_else(|| self.default_of(name));
                 Ok(value.with_context(|| self.lacks(name))?.literal())
             }
         })
     }
 
     fn lacks(&self, name: &str) -> String {
-        let meaning = self.parameters.iter().find(|it| it.name == name).map_or("", |parameter| &parameter.meaning);
+        let meaning = self.parameter(name).map_or("", |parameter| &parameter.meaning);
         let how = match name {
             "user" | "ip" => format!("--{name} …"),
             _ => format!("--set {name}=…"),
@@ -282,11 +285,7 @@ impl Question {
                 "from_hour" => quoted("00"),
                 "to_date" => "current_date".to_owned(),
                 "to_hour" => quoted("23"),
-                _ => {
-                    let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
-                    let default = parameter.and_then(|parameter| parameter.default.as_ref());
-                    default.map_or_else(|| "?".to_owned(), Value::literal)
-                }
+                _ => self.default_of(name).map_or_else(|| "?".to_owned(), Value::literal),
             })
         })
     }
@@ -306,6 +305,14 @@ impl Question {
         }
         Ok(sql)
     }
+}
+
+/// Adds a line of the header to what the lines before it said.
+fn say(said: &mut String, line: &str) {
+    if !said.is_empty() {
+        said.push(' ');
+    }
+    said.push_str(line);
 }
 
 /// Reads `name kind = default (meaning)`.

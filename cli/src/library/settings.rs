@@ -62,22 +62,15 @@ impl Parameters {
     pub(crate) fn check(&self, questions: &[Question]) -> Result<()> {
         for (name, said) in &self.0 {
             let Some(own) = said.as_table() else {
-                let known = questions.iter().any(|question| has(question, name));
+                let known = questions.iter().any(|question| question.parameter(name).is_some());
                 ensure!(known, "no question has a parameter {name:?}");
                 continue;
             };
             let Some(question) = questions.iter().find(|question| question.name == name) else {
                 bail!("there is no question {name:?}");
             };
-            if let Some(other) = own.keys().find(|parameter| !has(question, parameter)) {
-                let names: Vec<&str> = question.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-                bail!("{name} has no parameter {other:?}; it has {}", names.join(", "));
-            }
+            own.keys().try_for_each(|parameter| question.named_parameter(parameter).map(drop))?;
         }
         questions.iter().try_for_each(|question| self.of(question).map(drop))
     }
-}
-
-fn has(question: &Question, name: &str) -> bool {
-    question.parameters.iter().any(|parameter| parameter.name == name)
 }

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 
+use crate::statements::quoted;
+
 /// What a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -35,7 +37,7 @@ impl Kind {
         })
     }
 
-    /// Its name in a header.
+    /// The name of the kind in a header.
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Text => "text",
@@ -84,11 +86,6 @@ impl Value {
             Value::List(texts) => quoted(&serde_json::Value::from(texts.as_slice()).to_string()),
         }
     }
-}
-
-/// A text as a literal of SQL.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ use futures::TryStreamExt;
 
 use local_aws::{Files, LocalAws};
 
+use crate::statements::quoted;
+
 use self::definition::Definition;
 use self::dialect::Shown;
 use self::store::MeteredBucket;
@@ -51,7 +53,7 @@ const CATALOG: &str = "awsdatacatalog";
 /// The database, ready to be queried.
 pub struct Sql {
     names: Names,
-    /// The same tables with Athena's hidden column, which `*` would not hide here.
+    /// The same tables, each with the column `"$path"`, which Athena hides from `*` and this engine cannot.
     names_with_path: Names,
     definitions: BTreeMap<String, Arc<Definition>>,
     /// The text of each view.
@@ -174,7 +176,7 @@ impl Sql {
             }
         };
         let values: Vec<String> =
-            values.iter().enumerate().map(|(at, value)| format!("({at}, '{}')", value.replace('\'', "''"))).collect();
+            values.iter().enumerate().map(|(at, value)| format!("({at}, {})", quoted(value))).collect();
         if values.is_empty() {
             return Ok(format!("SELECT CAST(NULL AS varchar) AS \"{column}\" WHERE false"));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value as Json, json};
 
 use super::{last_days, parameters, statement};
@@ -106,10 +106,5 @@ fn described(question: &Question) -> Json {
 
 /// Reads what a person typed for the parameter `name`.
 fn read(question: &Question, name: &str, text: &str) -> Result<Value> {
-    let Some(parameter) = question.parameters.iter().find(|parameter| parameter.name == name) else {
-        let names: Vec<&str> = question.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        bail!("{} has no parameter {name:?}; it has {names}", question.name);
-    };
-    parameter.read(text).with_context(|| format!("the parameter {name} of {}", question.name))
+    question.named_parameter(name)?.read(text).with_context(|| format!("the parameter {name} of {}", question.name))
 }

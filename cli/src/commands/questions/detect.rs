@@ -13,11 +13,12 @@ use super::{last_days, parameters, statement};
 use crate::args::{Detect, HourRange, condition};
 use crate::engine::{Engine, Spent};
 use crate::env::{Env, unless_interrupted};
-use crate::library::{self, Parameters, Question, quoted};
+use crate::library::{self, Parameters, Question};
 use crate::output::out::{Out, is_unread};
 use crate::output::rows::{self, Column, Format, Kind, Row};
 use crate::output::verdict::Verdict;
 use crate::output::{progress, report};
+use crate::statements::quoted;
 use crate::target::Target;
 
 /// So many rules are asked at once.
@@ -237,7 +238,7 @@ impl Found {
         out.flush()
     }
 
-    /// What people are told below the findings.
+    /// The text below the table of findings: how many, and which rules had nothing to look at.
     fn summary(&self) -> String {
         let mut text = match self.findings.len() {
             0 => "no findings\n".to_owned(),

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-/// What is to be told.
+/// What a statement that begins with SHOW asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::sql) enum Shown {
     Tables,

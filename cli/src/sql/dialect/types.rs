@@ -36,7 +36,7 @@ enum Kind {
 
 impl Kind {
     fn of(expr: &Expr, schema: &DFSchema) -> Option<Kind> {
-        // What cannot be told here, the engine will.
+        // An expression without a type is the engine's to refuse.
         match expr.get_type(schema).ok()? {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(Kind::Text),
             DataType::Date32 | DataType::Date64 => Some(Kind::Date),
