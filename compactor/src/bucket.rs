@@ -1,5 +1,7 @@
 //! S3 in our verbs.
 
+use std::ops::Range;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::ResponseChecksumValidation;
 use aws_sdk_s3::error::SdkError;
@@ -65,6 +67,11 @@ impl Bucket {
     /// The bucket `name`.
     pub fn new(s3: Client, name: impl Into<String>) -> Bucket {
         Bucket { s3, name: name.into() }
+    }
+
+    /// Another bucket that the same client reaches.
+    pub fn beside(&self, name: impl Into<String>) -> Bucket {
+        Bucket { s3: self.s3.clone(), name: name.into() }
     }
 
     /// The URI of a key or prefix.
@@ -142,6 +149,23 @@ impl Bucket {
         let etag = found.e_tag.unwrap_or_default();
         let Ok(body) = found.body.collect().await else { return Err(error) };
         Ok(Some((body.into_bytes(), etag)))
+    }
+
+    /// Bytes of an object from the first up to, not including, the last of `range`; fewer if the object ends before. `None` if
+    /// there is no object, or it ends before the first.
+    pub async fn read_range(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, BucketError> {
+        if range.is_empty() {
+            return Ok(Some(Bytes::new()));
+        }
+        let bytes = format!("bytes={}-{}", range.start, range.end - 1);
+        match self.s3.get_object().bucket(&self.name).key(key).range(bytes).send().await {
+            Ok(found) => {
+                let body = found.body.collect().await.map_err(|error| self.broken(key, error))?;
+                Ok(Some(body.into_bytes()))
+            }
+            Err(error) if matches!(status(&error), Some(404 | 416)) && error.code() != Some("NoSuchBucket") => Ok(None),
+            Err(error) => Err(self.failed("read", key, error)),
+        }
     }
 
     /// Hands over the bytes of an object as they come. Returns false if there is none.

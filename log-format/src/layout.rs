@@ -11,7 +11,11 @@
 //! error/…                                  records that Firehose could not transform or deliver
 //! replayed/<key>.json                      the result of the replay of an object under error/
 //! replayed/queue/<id>.json                 the result of the replay of a message of a queue
+//! replayed/reconciled/<tenant>/<digest>.json   the result of a repair from Auth0's own log
 //! logs/YYYY/MM/DD/HH/replay-<digest>.gz    lines of a replay, part of the record like any other object there
+//! logs/YYYY/MM/DD/HH/reconciled-<digest>.gz    lines of a repair from Auth0's own log, likewise
+//! logs/YYYY/MM/DD/HH/import-<digest>.gz    lines of an import, likewise, in the hour in which the events happened
+//! reconciled/<tenant>.json                 the spans in which everything at Auth0 is in the bucket
 //! ```
 
 use std::str::Utf8Error;
@@ -35,6 +39,8 @@ pub const REJECTED: &str = "rejected/";
 pub const ERRORS: &str = "error/";
 /// Prefix of the results of replays, by the place the records were replayed from.
 pub const REPLAYED: &str = "replayed/";
+/// Prefix of what is known of the reconciliation with Auth0, by tenant.
+pub const RECONCILED: &str = "reconciled/";
 /// Key of the watermark, the hour up to which the view reads Parquet.
 pub const WATERMARK: &str = "manifests/watermark.json";
 
@@ -114,6 +120,36 @@ pub fn replay_prefix(hour: Hour) -> String {
 /// Key of an object of replayed lines of an hour: `logs/2026/11/20/13/replay-<digest>.gz`.
 pub fn replay_key(hour: Hour, digest: &str) -> String {
     format!("{}{digest}.gz", replay_prefix(hour))
+}
+
+/// Prefix of the objects of imported lines of an hour: `logs/2026/11/20/13/import-`.
+pub fn import_prefix(hour: Hour) -> String {
+    format!("{}import-", json_prefix(hour))
+}
+
+/// Key of an object of imported lines of an hour: `logs/2026/11/20/13/import-<digest>.gz`.
+pub fn import_key(hour: Hour, digest: &str) -> String {
+    format!("{}{digest}.gz", import_prefix(hour))
+}
+
+/// Prefix of the objects of an hour with lines that a repair fetched from Auth0: `logs/2026/11/20/13/reconciled-`.
+pub fn reconciled_prefix(hour: Hour) -> String {
+    format!("{}reconciled-", json_prefix(hour))
+}
+
+/// Key of an object of an hour with lines that a repair fetched from Auth0: `logs/2026/11/20/13/reconciled-<digest>.gz`.
+pub fn reconciled_key(hour: Hour, digest: &str) -> String {
+    format!("{}{digest}.gz", reconciled_prefix(hour))
+}
+
+/// Key of what is known of the reconciliation with a tenant of Auth0: `reconciled/acme.eu.auth0.com.json`.
+pub fn reconciliation_key(tenant: &str) -> String {
+    format!("{RECONCILED}{tenant}.json")
+}
+
+/// The tenant of a reconciliation, by its key. `None` if `key` is not the key of one.
+pub fn tenant_of_reconciliation(key: &str) -> Option<&str> {
+    key.strip_prefix(RECONCILED)?.strip_suffix(".json").filter(|tenant| !tenant.is_empty() && !tenant.contains('/'))
 }
 
 /// The hour and the attempt that wrote a file, by its key. `None` if `key` is neither a Parquet file of an attempt nor
@@ -253,6 +289,12 @@ mod tests {
         assert_eq!(source_of_replayed("error/a.json"), None);
         assert_eq!(replay_key(hour, "00ff"), "logs/2026/11/20/13/replay-00ff.gz");
         assert_eq!(hour_of_input(&replay_key(hour, "00ff")), Some(hour));
+        assert_eq!(import_key(hour, "00ff"), "logs/2026/11/20/13/import-00ff.gz");
+        assert_eq!(hour_of_input(&import_key(hour, "00ff")), Some(hour));
+        assert_eq!(reconciled_key(hour, "00ff"), "logs/2026/11/20/13/reconciled-00ff.gz");
+        assert_eq!(hour_of_input(&reconciled_key(hour, "00ff")), Some(hour));
+        assert_eq!(tenant_of_reconciliation(&reconciliation_key("acme.example.com")), Some("acme.example.com"));
+        assert_eq!(tenant_of_reconciliation("reconciled/a/b.json"), None);
     }
 
     #[test]

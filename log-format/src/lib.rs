@@ -8,6 +8,7 @@
 //! - `line`: [`read_line`] turns any line into a [`Row`].
 //! - `canonical`: [`read_canonical`] does the same, faster, for a line exactly as [`write_line`] writes it.
 //! - `json`: [`Object`], a JSON object whose keys and values stay text.
+//! - [`log_id`]: the moment that a log_id holds.
 //! - [`Hour`] is the unit of partitioning and compaction, [`Day`] of rolling up. [`layout`] says where their things lie.
 //!
 //! Invariants, listed with all others in `docs/architecture.md`:
@@ -22,6 +23,7 @@ mod hour;
 mod json;
 pub mod layout;
 mod line;
+pub mod log_id;
 
 pub use canonical::{Lengths, NULL, PADDING_BYTES, read_canonical};
 pub use column::{COLUMNS, Column, Kind, columns_markdown};

@@ -1,18 +1,21 @@
 //! A Parquet file that we wrote → its rows as a sorted run, in a temporary file. So the files of many hours are merged with one
-//! row group of one of them in memory.
+//! row group of one of them in memory. And, without the rest of the file, the values of one column.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, IntoInnerError, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::buf::Reader;
+use bytes::{Buf, Bytes};
 use log_format::{COLUMNS, Row};
 use parquet::basic::ConvertedType;
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::sort::row::{self, EncodedRow};
@@ -121,9 +124,9 @@ struct Column {
 }
 
 impl Column {
-    fn new(
+    fn new<R: ChunkReader + 'static>(
         name: &'static str,
-        file: &Arc<Bytes>,
+        file: &Arc<R>,
         chunk: &ColumnChunkMetaData,
         rows: usize,
     ) -> Result<Column, ReadError> {
@@ -156,11 +159,81 @@ impl Column {
 
 /// The columns of the log format, in its order.
 fn columns(file: &Arc<Bytes>, group: &RowGroupMetaData, rows: usize) -> Result<Vec<Column>, ReadError> {
-    let named = |name: &'static str| {
-        let chunk = group.columns().iter().find(|chunk| chunk.column_path().parts() == [name] && is_text(chunk));
-        Column::new(name, file, chunk.ok_or(ReadError::Column(name))?, rows)
-    };
+    let named = |name: &'static str| Column::new(name, file, chunk(group, name).ok_or(ReadError::Column(name))?, rows);
     COLUMNS.iter().map(|column| named(column.name)).collect()
+}
+
+/// A part of a file, for readers that need no other.
+#[derive(Debug)]
+pub struct Part {
+    /// Where it begins in the file.
+    pub begin: u64,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+impl Part {
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let outside = || ParquetError::EOF(format!("byte {start} is outside of the part that was read"));
+        let at = start.checked_sub(self.begin).and_then(|at| usize::try_from(at).ok()).ok_or_else(outside)?;
+        if at > self.bytes.len() { Err(outside()) } else { Ok(self.bytes.slice(at..)) }
+    }
+}
+
+impl Length for Part {
+    fn len(&self) -> u64 {
+        self.begin + self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for Part {
+    type T = Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Reader<Bytes>, ParquetError> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let rest = self.from(start)?;
+        if rest.len() < length {
+            return Err(ParquetError::EOF(format!("{length} bytes from byte {start} were not read")));
+        }
+        Ok(rest.slice(..length))
+    }
+}
+
+/// Where in its file a column of a row group lies. `None` if it has no such column of texts.
+pub fn place_of_column(group: &RowGroupMetaData, name: &str) -> Option<Range<u64>> {
+    let (begin, bytes) = chunk(group, name)?.byte_range();
+    Some(begin..begin.checked_add(bytes)?)
+}
+
+/// Hands over the values of a column of a row group, in order. Of the file only `part` is read, which holds the column.
+///
+/// # Errors
+///
+/// It has no such column of texts, or the part is damaged or does not hold it. Some values were handed over.
+pub fn each_text(
+    part: &Arc<Part>,
+    group: &RowGroupMetaData,
+    name: &'static str,
+    mut take: impl FnMut(Option<&str>),
+) -> Result<(), ReadError> {
+    let mut left = usize::try_from(group.num_rows()).map_err(|error| ParquetError::External(Box::new(error)))?;
+    let mut column = Column::new(name, part, chunk(group, name).ok_or(ReadError::Column(name))?, left)?;
+    while left > 0 {
+        let count = left.min(BATCH_ROWS);
+        column.read(count)?;
+        left -= count;
+        for _ in 0..count {
+            take(column.next()?.as_deref());
+        }
+    }
+    Ok(())
+}
+
+fn chunk<'a>(group: &'a RowGroupMetaData, name: &str) -> Option<&'a ColumnChunkMetaData> {
+    group.columns().iter().find(|chunk| chunk.column_path().parts() == [name] && is_text(chunk))
 }
 
 /// Is it a column of texts, any of which may be missing?
@@ -273,6 +346,25 @@ mod tests {
         }
         group.close().unwrap();
         file.into_inner().unwrap().into()
+    }
+
+    #[test]
+    fn one_column_is_read_without_the_rest_of_the_file() {
+        let file = hour(&[B, A, C]);
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).unwrap();
+        let group = metadata.row_group(0);
+        let texts = |part: Part, name| {
+            let mut texts = Vec::new();
+            each_text(&Arc::new(part), group, name, |text| texts.push(text.unwrap_or("-").to_owned())).map(|()| texts)
+        };
+        let place = place_of_column(group, "log_id").unwrap();
+        let part = || Part { begin: place.start, bytes: file.slice(place.start as usize..place.end as usize) };
+        assert_eq!(texts(part(), "log_id").unwrap(), ["1", "3", "2"]);
+        assert!(texts(part(), "details").is_err(), "another column is outside");
+        let cut = Part { bytes: part().bytes.slice(..part().bytes.len() / 2), ..part() };
+        assert!(texts(cut, "log_id").is_err());
+        assert!(matches!(texts(part(), "none"), Err(ReadError::Column("none"))));
+        assert_eq!(place_of_column(group, "none"), None);
     }
 
     #[test]
