@@ -3,6 +3,7 @@
 //!
 //! - [`world`]: a bucket, a catalog and a compactor over the embedded AWS, at any time of day.
 //! - [`athena`]: what Athena would answer, by an independent reader.
+//! - [`auth0`]: a stand-in for Auth0's Management API, with faults; `src/bin/auth0.rs` serves it by hand.
 //! - [`interleaving`]: every order in which the calls of several runs can meet, up to a bound.
 //! - [`odd`]: every input of `docs/bad-input.md`.
 //! - [`lambda`]: transform and partitioner as functions that the embedded AWS calls.
@@ -16,6 +17,7 @@
 
 pub mod alter;
 pub mod athena;
+pub mod auth0;
 pub mod interleaving;
 pub mod lambda;
 pub mod odd;
