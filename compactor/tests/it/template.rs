@@ -10,7 +10,7 @@ const TEMPLATE: &str = include_str!("../../../templates/compactor.yaml");
 const WITHOUT_PARAMETER: [&str; 3] = ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "MEMORY_BYTES_MAX", "PUBLISH_WAIT_SECONDS"];
 
 /// Given, but read by the allocator, and by the command.
-const WITHOUT_READER: [&str; 2] = ["MALLOC_ARENA_MAX", "ATHENA_WORKGROUP"];
+const WITHOUT_READER: [&str; 3] = ["MALLOC_ARENA_MAX", "ATHENA_WORKGROUP", "EVENT_BUS_NAME"];
 
 #[test]
 fn names_are_the_same_in_code_and_template() {
