@@ -11,6 +11,7 @@ use local_aws::{LocalAws, PassedOver};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::auth0::Access;
 use crate::output::rows::Screen;
 
 /// The time, a nonce, the limits and the way to AWS. Nothing below `main` reads them elsewhere.
@@ -39,6 +40,8 @@ pub struct Env {
     pub settings: Vec<PathBuf>,
     /// How clients reach AWS. `None` if the command works on a folder.
     pub aws: Option<SdkConfig>,
+    /// Where Auth0's API is, and by what right it is asked.
+    pub auth0: Access,
     /// What is passed over in the folder that the command opened. Clones are the same.
     pub passed_over: Arc<OnceLock<PassedOver>>,
 }
@@ -58,6 +61,7 @@ impl Env {
             input_is_terminal: false,
             settings: Vec::new(),
             aws: None,
+            auth0: Access::default(),
             passed_over: Arc::default(),
         }
     }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::Args;
+use auth0_s3_logs::auth0::Access;
 use auth0_s3_logs::env::Env;
 use auth0_s3_logs::output::out::Out;
 use auth0_s3_logs::output::rows::Screen;
@@ -53,6 +54,7 @@ async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
         history: history(),
         input_is_terminal: stdin().is_terminal(),
         settings: settings::files(var),
+        auth0: Access::from_vars(var),
         ..Env::new(Utc::now(), Uuid::new_v4())
     };
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);

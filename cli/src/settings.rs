@@ -146,11 +146,15 @@ pub async fn ask_compactor(target: &mut Target, prefix: &str, clients: &SdkConfi
              --deployment"
         )
     })?;
+    if let Some([region, account]) = told.function_arn().and_then(place_of) {
+        (target.told.region, target.told.account) = (Some(region), Some(account));
+    }
     let told = told.environment.and_then(|environment| environment.variables).unwrap_or_default();
     for (value, name) in [
         (&mut target.bucket, "LOG_BUCKET"),
         (&mut target.database, "GLUE_DATABASE"),
         (&mut target.workgroup, "ATHENA_WORKGROUP"),
+        (&mut target.told.event_bus, "EVENT_BUS_NAME"),
     ] {
         if value.is_none() {
             *value = told.get(name).cloned();
@@ -159,6 +163,12 @@ pub async fn ask_compactor(target: &mut Target, prefix: &str, clients: &SdkConfi
     // The templates name the workgroup so; those before did not tell.
     target.workgroup.get_or_insert_with(|| prefix.to_owned());
     Ok(())
+}
+
+/// The region and the account in an ARN.
+fn place_of(arn: &str) -> Option<[String; 2]> {
+    let mut parts = arn.split(':').skip(3).map(str::to_owned);
+    Some([parts.next()?, parts.next()?])
 }
 
 #[cfg(test)]

@@ -50,6 +50,31 @@ pub struct Target {
     /// Print one JSON value for machines instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
+    /// What the deployment says of itself.
+    #[arg(skip)]
+    pub told: Told,
+}
+
+/// What a deployment on AWS says of itself. All is `None` if it was not asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The account.
+    pub account: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The event bus that its events come from.
+    pub event_bus: Option<String>,
+}
+
+/// What the event sources of partners are called.
+const PARTNER: &str = "aws.partner/";
+
+impl Told {
+    /// The event source that fills the bucket: a partner's bus has the name of its source. `None` if it comes from another
+    /// bus.
+    pub(crate) fn event_source(&self) -> Option<&str> {
+        self.event_bus.as_deref().filter(|bus| bus.starts_with(PARTNER))
+    }
 }
 
 fn non_empty() -> NonEmptyStringValueParser {

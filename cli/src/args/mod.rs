@@ -1,7 +1,9 @@
 //! The command line.
 
 mod asking;
+mod import;
 mod questions;
+mod reconcile;
 mod span;
 
 use std::path::PathBuf;
@@ -13,7 +15,9 @@ use log_format::{Day, Hour};
 use crate::target::Target;
 
 pub use asking::{EventFormat, Export, FileFormat, Query, Tail};
+pub use import::Import;
 pub use questions::{Ask, Detect, Timeline};
+pub use reconcile::Reconcile;
 pub use span::{Bounds, HourRange, Span};
 pub(crate) use span::{condition, span_of_last};
 
@@ -49,9 +53,11 @@ Examples:
   auth0-s3-logs export --last 24h --to-file day.csv
   auth0-s3-logs compact                            compact a copied tree of DIR/auth0-logs/logs/YYYY/MM/DD/HH/*.gz
   auth0-s3-logs verify                             prove that no delivered event is lost, doubled or half shown
+  auth0-s3-logs reconcile                          the same from Auth0's own log on; needs AUTH0_DOMAIN and credentials
   auth0-s3-logs status                             the hours as a table and as bars
   auth0-s3-logs verify --aws --bucket acme-logs    the same over a deployment on AWS; so all but demo, run and serve
   auth0-s3-logs replay                             put the records that Firehose kept under error/ into the event log
+  auth0-s3-logs import export.json.gz              take in the events from before the stream, none twice
   auth0-s3-logs serve --port 9000                  let any client of S3, Glue and Athena read the folder
 
 On AWS:
@@ -87,10 +93,14 @@ pub enum Command {
     Export(Export),
     /// Prove from the bucket and the catalog that no delivered event is lost, doubled or half shown
     Verify(Verify),
+    /// Prove from Auth0's own log that every event reached the bucket, and fetch what did not
+    Reconcile(Reconcile),
     /// Show each hour: its objects, its rows and its state
     Status(Status),
     /// Put records that Firehose kept under error/, or that a dead-letter queue holds, into the event log
     Replay(Replay),
+    /// Take in events from before the stream, each into the hour in which it happened, and none twice
+    Import(Import),
     /// Serve the folder's S3, Glue, SQS and Athena on one port, until Ctrl-C
     Serve(Serve),
 }
@@ -130,14 +140,16 @@ impl Demo {
 /// Options of `run`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Each line is an Auth0 log event, a {\"log_id\":…,\"data\":…} pair as a webhook gets it, or an EventBridge envelope.
-A line that is not a JSON object, or is an object without fields, is kept under error/, as Firehose does.
+A record is an Auth0 log event, a {\"log_id\":…,\"data\":…} pair as a webhook gets it, or an EventBridge envelope.
+A file has one in each line, or is an array of them, pages of Auth0's API, or one object after the other; gzip or not.
+A record that is not a JSON object, or is an object without fields, is kept under error/, as Firehose does.
 
 Examples:
   auth0-s3-logs run --events monday.ndjson tuesday.ndjson
+  auth0-s3-logs run --events export.json.gz
   zcat export.ndjson.gz | auth0-s3-logs run --events - --json")]
 pub struct Run {
-    /// Files of events, one JSON object a line; - is the standard input
+    /// Files of events; - is the standard input
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub events: Vec<PathBuf>,
 }

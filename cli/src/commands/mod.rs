@@ -3,8 +3,10 @@
 pub mod compact;
 pub mod demo;
 mod export;
+pub mod import;
 mod query;
 mod questions;
+pub mod reconcile;
 pub mod replay;
 pub mod run;
 pub mod serve;
@@ -40,6 +42,7 @@ pub async fn execute(args: Args, env: &Env) -> anyhow::Result<Verdict> {
     verdict
 }
 
+#[expect(clippy::cognitive_complexity, reason = "one arm for each subcommand")]
 async fn carry_out(command: Command, target: &Target, env: &Env) -> anyhow::Result<Verdict> {
     match command {
         Command::Demo(options) => demo::demo(target, &options, env).await,
@@ -52,8 +55,10 @@ async fn carry_out(command: Command, target: &Target, env: &Env) -> anyhow::Resu
         Command::Tail(options) => tail::tail(target, &options, env).await,
         Command::Export(options) => export::export(target, &options, env).await,
         Command::Verify(options) => verify::verify(target, &options, env).await,
+        Command::Reconcile(options) => reconcile::reconcile(target, &options, env).await,
         Command::Status(options) => status::status(target, &options, env).await,
         Command::Replay(options) => replay::replay(target, &options, env).await,
+        Command::Import(options) => import::import(target, &options, env).await,
         Command::Serve(options) => serve::serve(target, &options, env).await,
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::args::Run;
 use crate::env::Env;
+use crate::input;
 use crate::output::verdict::Verdict;
 use crate::output::{progress, report};
-use crate::simulation::input;
 use crate::simulation::pipeline::Pipeline;
 use crate::simulation::summary::RunSummary;
 use crate::target::Target;
@@ -17,7 +17,7 @@ use crate::target::Target;
 pub async fn run(target: &Target, options: &Run, env: &Env) -> anyhow::Result<Verdict> {
     let mut lines = Vec::new();
     for file in &options.events {
-        lines.extend(input::read_lines(file)?);
+        lines.extend(input::read_records(file)?);
     }
     let summary = carry(target, &lines, env).await?;
     if target.json {

@@ -16,6 +16,8 @@ mod crash;
 mod demo;
 #[cfg(feature = "sql")]
 mod events;
+mod import;
+mod reconcile;
 mod replay;
 mod served;
 #[cfg(feature = "sql")]

@@ -128,7 +128,11 @@ async fn range(deployment: &Deployment, options: &Compact, env: &Env) -> anyhow:
 
 /// A run writes for a quarter of an hour at most. So this makes run after run, each of which goes on where the last one
 /// stopped: first with the hours, then with days of all hours asked for.
-async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) -> anyhow::Result<Tick> {
+///
+/// # Errors
+///
+/// If the bucket or the catalog cannot be read. What was done until then stays done.
+pub(crate) async fn run_to_end(deployment: &Deployment, mut request: Request, env: &Env) -> anyhow::Result<Tick> {
     let (asked, mut days_done, mut waited) = (request.scope, 0, 0);
     let (mut outcomes, mut days) = (BTreeMap::new(), BTreeMap::new());
     let bar = progress::bar(0, "hours and days", env.terminal);

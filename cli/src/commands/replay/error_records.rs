@@ -14,22 +14,22 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The records of one object or message, and the lines that the transform made of them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct ErrorRecords {
+pub(crate) struct ErrorRecords {
     /// The transform's counts.
-    pub(super) report: Report,
+    pub(crate) report: Report,
     /// The lines that the transform made, each with its line feed.
-    pub(super) lines: Vec<u8>,
+    pub(crate) lines: Vec<u8>,
     /// The lines of the object that hold no record.
-    pub(super) unreadable: Vec<Unreadable>,
+    pub(crate) unreadable: Vec<Unreadable>,
 }
 
 /// A line of an object under `error/` that holds no record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unreadable {
+pub(crate) struct Unreadable {
     /// Its number, from one.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// What is wrong with it. Its content is never quoted, because it may be secret.
-    pub(super) why: &'static str,
+    pub(crate) why: &'static str,
 }
 
 /// The part of a line of Firehose that matters here.
@@ -43,20 +43,12 @@ struct Kept<'a> {
 impl ErrorRecords {
     /// The records of an object under `error/`: JSON lines, gzip or not.
     pub(super) fn of_object(object: &[u8]) -> ErrorRecords {
-        let (text, whole) = if object.starts_with(&GZIP) { inflate(object) } else { (Cow::Borrowed(object), true) };
         let mut records = ErrorRecords::default();
-        let mut last = 0;
-        for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
-            if whole || line.ends_with(b"\n") {
-                records.add_line(number, line.trim_ascii());
-                last = number;
-            }
-        }
-        if !whole {
-            records
-                .unreadable
-                .push(Unreadable { line: last + 1, why: "and all after it are lost: the gzip breaks off" });
-        }
+        let mut unreadable = each_record(object, |record| {
+            // `report` has the result: it counts a record that the transform refuses, by reason.
+            let _ = records.add_record(record);
+        });
+        records.unreadable.append(&mut unreadable);
         records
     }
 
@@ -72,24 +64,38 @@ impl ErrorRecords {
         self.report.records == 0 && !self.unreadable.is_empty()
     }
 
-    /// Adds the record that this line of an object under `error/` holds, or notes the line as unreadable.
-    fn add_line(&mut self, number: u64, line: &[u8]) {
-        if line.is_empty() {
-            return;
-        }
-        match record_of(line) {
-            // The result is dropped because `report` has it: it counts a record that the transform refuses, by reason.
-            Ok(record) => drop(self.add_record(&record)),
-            Err(why) => self.unreadable.push(Unreadable { line: number, why }),
-        }
-    }
-
-    fn add_record(&mut self, record: &[u8]) -> Result<(), RecordError> {
+    /// Adds a record, an EventBridge envelope.
+    ///
+    /// # Errors
+    ///
+    /// If the transform refuses it. It is counted all the same.
+    pub(crate) fn add_record(&mut self, record: &[u8]) -> Result<(), RecordError> {
         let line = batch::line(record);
         self.report.count(record, &line);
         self.lines.extend(line?);
         Ok(())
     }
+}
+
+/// Hands over every record in an object under `error/`: JSON lines, gzip or not. Returns the lines that hold none.
+pub(crate) fn each_record(object: &[u8], mut take: impl FnMut(&[u8])) -> Vec<Unreadable> {
+    let (text, whole) = if object.starts_with(&GZIP) { inflate(object) } else { (Cow::Borrowed(object), true) };
+    let (mut unreadable, mut last) = (Vec::new(), 0);
+    for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
+        if !whole && !line.ends_with(b"\n") {
+            break;
+        }
+        last = number;
+        match record_of(line.trim_ascii()) {
+            _ if line.trim_ascii().is_empty() => {}
+            Ok(record) => take(&record),
+            Err(why) => unreadable.push(Unreadable { line: number, why }),
+        }
+    }
+    if !whole {
+        unreadable.push(Unreadable { line: last + 1, why: "and all after it are lost: the gzip breaks off" });
+    }
+    unreadable
 }
 
 /// The record as Firehose got it, from a line that Firehose wrote under `error/`; or why there is none.

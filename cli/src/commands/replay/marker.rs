@@ -48,11 +48,17 @@ pub struct Marker {
     pub unreadable: u64,
     /// When this was written.
     pub replayed_at: DateTime<Utc>,
+    /// The log_ids of the lines. Empty unless the source is Auth0's own log, which has no object to read them from again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_ids: Vec<String>,
 }
+
+/// What the sources of lines that were fetched from Auth0's own log begin with: `reconciled/<tenant>/<digest>`.
+pub(crate) const OF_AUTH0: &str = layout::RECONCILED;
 
 impl Marker {
     /// A marker for the records of `source`. Their lines go into the hour of `now`.
-    pub(super) fn new(source: &str, etag: &str, records: &ErrorRecords, now: DateTime<Utc>) -> Marker {
+    pub(crate) fn new(source: &str, etag: &str, records: &ErrorRecords, now: DateTime<Utc>) -> Marker {
         let hour = Hour::of(now);
         let failed = records.report.reasons().map(|(reason, count)| (format!("{reason:?}"), count));
         Marker {
@@ -66,6 +72,7 @@ impl Marker {
             failed: failed.collect(),
             unreadable: records.unreadable.len() as u64,
             replayed_at: now,
+            log_ids: Vec::new(),
         }
     }
 
@@ -140,7 +147,8 @@ pub(crate) enum Found {
 /// The key of the lines in `hour`, for the version of `source` that has this ETag.
 pub fn object_key(source: &str, etag: &str, hour: Hour) -> String {
     let digest = Sha256::new().chain_update(source).chain_update("\n").chain_update(etag).finalize();
-    layout::replay_key(hour, &hex::encode(&digest[..DIGEST_BYTES]))
+    let digest = hex::encode(&digest[..DIGEST_BYTES]);
+    if source.starts_with(OF_AUTH0) { layout::reconciled_key(hour, &digest) } else { layout::replay_key(hour, &digest) }
 }
 
 /// All markers under a prefix.

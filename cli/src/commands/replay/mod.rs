@@ -5,13 +5,13 @@
 //! are written second. Both are conditional writes. So a run may end anywhere and the next one goes on: records with a
 //! marker but no object go where the marker says.
 
-mod error_records;
+pub(crate) mod error_records;
 pub mod marker;
 mod objects;
 mod queue;
 mod replayer;
 mod summary;
-mod write;
+pub(crate) mod write;
 
 use crate::args::Replay;
 use crate::deployment::Deployment;

@@ -14,7 +14,7 @@ use crate::inventory::read_manifest;
 
 /// What came of writing marker and lines.
 #[derive(Debug)]
-pub(super) enum Written {
+pub(crate) enum Written {
     /// The lines are where the marker says.
     There {
         /// The marker that was written first, by this run or another.
@@ -27,7 +27,7 @@ pub(super) enum Written {
 }
 
 /// Writes the marker unless its source has one, then the lines where the source's marker says.
-pub(super) async fn write(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyhow::Result<Written> {
+pub(crate) async fn write(bucket: &Bucket, marker: Marker, lines: &[u8]) -> anyhow::Result<Written> {
     let key = layout::replayed_key(&marker.source);
     let marker = match bucket.write_if(&key, marker.to_json()?, &Condition::Absent).await? {
         Put::Written(_) => marker,

@@ -67,9 +67,12 @@ impl Objects {
             hour = hour.back(1);
             let mut objects = list(&bucket, hour).await?;
             objects.retain(|object| !self.is_watched(hour) || self.seen.contains(&identity(object)));
-            // A replay brings events of other hours.
-            let (replays, others): (Vec<_>, Vec<_>) =
-                objects.into_iter().rev().partition(|object| object.key.starts_with(&layout::replay_prefix(hour)));
+            // A replay brings events of other hours, and so does a repair.
+            let of_other_hours = [layout::replay_prefix(hour), layout::reconciled_prefix(hour)];
+            let (replays, others): (Vec<_>, Vec<_>) = objects
+                .into_iter()
+                .rev()
+                .partition(|object| of_other_hours.iter().any(|prefix| object.key.starts_with(prefix)));
             for object in others.into_iter().chain(replays) {
                 self.read(&bucket, &object, filter, &mut events).await?;
                 events = in_order(events);

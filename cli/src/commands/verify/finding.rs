@@ -215,7 +215,8 @@ const PUT_ERROR_BACK: &str = "it is not what was replayed: put the former one ba
 const PUT_MARKER_BACK: &str = "a replay wrote this object, and what it was made of would be replayed again: put its marker \
                                under replayed/ back, from a version or a copy of the bucket";
 const REPLAY_AGAIN: &str = "`replay` writes it again where its marker says, as long as the object under error/ or the \
-                            message in its queue is there; else put it back from a version or a copy of the bucket";
+                            message in its queue is there, and `reconcile --repair` as long as Auth0 has its events; else put \
+                            it back from a version or a copy of the bucket";
 
 impl Finding {
     /// What to do about it, as a sentence without a full stop.

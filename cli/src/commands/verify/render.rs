@@ -10,6 +10,7 @@ use telemetry::plain;
 use super::check::{CHANGING, Checked, CheckedDay, ParquetCounts};
 use super::finding::{Difference, Finding};
 use super::verified::Verified;
+use crate::commands::reconcile::state::Proven;
 use crate::output::report;
 use crate::output::verdict::Verdict;
 
@@ -106,7 +107,17 @@ impl Verified {
         if !text.is_empty() {
             text.push('\n');
         }
-        format!("{text}{}\n{}{}\n", self.summary(), self.awaiting(), self.sentence())
+        format!("{text}{}\n{}{}{}\n", self.summary(), self.awaiting(), self.reconciled_spans(), self.sentence())
+    }
+
+    /// A line for each tenant with the last span that `reconcile` has proven.
+    fn reconciled_spans(&self) -> String {
+        let last = self.reconciled.iter().filter_map(|(tenant, spans)| Some((tenant, spans.last()?)));
+        let line = |(tenant, span): (&String, &Proven)| {
+            let [from, to] = [span.from, span.to].map(|moment| moment.format("%Y-%m-%dT%H:%M:%SZ"));
+            format!("by `reconcile`, all that {tenant} logged from {from} to {to} is here\n")
+        };
+        last.map(line).collect()
     }
 
     /// For each object of `bucket` that is gone, the command that lists what S3 keeps of it. Empty if none is gone.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use compactor::bucket::{Bucket, BucketError};
-use log_format::layout;
+use log_format::{Hour, layout};
 use projection::manifest::ObjectMeta;
 
 use super::finding::{Difference, Finding};
 use super::verified::Verified;
+use crate::commands::reconcile::state::{Proven, Reconciliation};
 use crate::commands::replay::marker::{Found, Marker, Markers};
 use crate::inventory::Inventory;
 
@@ -19,6 +20,8 @@ pub(super) struct Replays {
     markers: Markers,
     /// What is wrong with the lines of markers, by their sources.
     wrong: BTreeMap<String, Found>,
+    /// What is proven from Auth0's own log on, by tenant.
+    reconciled: BTreeMap<String, Vec<Proven>>,
 }
 
 impl Replays {
@@ -31,7 +34,24 @@ impl Replays {
         let errors = bucket.list(layout::ERRORS).await?;
         let markers = Markers::read(bucket, layout::REPLAYED).await?;
         let wrong = markers.found(bucket).await?.into_iter().filter(|(_, found)| *found != Found::Whole).collect();
-        Ok(Replays { errors, markers, wrong })
+        let mut replays = Replays { errors, markers, wrong, reconciled: BTreeMap::new() };
+        for object in bucket.list(layout::RECONCILED).await? {
+            replays.add_reconciliation(bucket, object).await?;
+        }
+        Ok(replays)
+    }
+
+    /// Reads what `reconcile` has proven, unless the object is another's.
+    async fn add_reconciliation(&mut self, bucket: &Bucket, object: ObjectMeta) -> Result<(), BucketError> {
+        let read = match layout::tenant_of_reconciliation(&object.key) {
+            Some(tenant) => Reconciliation::read(bucket, tenant).await?,
+            None => None,
+        };
+        match read {
+            Some((known, _)) => drop(self.reconciled.insert(known.tenant, known.proven)),
+            None => self.markers.foreign.push(object),
+        }
+        Ok(())
     }
 
     /// True if an object was replayed and is not the same any more.
@@ -61,10 +81,15 @@ impl Verified {
             let what = format!("{object}, by {}{why}", layout::replayed_key(source));
             self.findings.push(Finding::of(marker.hour, difference, what));
         }
+        self.reconciled.clone_from(&replays.reconciled);
         let told: BTreeSet<&str> = replays.markers.by_source.values().filter_map(|it| it.object.as_deref()).collect();
         let of_replays =
             inventory.hours.iter().flat_map(|(hour, it)| it.inputs.iter().map(move |input| (*hour, input)));
-        for (hour, input) in of_replays.filter(|(hour, input)| input.key.starts_with(&layout::replay_prefix(*hour))) {
+        let has_marker = |(hour, input): &(Hour, &ObjectMeta)| {
+            let prefixes = [layout::replay_prefix(*hour), layout::reconciled_prefix(*hour)];
+            prefixes.iter().any(|prefix| input.key.starts_with(prefix))
+        };
+        for (hour, input) in of_replays.filter(has_marker) {
             if !told.contains(input.key.as_str()) {
                 let what = format!("of {}, {} bytes", input.key, input.size);
                 self.findings.push(Finding::of(hour, Difference::MarkerMissing, what));

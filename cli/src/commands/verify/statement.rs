@@ -15,7 +15,7 @@ use crate::target::Target;
 
 /// What a proof of every delivered event does not cover.
 const NOT_COVERED: [&str; 5] = [
-    "What Auth0 did not hand to its log stream, and what EventBridge did not take.",
+    "What Auth0 did not hand to its log stream, and what EventBridge did not take: `reconcile` compares that.",
     "Events that wait in Firehose or in a queue, and are in no object yet.",
     "Objects of hours that are pending: no manifest has recorded them yet, but for those that a replay wrote.",
     "An hour that was removed whole, with its objects, Parquet, manifest and partitions. An earlier statement lists it.",

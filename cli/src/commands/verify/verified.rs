@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::check::{CHANGING, Checked, CheckedDay, ParquetCounts};
 use super::finding::{Difference, Finding};
 use super::repair::Repair;
+use crate::commands::reconcile::state::Proven;
 use crate::output::verdict::Verdict;
 
 /// What `verify` found.
@@ -36,6 +37,9 @@ pub struct Verified {
     pub awaiting_replay_first: Option<String>,
     /// Replayed records that were refused again: they are under `error/` alone.
     pub records_refused: u64,
+    /// The spans in which `reconcile` has found every event of Auth0's own log in the bucket, by tenant.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reconciled: BTreeMap<String, Vec<Proven>>,
     /// Objects under `logs/` that no reader takes for an hour's.
     pub unread_objects: u64,
     /// The stretches of hours without any object between hours that have some: the first hour of each, and the last.

@@ -323,6 +323,7 @@ fn marker(lines: &str) -> Marker {
         failed: BTreeMap::new(),
         unreadable: 0,
         replayed_at: NOW.parse().unwrap(),
+        log_ids: Vec::new(),
     }
 }
 

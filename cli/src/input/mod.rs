@@ -1,12 +1,18 @@
-//! Reads the lines of a file of events, and makes of each an EventBridge envelope with the moment it arrives.
+//! Reads the records of a file of events, and makes of each an EventBridge envelope with the moment it arrives.
+//!
+//! `read` takes the records out of whatever holds them: lines, arrays, pages of Auth0's API, compressed or not.
 
-use std::io::{BufRead, Read};
+pub(crate) mod read;
+mod values;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context;
 use bytes::Bytes;
-use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
-use log_format::Object;
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Utc};
+use log_format::{Object, log_id};
 use uuid::Uuid;
 
 /// A record on its way to Firehose.
@@ -29,20 +35,34 @@ enum Form {
     Event,
 }
 
-/// Reads all lines of a file, or of the standard input if `file` is `-`. Blank lines are left out.
+/// Reads all records of a file, or of the standard input if `file` is `-`: each as it stands there. Blank lines are
+/// left out.
 ///
 /// # Errors
 ///
-/// If the file cannot be opened or read.
-pub fn read_lines(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    let reader: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(file).with_context(|| format!("failed to open {}", file.display()))?)
-    };
-    let lines: Result<Vec<Vec<u8>>, _> = std::io::BufReader::new(reader).split(b'\n').collect();
-    let lines = lines.with_context(|| format!("failed to read {}", file.display()))?;
-    Ok(lines.into_iter().filter(|line| !line.trim_ascii().is_empty()).collect())
+/// If the file cannot be opened or read to its end, if its text is not in UTF-8, or if an array or an object breaks
+/// off.
+pub fn read_records(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut records = Vec::new();
+    let read = read::each_record(open(file)?, |_, record| {
+        records.push(record.to_vec());
+        Ok(())
+    });
+    read.with_context(|| format!("failed to read {}", file.display()))?;
+    Ok(records)
+}
+
+/// Opens a file, or the standard input if `file` is `-`.
+///
+/// # Errors
+///
+/// If there is no such file, or it may not be read.
+pub(crate) fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lock()));
+    }
+    let opened = File::open(file).with_context(|| format!("failed to open {}", file.display()))?;
+    Ok(Box::new(BufReader::new(opened)))
 }
 
 /// The records of all lines, in order of their arrival.
@@ -73,7 +93,9 @@ fn form(object: &Object<'_>) -> Form {
     }
 }
 
-fn moment(line: &[u8]) -> Option<DateTime<Utc>> {
+/// When the event of a record happened: its own `date`, else its envelope's `time`, else the moment in its log_id.
+/// `None` if it has none of these, or is no JSON object.
+pub(crate) fn moment(line: &[u8]) -> Option<DateTime<Utc>> {
     let object = Object::parse(line).ok()?;
     match form(&object) {
         Form::Envelope => {
@@ -86,6 +108,14 @@ fn moment(line: &[u8]) -> Option<DateTime<Utc>> {
     }
 }
 
+/// When the event of a line of the log format happened. `None` for anything else: an event has a `date`, a line a `timestamp`.
+pub(crate) fn moment_of_line(line: &[u8]) -> Option<DateTime<Utc>> {
+    let object = Object::parse(line).ok()?;
+    let is_other = ["date", "data", "detail"].iter().any(|name| object.get(name).is_some());
+    let timestamp = text(&object, "timestamp").filter(|_| !is_other)?;
+    parse_date(&timestamp).or_else(|| log_id_of(&object))
+}
+
 fn moment_of_pair(pair: &Object<'_>) -> Option<DateTime<Utc>> {
     let event = Object::parse(pair.get("data")?.as_bytes()).ok()?;
     parse_date(&text(&event, "date")?)
@@ -96,12 +126,8 @@ fn moment_of_log_id(pair: &Object<'_>) -> Option<DateTime<Utc>> {
     log_id_of(&event).or_else(|| log_id_of(pair))
 }
 
-/// The moment in a log_id, which is `900`, the moment as yyyyMMddHHmmssSSS, and a counter.
 fn log_id_of(object: &Object<'_>) -> Option<DateTime<Utc>> {
-    let id = text(object, "log_id")?;
-    let digits = id.strip_prefix("900")?.get(..17).filter(|digits| digits.is_ascii())?;
-    let (seconds, millis) = (NaiveDateTime::parse_from_str(&digits[..14], "%Y%m%d%H%M%S").ok()?, &digits[14..]);
-    in_range(seconds.and_utc() + TimeDelta::milliseconds(millis.parse::<u16>().ok()?.into()))
+    log_id::moment_of(&text(object, "log_id")?)
 }
 
 fn text(object: &Object<'_>, name: &str) -> Option<String> {
@@ -122,7 +148,8 @@ fn in_range(date: DateTime<Utc>) -> Option<DateTime<Utc>> {
 }
 
 /// The record that EventBridge would hand to Firehose. A line that is no event goes unchanged, and Firehose keeps it.
-fn record(line: &[u8], at: DateTime<Utc>) -> Bytes {
+/// `at` is the envelope's time, if there is none yet.
+pub(crate) fn record(line: &[u8], at: DateTime<Utc>) -> Bytes {
     let Ok(object) = Object::parse(line) else { return Bytes::copy_from_slice(line) };
     let json = String::from_utf8_lossy(line);
     match form(&object) {
