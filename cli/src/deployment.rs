@@ -62,7 +62,7 @@ impl Deployment {
         }
     }
 
-    /// Like [`Deployment::open`], for what only reads: it also opens a folder that cannot be written to.
+    /// Like [`Deployment::open`], for what only reads: others may have the folder open and write to it, or nobody may.
     ///
     /// # Errors
     ///
@@ -90,10 +90,11 @@ impl Deployment {
         }
     }
 
-    /// A folder is locked while it is open.
     fn of_folder(stack: &Stack, caller: &str, env: &Env) -> Deployment {
         env.opened(&stack.aws);
-        Deployment::of_stack(stack, caller, Limits { alone: true, ..env.limits.clone() })
+        // Who may write to a folder has locked it. Who reads it is not alone.
+        let alone = stack.aws.is_writable();
+        Deployment::of_stack(stack, caller, Limits { alone, ..env.limits.clone() })
     }
 
     fn on_aws(target: &Target, clients: &SdkConfig, env: &Env) -> anyhow::Result<Deployment> {

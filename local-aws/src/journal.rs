@@ -3,11 +3,16 @@
 //! A record and its line end are written in one call. So a process that dies leaves whole lines and perhaps a torn last
 //! one. The torn line is ignored, because its call was never answered. Nothing is flushed to the device: a power cut may
 //! lose the last seconds of the journal and of the objects.
+//!
+//! Who opens a folder to read it takes no lock. Another process may write meanwhile, so a [`Follower`] reads on whenever
+//! the journal has grown, or has been replaced.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use cap_fs_ext::MetadataExt;
+use cap_std::fs::Metadata;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -83,26 +88,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Reads every whole record of the journal `name` in `folder`, the oldest first.
     pub(crate) fn read<R: DeserializeOwned>(folder: &Folder, name: &str) -> Result<Vec<R>, JournalError> {
-        let path = folder.display(Path::new(name));
-        let mut text = Vec::new();
-        let read = folder.read(Path::new(name)).and_then(|mut file| file.read_to_end(&mut text));
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(JournalError::Read { path, source }),
-            Ok(_) => {}
-        }
-        let whole = text.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
-        let lines = text[..whole].split(|&byte| byte == b'\n').enumerate();
-        let mut records = Vec::new();
-        for (index, line) in lines.filter(|(_, line)| !line.is_empty()) {
-            let record = serde_json::from_slice(line).map_err(|source| JournalError::Line {
-                path: path.clone(),
-                line: index + 1,
-                source,
-            })?;
-            records.push(record);
-        }
-        Ok(records)
+        Ok(Follower::default().read(folder, name)?.map(News::into_records).unwrap_or_default())
     }
 
     /// Replaces the journal `name` in `folder` by one with only `records`, and opens it.
@@ -164,6 +150,88 @@ impl Journal {
     }
 }
 
+/// What has been read of a journal that another process may write.
+#[derive(Debug, Default)]
+pub(crate) struct Follower {
+    /// The file that was read. It stays open, so that no other file gets its number.
+    file: Option<File>,
+    /// So many bytes of it were read, and so many lines.
+    bytes: u64,
+    lines: usize,
+}
+
+/// What a journal holds that was not read before.
+#[derive(Debug)]
+pub(crate) enum News<R> {
+    /// Records that were appended.
+    More(Vec<R>),
+    /// All records: the journal has been replaced.
+    Anew(Vec<R>),
+}
+
+impl<R> News<R> {
+    /// The records.
+    pub(crate) fn into_records(self) -> Vec<R> {
+        match self {
+            News::More(records) | News::Anew(records) => records,
+        }
+    }
+}
+
+impl Follower {
+    /// Reads the whole records of the journal `name` in `folder` that were not read before, the oldest first. `None` if there
+    /// is nothing new.
+    pub(crate) fn read<R: DeserializeOwned>(
+        &mut self,
+        folder: &Folder,
+        name: &str,
+    ) -> Result<Option<News<R>>, JournalError> {
+        let path = folder.display(Path::new(name));
+        let failed = |source| JournalError::Read { path: path.clone(), source };
+        let Some(seen) = absent(folder.look(Path::new(name))).map_err(failed)? else {
+            let was_there = std::mem::take(self).file.is_some();
+            return Ok(was_there.then(|| News::Anew(Vec::new())));
+        };
+        let is_same = self.is_at(&seen).map_err(failed)?;
+        if is_same && self.bytes == seen.len() {
+            return Ok(None);
+        }
+        if !is_same {
+            *self = Follower { file: Some(folder.read(Path::new(name)).map_err(failed)?), ..Follower::default() };
+        }
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let (before, mut text) = (self.bytes, Vec::new());
+        let read = file.seek(SeekFrom::Start(self.bytes)).and_then(|_| file.read_to_end(&mut text));
+        read.map_err(failed)?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let records = records(&text[..whole], self.lines).map_err(|(line, source)| {
+            let path = path.clone();
+            JournalError::Line { path, line, source }
+        })?;
+        self.bytes += whole as u64;
+        self.lines += text[..whole].iter().filter(|&&byte| byte == b'\n').count();
+        let is_more = is_same && before > 0;
+        Ok(match is_more {
+            true if records.is_empty() => None,
+            true => Some(News::More(records)),
+            false => Some(News::Anew(records)),
+        })
+    }
+
+    /// True if what was read is the beginning of the file that was `seen`.
+    fn is_at(&self, seen: &Metadata) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
+        let read = file.metadata()?;
+        Ok((read.dev(), read.ino()) == (seen.dev(), seen.ino()) && self.bytes <= seen.len())
+    }
+}
+
+/// The records of whole lines, before which `before` were read. An error names its line.
+fn records<R: DeserializeOwned>(text: &[u8], before: usize) -> Result<Vec<R>, (usize, serde_json::Error)> {
+    let lines = text.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    lines.map(|(index, line)| serde_json::from_slice(line).map_err(|error| (before + index + 1, error))).collect()
+}
+
 fn line<R: Serialize>(record: &R) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
@@ -215,6 +283,38 @@ mod tests {
         assert_eq!(Journal::read::<String>(&folder, NAME).unwrap(), ["a", "b"]);
         Journal::rewrite(&folder, NAME, ["c"].iter()).unwrap();
         assert_eq!(Journal::read::<String>(&folder, NAME).unwrap(), ["c"]);
+    }
+
+    /// What is new, with a sign in front of it.
+    fn news(follower: &mut Follower, folder: &Folder) -> Option<String> {
+        follower.read::<String>(folder, NAME).unwrap().map(|news| match news {
+            News::More(records) => format!("+{}", records.concat()),
+            News::Anew(records) => format!("={}", records.concat()),
+        })
+    }
+
+    #[test]
+    fn a_follower_reads_what_is_new() {
+        let (kept, folder) = folder_with("\"a\"\n\"b");
+        let mut follower = Follower::default();
+        assert_eq!(news(&mut follower, &folder).as_deref(), Some("=a"));
+        // The torn line is looked at again, and holds nothing yet.
+        assert_eq!(news(&mut follower, &folder), None);
+        fs::write(kept.path().join(NAME), "\"a\"\n\"b\"\n\"c\"\n").unwrap();
+        assert_eq!(news(&mut follower, &folder).as_deref(), Some("+bc"));
+        assert_eq!(news(&mut follower, &folder), None);
+        let mut journal = Journal::rewrite(&folder, NAME, ["a", "c"].iter()).unwrap();
+        assert_eq!(news(&mut follower, &folder).as_deref(), Some("=ac"));
+        journal.append(&"d").unwrap();
+        assert_eq!(news(&mut follower, &folder).as_deref(), Some("+d"));
+        fs::write(kept.path().join(NAME), "\"a\"\n").unwrap();
+        assert_eq!(news(&mut follower, &folder).as_deref(), Some("=a"));
+        fs::write(kept.path().join(NAME), "\"a\"\nspoilt\n").unwrap();
+        let error = follower.read::<String>(&folder, NAME).unwrap_err();
+        assert!(error.to_string().ends_with("line 2 is not a record"), "{error}");
+        fs::remove_file(kept.path().join(NAME)).unwrap();
+        assert_eq!(news(&mut follower, &folder).as_deref(), Some("="));
+        assert_eq!(news(&mut follower, &folder), None);
     }
 
     #[test]

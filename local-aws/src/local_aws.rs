@@ -15,6 +15,7 @@ use crate::http::access_log::{Access, AccessLog};
 use crate::http::connector::Connector;
 use crate::http::dispatch::Dispatcher;
 use crate::http::server;
+use crate::journal::JournalError;
 use crate::names::REGION;
 use crate::seam::{Call, CallRecord, Faults, Gates, Seam, Traced};
 use crate::services::lambda::Function;
@@ -46,12 +47,12 @@ impl LocalAws {
         Ok(LocalAws::over(Services::open(data, clock)?))
     }
 
-    /// Opens the AWS in the folder `data`. If the folder cannot be written to, it is opened for reading alone: calls
-    /// that write fail, and those that read answer as ever.
+    /// Opens the AWS in the folder `data` to read it. Calls that write fail. Another process may have the folder open and
+    /// write to it: calls that read see what it has written.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read, is in use, or has a journal that another program has changed.
+    /// If the folder cannot be read, or has a journal that another program has changed.
     pub fn open_to_read(data: &Path, clock: Clock) -> Result<LocalAws, OpenError> {
         Ok(LocalAws::over(Services::open_to_read(data, clock)?))
     }
@@ -81,9 +82,19 @@ impl LocalAws {
         self.dispatcher.services().functions.add(name, environment);
     }
 
-    /// False if the folder is open for reading alone.
+    /// False if the folder is open to be read.
     pub fn is_writable(&self) -> bool {
         self.dispatcher.services().folder.is_writable()
+    }
+
+    /// How often another process was seen to have changed the catalog, up to now. While the number is the same, so is the
+    /// catalog. Zero in a folder that is open to be written.
+    ///
+    /// # Errors
+    ///
+    /// If the catalog cannot be read.
+    pub fn catalog_changes_seen(&self) -> Result<u64, JournalError> {
+        self.dispatcher.services().glue.changes_seen()
     }
 
     /// What is passed over in the folder: links, pipes and the like. Nothing of it is opened.

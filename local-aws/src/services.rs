@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::folder::{Folder, absent};
+use crate::folder::Folder;
 use crate::journal::JournalError;
 use crate::services::athena::Athena;
 use crate::services::functions::Functions;
@@ -34,7 +34,7 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    /// Another process, or another [`LocalAws`](crate::LocalAws) in this process, has the folder open.
+    /// Another process, or another [`LocalAws`](crate::LocalAws) in this process, has the folder open to write to it.
     #[error("{data} is in use by another process")]
     InUse {
         /// The folder.
@@ -62,7 +62,8 @@ impl OpenError {
     }
 }
 
-/// The services that keep their state in the folder. The folder stays locked as long as this value lives.
+/// The services that keep their state in the folder. A folder that is open to be written stays locked as long as this
+/// value lives.
 pub(crate) struct Services {
     pub(crate) folder: Folder,
     pub(crate) s3: S3,
@@ -88,16 +89,10 @@ impl Services {
         Services::over(folder, Some(lock), clock)
     }
 
-    /// Opens the folder `data`, which exists, for reading alone if it cannot be written to.
+    /// Opens the folder `data`, which exists, to read it. It takes no lock: others may read it and one may write to it.
     pub(crate) fn open_to_read(data: &Path, clock: Clock) -> Result<Services, OpenError> {
-        match Services::open(data, Arc::clone(&clock)) {
-            Err(error) if error.is_of_writing() => {
-                let folder = make(data, || Folder::open(data))?.read_only();
-                let lock = lock_to_read(&folder)?;
-                Services::over(folder, lock, clock)
-            }
-            opened => opened,
-        }
+        let folder = make(data, || Folder::open(data))?.read_only();
+        Services::over(folder, None, clock)
     }
 
     fn over(folder: Folder, lock: Option<File>, clock: Clock) -> Result<Services, OpenError> {
@@ -112,32 +107,13 @@ fn make<T>(path: &Path, action: impl FnOnce() -> io::Result<T>) -> Result<T, Ope
     action().map_err(|source| OpenError::Folder { path: path.to_owned(), source })
 }
 
-/// Locks the folder. Two processes would each check conditions against their own writers only.
+/// Locks the folder against others that write. Two of them would each check conditions against their own writes only.
 fn lock(folder: &Folder) -> Result<File, OpenError> {
-    let path = lock_path();
+    let path = Path::new(paths::STATE).join("lock");
     let file = make(&folder.display(&path), || folder.open_or_create(&path))?;
-    locked(folder, file.try_lock())?;
-    Ok(file)
-}
-
-/// Locks the folder against those who write. A folder that no process wrote to has no lock.
-fn lock_to_read(folder: &Folder) -> Result<Option<File>, OpenError> {
-    let path = lock_path();
-    let file = make(&folder.display(&path), || absent(folder.read(&path)))?;
-    if let Some(file) = &file {
-        locked(folder, file.try_lock_shared())?;
-    }
-    Ok(file)
-}
-
-fn lock_path() -> PathBuf {
-    Path::new(paths::STATE).join("lock")
-}
-
-fn locked(folder: &Folder, locked: Result<(), TryLockError>) -> Result<(), OpenError> {
-    match locked {
-        Ok(()) => Ok(()),
+    match file.try_lock() {
+        Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { data: folder.path().to_owned() }),
-        Err(TryLockError::Error(source)) => Err(OpenError::Folder { path: folder.display(&lock_path()), source }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Folder { path: folder.display(&path), source }),
     }
 }

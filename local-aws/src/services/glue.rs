@@ -15,6 +15,7 @@ use s3s::{Body, HttpError};
 
 use self::calls::route;
 use self::catalog::Catalog;
+use self::error::GlueError;
 pub(crate) use self::error::body as error_body;
 use crate::clock::Clock;
 use crate::folder::Folder;
@@ -28,11 +29,22 @@ pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 pub(crate) struct Glue {
     /// Locked for one call at a time, never across an await.
     catalog: Mutex<Catalog>,
+    folder: Folder,
+    /// The name of its journal in the folder.
+    journal: String,
 }
 
 impl Glue {
     pub(crate) fn open(folder: &Folder, journal: &str, clock: Clock) -> Result<Glue, JournalError> {
-        Ok(Glue { catalog: Mutex::new(Catalog::open(folder, journal, clock)?) })
+        let catalog = Mutex::new(Catalog::open(folder, journal, clock)?);
+        Ok(Glue { catalog, folder: folder.clone(), journal: journal.to_owned() })
+    }
+
+    /// How often another process was seen to have changed the catalog, up to now.
+    pub(crate) fn changes_seen(&self) -> Result<u64, JournalError> {
+        let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        catalog.follow(&self.folder, &self.journal)?;
+        Ok(catalog.changes_seen)
     }
 
     /// Answers the call `call` with the input `body`. If the call is a batch, `entry` of it must fail.
@@ -44,7 +56,8 @@ impl Glue {
     ) -> Result<Response<Body>, HttpError> {
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         catalog.failing = entry;
-        let (status, text) = match route(&mut catalog, call, body) {
+        let followed = catalog.follow(&self.folder, &self.journal).map_err(GlueError::from);
+        let (status, text) = match followed.and_then(|()| route(&mut catalog, call, body)) {
             Ok(text) => (StatusCode::OK, text),
             Err(error) => (error.status(), error.body()),
         };

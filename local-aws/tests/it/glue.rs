@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{NOW, open, outcome, start};
+use crate::support::{NOW, open, open_to_read, outcome, start};
 use aws_sdk_glue::Client;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::BatchUpdatePartitionRequestEntry as Entry;
@@ -53,6 +53,23 @@ async fn create(glue: &Client, values: &[&str], location: &str) -> String {
 async fn location(glue: &Client, values: &[&str]) -> String {
     let get = glue.get_partition().database_name("db").table_name("logs").set_partition_values(Some(owned(values)));
     outcome(get.send().await, |answer| answer.partition.unwrap().storage_descriptor.unwrap().location.unwrap())
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_the_writer_changes() {
+    let (writer, folder) = start();
+    let reader = open_to_read(folder.path()).glue();
+    make_logs(&writer.glue()).await;
+    assert_eq!(location(&reader, &["2026-11-20", "13"]).await, "400 EntityNotFoundException");
+    create(&writer.glue(), &["2026-11-20", "13"], "s3://bucket/one").await;
+    assert_eq!(location(&reader, &["2026-11-20", "13"]).await, "s3://bucket/one");
+    // The next writer replaces the journal.
+    drop(writer);
+    let writer = open(folder.path()).glue();
+    assert_eq!(location(&reader, &["2026-11-20", "13"]).await, "s3://bucket/one");
+    create(&writer, &["2026-11-20", "14"], "s3://bucket/two").await;
+    assert_eq!(location(&reader, &["2026-11-20", "14"]).await, "s3://bucket/two");
+    assert!(create(&reader, &["2026-11-20", "15"], "s3://bucket/three").await.starts_with("500"));
 }
 
 #[tokio::test]

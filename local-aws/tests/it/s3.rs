@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{NOW, open, outcome, start};
+use crate::support::{NOW, open, open_to_read, outcome, start};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
@@ -441,13 +441,70 @@ async fn buckets_are_found_in_the_host_too() {
 }
 
 #[tokio::test]
-async fn one_folder_is_open_once() {
+async fn one_folder_has_one_writer() {
     let (aws, folder) = start();
     let again = local_aws::LocalAws::open(folder.path(), std::sync::Arc::new(chrono::DateTime::default));
     let message = again.err().map(|error| error.to_string());
     assert_eq!(message, Some(format!("{} is in use by another process", folder.path().display())));
     drop(aws);
     open(folder.path());
+}
+
+#[tokio::test]
+async fn readers_see_what_the_writer_writes() {
+    let (writer, folder) = start();
+    let readers = [open_to_read(folder.path()), open_to_read(folder.path())];
+    let see = async |key: &str| {
+        let mut seen = Vec::new();
+        for reader in &readers {
+            let got = reader.s3().get_object().bucket("bucket").key(key).send().await;
+            seen.push(outcome(got, |answer| {
+                format!("{} {}", answer.e_tag().unwrap_or_default(), answer.content_type().unwrap_or_default())
+            }));
+        }
+        assert_eq!(seen[0], seen[1], "{key}");
+        seen.swap_remove(0)
+    };
+    let put = async |writer: &local_aws::LocalAws, key: &str, text: &'static str, content_type: &str| {
+        let body = ByteStream::from_static(text.as_bytes());
+        let put = writer.s3().put_object().bucket("bucket").key(key).body(body).content_type(content_type);
+        put.send().await.unwrap();
+    };
+    assert_eq!(see("a/b").await, "404 NoSuchKey");
+    put(&writer, "a/b", "one", "text/plain").await;
+    assert_eq!(see("a/b").await, format!("\"{ONE}\" text/plain"));
+    put(&writer, "a/b", "two", "image/png").await;
+    assert_eq!(see("a/b").await, format!("\"{TWO}\" image/png"));
+    // Its file does not lie at a path of this name.
+    put(&writer, "a/b/c", "one", "text/plain").await;
+    assert_eq!(see("a/b/c").await, format!("\"{ONE}\" text/plain"));
+    assert_eq!(call(&readers[0].s3(), "list").await, "a/b a/b/c");
+    // The next writer replaces the journal.
+    drop(writer);
+    let writer = open(folder.path());
+    call(&writer.s3(), "delete a/b").await;
+    put(&writer, "d", "two", "text/plain").await;
+    assert_eq!((see("a/b").await.as_str(), see("d").await), ("404 NoSuchKey", format!("\"{TWO}\" text/plain")));
+    assert_eq!(call(&readers[1].s3(), "list").await, "a/b/c d");
+    // Nothing is written by those that read.
+    assert!(call(&readers[0].s3(), "put e one").await.starts_with("500"));
+}
+
+/// A line of the journal comes before the file that it describes.
+#[tokio::test]
+async fn a_reader_that_comes_between_line_and_file_knows_the_file_later() {
+    let (writer, folder) = start();
+    call(&writer.s3(), "put a one").await;
+    let reader = open_to_read(folder.path());
+    let hidden = folder.path().join("hidden");
+    let put = writer.s3().put_object().bucket("bucket").key("b").body(ByteStream::from_static(b"two"));
+    put.content_type("image/png").send().await.unwrap();
+    fs::rename(folder.path().join("bucket/b"), &hidden).unwrap();
+    assert_eq!(call(&reader.s3(), "get b").await, "404 NoSuchKey");
+    assert_eq!(call(&reader.s3(), "get a").await, "one");
+    fs::rename(&hidden, folder.path().join("bucket/b")).unwrap();
+    let head = reader.s3().head_object().bucket("bucket").key("b").send().await.unwrap();
+    assert_eq!((head.e_tag(), head.content_type()), (Some(format!("\"{TWO}\"").as_str()), Some("image/png")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]

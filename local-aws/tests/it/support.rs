@@ -17,6 +17,12 @@ pub(crate) fn open(folder: &Path) -> LocalAws {
     LocalAws::open(folder, Arc::new(move || now)).unwrap()
 }
 
+/// Opens the AWS in `folder` to read it.
+pub(crate) fn open_to_read(folder: &Path) -> LocalAws {
+    let now: DateTime<Utc> = NOW.parse().unwrap();
+    LocalAws::open_to_read(folder, Arc::new(move || now)).unwrap()
+}
+
 /// An AWS with an empty bucket `bucket`.
 pub(crate) fn start() -> (LocalAws, TempDir) {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use log_format::Hour;
 use telemetry::plain;
 use tokio::time::{Duration, sleep};
 
-use self::objects::{Objects, is_in_use};
+use self::objects::Objects;
 use crate::args::{EventFormat, HourRange, Tail};
 use crate::env::Env;
 use crate::output::event::{Event, Filter};
@@ -38,18 +38,16 @@ pub(crate) async fn tail(target: &Target, options: &Tail, env: &Env) -> Result<V
         return Ok(Verdict::Well);
     }
     drop(events);
-    objects.release();
-    let mut waits = false;
     loop {
         sleep(Duration::from_secs(options.every)).await;
-        match objects.arrived(target, env, &filter).await {
+        match objects.arrived(env.clock()(), &filter).await {
             Ok(events) if printer.print(&events)?.is_gone() => return Ok(Verdict::Well),
-            Ok(_) => waits = false,
-            // Whoever has the folder open, such as `run`, ends some time, or is `serve`.
-            Err(error) if is_in_use(&error) && std::mem::replace(&mut waits, true) => {}
+            Ok(_) => {}
             Err(error) => {
                 let text = format!("failed to look for events, trying again: {error:#}");
                 let _ = writeln!(stderr(), "{}", plain::value(&text));
+                // Why it fails, the next look says too.
+                let _ = objects.reopen(target, env);
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use chrono::{DateTime, Utc};
 use compactor::bucket::Bucket;
-use local_aws::OpenError;
 use log_format::{Hour, layout};
 use projection::manifest::ObjectMeta;
 use projection::read::gzip_whole::Inflater;
@@ -24,9 +24,7 @@ const TEXT_BYTES_AT_ONCE: usize = 8 << 20;
 
 /// The JSON objects of a deployment.
 pub(super) struct Objects {
-    /// `None` while others may have the folder.
-    bucket: Option<Bucket>,
-    is_folder: bool,
+    bucket: Bucket,
     /// The current hour at the last look that succeeded.
     looked: Hour,
     /// The key and ETag of every object of the watched hours that was seen.
@@ -34,29 +32,23 @@ pub(super) struct Objects {
     inflater: Inflater,
 }
 
-/// True if another process has the folder open.
-pub(super) fn is_in_use(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<OpenError>(), Some(OpenError::InUse { .. }))
-}
-
 impl Objects {
     /// Opens the deployment that `target` names.
     pub(super) fn open(target: &Target, env: &Env) -> Result<Objects> {
-        let bucket = Some(Deployment::open_to_read(target, "tail", env)?.bucket);
+        let bucket = Deployment::open_to_read(target, "tail", env)?.bucket;
         let inflater = Inflater::new(TEXT_BYTES_AT_ONCE);
-        Ok(Objects { bucket, is_folder: !target.aws, looked: Hour::of(env.now), seen: BTreeSet::new(), inflater })
+        Ok(Objects { bucket, looked: Hour::of(env.now), seen: BTreeSet::new(), inflater })
     }
 
-    /// Lets others have the folder until the next look.
-    pub(super) fn release(&mut self) {
-        if self.is_folder {
-            self.bucket = None;
-        }
+    /// Opens the deployment again: its folder may have been made anew.
+    pub(super) fn reopen(&mut self, target: &Target, env: &Env) -> Result<()> {
+        self.bucket = Deployment::open_to_read(target, "tail", env)?.bucket;
+        Ok(())
     }
 
     /// The newest `count` events of the hours that `filter` wants, in order. Reads no more objects than it takes.
     pub(super) async fn newest(&mut self, hours: HourRange, count: usize, filter: &Filter<'_>) -> Result<Vec<Event>> {
-        let bucket = self.bucket.clone().context("the folder is closed")?;
+        let bucket = self.bucket.clone();
         // What arrives from here on is shown later.
         for hour in self.looked.back(HOURS_WATCHED).until(self.looked.next()) {
             self.seen.extend(list(&bucket, hour).await?.iter().map(identity));
@@ -86,12 +78,8 @@ impl Objects {
     }
 
     /// The events that `filter` wants of the objects that have arrived since the last look that succeeded, in order.
-    pub(super) async fn arrived(&mut self, target: &Target, env: &Env, filter: &Filter<'_>) -> Result<Vec<Event>> {
-        let bucket = match &self.bucket {
-            Some(bucket) => bucket.clone(),
-            None => Deployment::open_to_read(target, "tail", env)?.bucket,
-        };
-        let now = Hour::of(env.clock()());
+    pub(super) async fn arrived(&mut self, now: DateTime<Utc>, filter: &Filter<'_>) -> Result<Vec<Event>> {
+        let (bucket, now) = (self.bucket.clone(), Hour::of(now));
         let (mut events, mut known) = (Vec::new(), BTreeSet::new());
         for hour in self.looked.back(HOURS_WATCHED).until(now.next()) {
             for object in list(&bucket, hour).await? {

@@ -197,7 +197,7 @@ fn odd_state() -> Vec<(&'static str, Place)> {
 const TAKEN: &str = "EVENTS";
 
 /// Every command but `serve`, which answers by the keys of S3. The last two write the most, and take the longest.
-static COMMANDS: [&[&str]; 13] = [
+static COMMANDS: [&[&str]; 12] = [
     &["status"],
     &["compact"],
     &["compact", "--hour", SOUND, "--rewrite"],
@@ -210,7 +210,6 @@ static COMMANDS: [&[&str]; 13] = [
     &["export", "--day", "2026-11-20"],
     &["status", "--json"],
     &["run", "--events", TAKEN],
-    &["demo", "--events", "20", "--hours", "1"],
 ];
 
 /// Checks that a command has neither shown nor kept what lies outside, nor touched it.
@@ -280,7 +279,7 @@ fn all_odd_objects_at_once_stop_nothing() {
 
 #[test]
 fn every_odd_object_is_named_and_stops_nothing() {
-    let (kinds, quick) = (odd_objects(), &COMMANDS[..COMMANDS.len() - 2]);
+    let (kinds, quick) = (odd_objects(), &COMMANDS[..COMMANDS.len() - 1]);
     for (what, is_named, place) in &kinds {
         let folders = Folders::new();
         place(&folders);
@@ -298,7 +297,9 @@ fn odd_state_is_an_error_that_names_it() {
         let folders = Folders::new();
         place(&folders);
         for (arguments, printed, code) in run_all(&folders, name, &COMMANDS) {
-            assert!(code == 0 || printed.contains(name), "{name}: {arguments:?}: {printed}");
+            // Who only reads needs neither the lock nor what is being written. What it says is true: nobody could compact.
+            let is_true = arguments[..] == ["verify", "--deep"] && printed.contains("hour not compacted");
+            assert!(code == 0 || is_true || printed.contains(name), "{name}: {arguments:?}: {printed}");
             assert!(!printed.contains("Proven"), "{name}: {arguments:?}: {printed}");
         }
     }

@@ -2,17 +2,21 @@
 //! what is wrong is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth0_s3_logs::Verdict;
 use auth0_s3_logs::args::Verify;
 use auth0_s3_logs::commands::verify::{Verified, run};
 use auth0_s3_logs::simulation::stack::Stack;
+use compactor::clock::{Clock, Run};
+use compactor::request::{Request, Scope};
 use local_aws::seam::Faults;
 use log_format::layout;
 use tokio::time::{Duration, sleep};
 
-use super::{LATE, MIXED, damage, env, filled, hour, manifest, names, options, put_lines, stack, tick};
-use crate::support;
+use super::{ADOPTED, LATE, MIXED, NOW, damage, env, filled, hour, manifest, names, options, put_lines, stack, tick};
+use crate::support::{self, target};
 
 /// Stops `verify` whenever it is about to read `key`, and calls `meanwhile` with the number of the stop. Returns what
 /// `verify` found, and how often it was stopped.
@@ -33,6 +37,39 @@ async fn found_while(stack: &Stack, key: String, options: Verify, meanwhile: imp
         sleep(Duration::from_millis(2)).await;
     }
     (looking.await.unwrap(), times)
+}
+
+/// Hours are written again, published and their former folders retired, while others verify the folder.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn those_who_read_a_folder_see_no_difference_while_one_writes_to_it() {
+    let data = filled().await;
+    let writer = stack(data.path());
+    let written = Arc::new(AtomicBool::new(false));
+    let readers = [1, 2].map(|start| {
+        let (written, target) = (Arc::clone(&written), target(data.path()));
+        tokio::spawn(async move {
+            let stack = Stack::open_to_read(&target, Arc::new(|| NOW.parse().unwrap())).unwrap();
+            let (deployment, mut times) = (support::deployment(&stack, "verify"), 0);
+            while !written.load(Ordering::Relaxed) {
+                let found = run(&deployment, &options(start == 1, false), &env(start)).await.unwrap();
+                let only_changing = found.inconclusive.iter().all(|why| why.contains("kept changing"));
+                assert!(found.findings.is_empty() && only_changing, "{:?} {:?}", found.findings, found.inconclusive);
+                times += 1;
+            }
+            times
+        })
+    });
+    for time in 0..60 {
+        let clock = Clock::start(Arc::new(|| NOW.parse().unwrap()), Duration::from_secs(900));
+        let once = Arc::new(Run { clock, nonce: format!("again{time}") });
+        let scope = Scope::Hour(hour([MIXED, ADOPTED, LATE][time % 3]));
+        let tick = writer.compactor.tick(&once, Request::new(scope, true), |_, _| {}).await.unwrap();
+        assert_eq!((tick.failures(), tick.totals().compacted), (Vec::new(), 1));
+    }
+    written.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 1);
+    }
 }
 
 /// Commits the hour for a late object, in a run of its own.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::error::GlueError;
 use crate::clock::Clock;
 use crate::folder::Folder;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Follower, Journal, JournalError, News};
 use crate::seam::FailEntry;
 
 /// The description of a database, table or partition: the fields that the client sent, and those that Glue adds.
@@ -80,6 +80,9 @@ pub(super) enum Change {
 pub(super) struct Catalog {
     databases: BTreeMap<String, Database>,
     journal: Journal,
+    follower: Follower,
+    /// How often another process was seen to have changed it.
+    pub(super) changes_seen: u64,
     clock: Clock,
     /// The entry that must fail if the current call is a batch.
     pub(super) failing: Option<FailEntry>,
@@ -88,12 +91,28 @@ pub(super) struct Catalog {
 impl Catalog {
     /// Replays the journal `name` in `folder` and writes it back without overwritten entities.
     pub(super) fn open(folder: &Folder, name: &str, clock: Clock) -> Result<Catalog, JournalError> {
-        let mut databases = BTreeMap::new();
-        for change in Journal::read(folder, name)? {
+        let (mut databases, mut follower) = (BTreeMap::new(), Follower::default());
+        for change in follower.read(folder, name)?.map(News::into_records).unwrap_or_default() {
             apply(&mut databases, change);
         }
         let journal = Journal::rewrite(folder, name, snapshot(&databases))?;
-        Ok(Catalog { databases, journal, clock, failing: None })
+        Ok(Catalog { databases, journal, follower, changes_seen: 0, clock, failing: None })
+    }
+
+    /// Reads what another process has written. In a folder that is open to be written there is no other.
+    pub(super) fn follow(&mut self, folder: &Folder, name: &str) -> Result<(), JournalError> {
+        if self.journal.is_writable() {
+            return Ok(());
+        }
+        let Some(news) = self.follower.read(folder, name)? else { return Ok(()) };
+        self.changes_seen += 1;
+        if matches!(news, News::Anew(_)) {
+            self.databases.clear();
+        }
+        for change in news.into_records() {
+            apply(&mut self.databases, change);
+        }
+        Ok(())
     }
 
     /// An error if the entry at `index` of a batch of `count` must fail.

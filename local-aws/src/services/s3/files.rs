@@ -54,7 +54,8 @@ impl Files {
         let files = entries.into_iter().filter(|(_, entry)| *entry == Entry::File);
         let mut keys: Vec<String> = files.map(|(name, _)| format!("{prefix}{name}")).collect();
         let is_there = |key: &String| key.strip_prefix(&prefix).is_some_and(|name| !name.contains('/'));
-        keys.extend(self.store.escaped(&self.bucket).into_iter().filter(is_there));
+        let escaped = self.store.escaped(&self.bucket).map_err(io::Error::other)?;
+        keys.extend(escaped.into_iter().filter(is_there));
         keys.sort_unstable();
         keys.dedup();
         let mut found = Vec::new();

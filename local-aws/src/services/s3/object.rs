@@ -1,6 +1,7 @@
 //! An object without its bytes.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::time::SystemTime;
 
@@ -128,6 +129,12 @@ impl Fingerprint {
     /// The fingerprint of a file that is looked up by its path.
     pub(super) fn of(file: &Metadata) -> Fingerprint {
         Fingerprint::new(file.len(), file.modified().map(cap_std::time::SystemTime::into_std))
+    }
+
+    /// The fingerprint of an open file.
+    pub(super) fn of_file(file: &File) -> io::Result<Fingerprint> {
+        let file = file.metadata()?;
+        Ok(Fingerprint::new(file.len(), file.modified()))
     }
 
     pub(super) fn modified(&self) -> SystemTime {

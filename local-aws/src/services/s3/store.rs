@@ -16,13 +16,16 @@ use cap_std::fs::Metadata;
 
 use super::condition::Condition;
 use super::error::{StoreError, disk};
-use super::object::{Description, IndexEntry, Object};
+use super::object::{Description, Fingerprint, IndexEntry, Object};
 use crate::clock::Clock;
 use crate::folder::{Entry, Folder, absent, can_be_listed};
 use crate::journal::JournalError;
 
 use self::index::Index;
 use self::spool::Spool;
+
+/// So often a file is opened that another process replaces meanwhile.
+const READS_MAX: usize = 8;
 
 /// The store behind the S3 calls.
 pub(crate) struct Store {
@@ -53,6 +56,13 @@ impl Store {
     /// Locks the index. It is valid even after a panic of another thread: lines and files are whole, as after a crash.
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the index to read it: where another process may write, what it wrote is read first.
+    fn lock_to_read(&self) -> Result<MutexGuard<'_, Index>, JournalError> {
+        let mut index = self.lock();
+        index.follow(&self.folder)?;
+        Ok(index)
     }
 
     /// Makes a bucket. That the bucket exists is no error.
@@ -101,23 +111,32 @@ impl Store {
     /// The object of `key` and its open file. A later write to `key` does not change the bytes of that file.
     pub(super) fn read(&self, bucket: &str, key: &str) -> Result<(Object, File), StoreError> {
         self.require_bucket(bucket)?;
-        let mut index = self.lock();
-        let no_such_key = || StoreError::NoSuchKey(key.to_owned());
-        let found = self.find(&mut index, bucket, key)?.ok_or_else(no_such_key)?;
-        let file = self.folder.read(&found.path).map_err(disk(format!("open {key:?}")))?;
-        Ok((found.entry.object(), file))
+        let failed = || format!("open {key:?}");
+        for _ in 0..READS_MAX {
+            let mut index = self.lock_to_read()?;
+            let no_such_key = || StoreError::NoSuchKey(key.to_owned());
+            let found = self.find(&mut index, bucket, key)?.ok_or_else(no_such_key)?;
+            let opened = absent(self.folder.read(&found.path)).map_err(disk(failed()))?;
+            let file = opened.ok_or_else(no_such_key)?;
+            let opened = Fingerprint::of_file(&file).map_err(disk(failed()))?;
+            // Where this process does not write, another one may have put a new file there in between.
+            if self.folder.is_writable() || opened == found.entry.fingerprint {
+                return Ok((found.entry.object(), file));
+            }
+        }
+        Err(disk(failed())(io::Error::other("it keeps changing")))
     }
 
     /// The object of `key`, without its bytes.
     pub(super) fn object(&self, bucket: &str, key: &str) -> Result<Object, StoreError> {
         self.require_bucket(bucket)?;
-        let found = self.find(&mut self.lock(), bucket, key)?;
+        let found = self.find(&mut *self.lock_to_read()?, bucket, key)?;
         found.map(|found| found.entry.object()).ok_or_else(|| StoreError::NoSuchKey(key.to_owned()))
     }
 
     /// The objects of `keys`, without those that have been deleted meanwhile.
     pub(super) fn objects(&self, bucket: &str, keys: Vec<String>) -> Result<Vec<(String, Object)>, StoreError> {
-        let mut index = self.lock();
+        let mut index = self.lock_to_read()?;
         let mut objects = Vec::with_capacity(keys.len());
         for key in keys {
             if let Some(found) = self.find(&mut index, bucket, &key)? {
@@ -171,14 +190,28 @@ impl Store {
     }
 
     /// The escaped keys of a bucket, in order.
-    pub(super) fn escaped(&self, bucket: &str) -> Vec<String> {
-        self.lock().escaped(bucket)
+    pub(super) fn escaped(&self, bucket: &str) -> Result<Vec<String>, JournalError> {
+        Ok(self.lock_to_read()?.escaped(bucket))
     }
 
     /// The file of an object: its path and what the file system says of it.
     pub(super) fn file(&self, bucket: &str, key: &str) -> io::Result<Option<(PathBuf, Metadata)>> {
-        let escaped = self.lock().is_escaped(bucket, key);
-        self.file_at(escaped, bucket, key)
+        let escaped = self.lock_to_read().map_err(io::Error::other)?.is_escaped(bucket, key);
+        Ok(self.file_of(escaped, bucket, key)?.map(|(path, file, _)| (path, file)))
+    }
+
+    /// The file of an object, and whether it is that of an escaped key, which `escaped` expects. Where another process writes,
+    /// the key may be the other by now.
+    fn file_of(&self, escaped: bool, bucket: &str, key: &str) -> io::Result<Option<(PathBuf, Metadata, bool)>> {
+        for escaped in [escaped, !escaped] {
+            if let Some((path, file)) = self.file_at(escaped, bucket, key)? {
+                return Ok(Some((path, file, escaped)));
+            }
+            if self.folder.is_writable() {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     fn file_at(&self, escaped: bool, bucket: &str, key: &str) -> io::Result<Option<(PathBuf, Metadata)>> {
@@ -190,9 +223,11 @@ impl Store {
     fn find(&self, index: &mut Index, bucket: &str, key: &str) -> Result<Option<ObjectFile>, StoreError> {
         let failed = || format!("look at {key:?}");
         let escaped = index.is_escaped(bucket, key);
-        let Some((path, file)) = self.file_at(escaped, bucket, key).map_err(disk(failed()))? else { return Ok(None) };
-        let entry = index.identify((bucket, key), (&self.folder, &path), &file).map_err(disk(failed()))?;
-        Ok(Some(ObjectFile { path, escaped, entry }))
+        let found = self.file_of(escaped, bucket, key).map_err(disk(failed()))?;
+        let Some((path, file, escaped)) = found else { return Ok(None) };
+        // The file may be gone by now.
+        let entry = absent(index.identify((bucket, key), (&self.folder, &path), &file)).map_err(disk(failed()))?;
+        Ok(entry.map(|entry| ObjectFile { path, escaped, entry }))
     }
 
     /// The path for a new object, and whether it is that of an escaped key. Makes the folders above it.

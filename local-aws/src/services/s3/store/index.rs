@@ -3,6 +3,9 @@
 //! The files are the truth. A line of the journal says about an object what its file cannot. It is valid while the file
 //! has the fingerprint in the line. The line is written *before* the file is moved to its path. After a crash between
 //! the two the old object is still there, and its own line is still valid: the newest line that fits the file counts.
+//!
+//! In a folder that is open to be read, another process may write the lines and move the files. The index follows the
+//! journal there, and keeps a line whose file is not in place yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -14,11 +17,14 @@ use serde::{Deserialize, Serialize};
 
 use super::paths;
 use crate::folder::{Folder, can_be_listed};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Follower, Journal, JournalError, News};
 use crate::services::s3::object::{Fingerprint, IndexEntry};
 
 /// Bytes of a file that are hashed at a time.
 const BLOCK_BYTES: usize = 256 * 1024;
+
+/// So many lines of a key are kept whose file is not in place.
+const AHEAD_MAX: usize = 4;
 
 /// A line of the journal.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +43,8 @@ struct BucketIndex {
     entries: BTreeMap<String, IndexEntry>,
     /// The escaped keys. No walk through the bucket's folder finds their files.
     escaped: BTreeSet<String>,
+    /// Lines of another process that did not fit their files yet.
+    ahead: BTreeMap<String, Vec<IndexEntry>>,
 }
 
 /// The index of all buckets and its journal.
@@ -44,25 +52,34 @@ struct BucketIndex {
 pub(super) struct Index {
     buckets: BTreeMap<String, BucketIndex>,
     journal: Journal,
+    follower: Follower,
 }
 
 impl Index {
     /// Reads the journal, drops the lines that do not fit the files and writes the rest back.
     pub(super) fn open(folder: &Folder) -> Result<Index, JournalError> {
-        let mut buckets: BTreeMap<String, BucketIndex> = BTreeMap::new();
-        for line in Journal::read::<Line<String>>(folder, paths::JOURNAL)? {
-            let path = if line.escaped {
-                Some(paths::escaped(&line.bucket, &line.key))
-            } else {
-                paths::plain(&line.bucket, &line.key)
-            };
-            if path.is_some_and(|path| may_fit(folder, &path, line.entry.fingerprint)) {
-                buckets.entry(line.bucket).or_default().put(line.key, line.escaped, line.entry);
-            }
+        let (mut buckets, mut follower) = (BTreeMap::new(), Follower::default());
+        for line in follower.read(folder, paths::JOURNAL)?.map(News::into_records).unwrap_or_default() {
+            add(&mut buckets, folder, line);
         }
-        let journal =
-            Journal::rewrite(folder, paths::JOURNAL, buckets.iter().flat_map(|(bucket, index)| index.lines(bucket)))?;
-        Ok(Index { buckets, journal })
+        let lines = buckets.iter().flat_map(|(bucket, index)| index.lines(bucket));
+        let journal = Journal::rewrite(folder, paths::JOURNAL, lines)?;
+        Ok(Index { buckets, journal, follower })
+    }
+
+    /// Reads what another process has written. In a folder that is open to be written there is no other.
+    pub(super) fn follow(&mut self, folder: &Folder) -> Result<(), JournalError> {
+        if self.journal.is_writable() {
+            return Ok(());
+        }
+        let Some(news) = self.follower.read(folder, paths::JOURNAL)? else { return Ok(()) };
+        if matches!(news, News::Anew(_)) {
+            self.buckets.clear();
+        }
+        for line in news.into_records() {
+            add(&mut self.buckets, folder, line);
+        }
+        Ok(())
     }
 
     /// Whether there is an object whose `key` is escaped.
@@ -89,8 +106,12 @@ impl Index {
         file: &Metadata,
     ) -> io::Result<IndexEntry> {
         let fingerprint = Fingerprint::of(file);
-        let entry = self.buckets.get(bucket).and_then(|index| index.entries.get(key));
-        if let Some(entry) = entry.filter(|entry| entry.fingerprint == fingerprint) {
+        if let Some(entry) = self.buckets.get(bucket).and_then(|index| index.entry(key, fingerprint)) {
+            return Ok(entry.clone());
+        }
+        // Another process may have written its line, and moved the file, since the journal was read.
+        self.follow(folder).map_err(io::Error::other)?;
+        if let Some(entry) = self.buckets.get(bucket).and_then(|index| index.entry(key, fingerprint)) {
             return Ok(entry.clone());
         }
         let (attributes, content) = Default::default();
@@ -123,6 +144,7 @@ impl Index {
     pub(super) fn remove(&mut self, bucket: &str, key: &str) {
         if let Some(index) = self.buckets.get_mut(bucket) {
             index.entries.remove(key);
+            index.ahead.remove(key);
             index.escaped.remove(key);
         }
     }
@@ -140,7 +162,14 @@ impl BucketIndex {
         } else {
             self.escaped.remove(&key);
         }
+        self.ahead.remove(&key);
         self.entries.insert(key, entry);
+    }
+
+    /// What is known of the file with this fingerprint.
+    fn entry(&self, key: &str, fingerprint: Fingerprint) -> Option<&IndexEntry> {
+        let ahead = self.ahead.get(key).into_iter().flat_map(|entries| entries.iter().rev());
+        ahead.chain(self.entries.get(key)).find(|entry| entry.fingerprint == fingerprint)
     }
 
     fn lines(&self, bucket: &str) -> impl Iterator<Item = Line<String>> {
@@ -150,6 +179,23 @@ impl BucketIndex {
             escaped: self.escaped.contains(key),
             entry: entry.clone(),
         })
+    }
+}
+
+/// Adds a line of the journal. If its file is not in place, the line is kept apart where the file may still come.
+fn add(buckets: &mut BTreeMap<String, BucketIndex>, folder: &Folder, line: Line<String>) {
+    let Line { bucket, key, escaped, entry } = line;
+    let path = if escaped { Some(paths::escaped(&bucket, &key)) } else { paths::plain(&bucket, &key) };
+    if path.is_some_and(|path| may_fit(folder, &path, entry.fingerprint)) {
+        buckets.entry(bucket).or_default().put(key, escaped, entry);
+    } else if !folder.is_writable() {
+        let index = buckets.entry(bucket).or_default();
+        if escaped {
+            index.escaped.insert(key.clone());
+        }
+        let ahead = index.ahead.entry(key).or_default();
+        ahead.drain(..ahead.len().saturating_sub(AHEAD_MAX - 1));
+        ahead.push(entry);
     }
 }
 

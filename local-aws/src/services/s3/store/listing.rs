@@ -36,7 +36,7 @@ pub(crate) struct Page {
 impl Store {
     /// One page of the keys of `bucket`.
     pub(crate) fn list(&self, bucket: &str, query: &Query) -> Result<Page, StoreError> {
-        let escaped = self.lock().escaped(bucket);
+        let escaped = self.escaped(bucket)?;
         let folder = absent(self.folder.folder(Path::new(bucket))).map_err(disk(format!("list {bucket}")))?;
         let walk = Walk::new(query, folder.ok_or_else(|| StoreError::NoSuchBucket(bucket.to_owned()))?);
         let keys = Keys { walk, walked: None, escaped: escaped.into_iter().peekable() };
