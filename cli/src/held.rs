@@ -80,6 +80,11 @@ impl<'a> Reader<'a> {
         Reader { bucket, inflater, lines_alone, unreadable, objects: 0, hours_of_parquet: 0 }
     }
 
+    /// Reads the objects alone from now on.
+    pub(crate) fn leave_parquet(&mut self) {
+        self.lines_alone = true;
+    }
+
     /// Hands over every event that lies in one of `hours`, hour by hour.
     ///
     /// # Errors

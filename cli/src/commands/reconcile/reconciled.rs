@@ -58,6 +58,10 @@ pub struct Reconciled {
     pub proven: Vec<Proven>,
     /// Calls to Auth0.
     pub calls: u64,
+    /// JSON objects that were read, more than once if they were read again.
+    pub objects: u64,
+    /// Hours whose Parquet was read instead, its log_ids alone.
+    pub hours_of_parquet: u64,
 }
 
 /// An event that is not in the bucket.
@@ -123,6 +127,8 @@ impl Reconciled {
             proven_to: None,
             proven,
             calls: 0,
+            objects: 0,
+            hours_of_parquet: 0,
         }
     }
 
@@ -144,6 +150,7 @@ impl Reconciled {
     ) -> Result<()> {
         (self.from, self.to) = (Some(compared.from), Some(compared.to));
         self.only_in_bucket = walk.only_ours;
+        (self.objects, self.hours_of_parquet) = walk.was_read();
         if walk.without_moment > 0 {
             let count = walk.without_moment;
             self.inconclusive.push(format!("{count} events at Auth0 have no log_id that holds a moment"));

@@ -67,6 +67,11 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// How many objects were read of the bucket, and of how many hours the Parquet.
+    pub(super) fn was_read(&self) -> (u64, u64) {
+        (self.reader.objects, self.reader.hours_of_parquet)
+    }
+
     /// What of the bucket could not be read.
     pub(super) fn unreadable(&self) -> impl Iterator<Item = &String> {
         self.reader.unreadable.iter()
@@ -138,7 +143,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Looks once more for events that seem to be missing, in all hours that may hold one: an object may have come into an hour
-    /// after it was read.
+    /// after it was read. The objects are the record: what is called missing is in none of them, whatever Parquet says.
     ///
     /// # Errors
     ///
@@ -150,6 +155,7 @@ impl<'a> Walk<'a> {
         let take = |line: Held<'_>| {
             ledger.resolve(&line.identity);
         };
+        self.reader.leave_parquet();
         self.reader.read(HourRange::new(Hour::of(first).back(HOURS_BEFORE), end())?, take).await
     }
 
