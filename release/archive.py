@@ -37,7 +37,7 @@ def main() -> None:
     command = f"{COMMAND}-command-{version}-linux-{options.architecture}"
     for name, files, programs in (
         (deployed, deployable(options.architecture, target / "lambda"), FUNCTIONS),
-        (command, own_command(target / options.target / "release"), (COMMAND,)),
+        (command, own_command(target / options.target / "release", target / "pages"), (COMMAND,)),
     ):
         (ROOT / "dist" / f"{name}.tar.gz").write_bytes(archive(name, files))
         (ROOT / "dist" / f"{name}.cdx.json").write_text(bill_of_materials(name, version, metadata, programs))
@@ -56,9 +56,12 @@ def deployable(architecture: str, functions: pathlib.Path) -> Iterator[File]:
         yield f"target/lambda/{function}/bootstrap.zip", zipped(bootstrap), False
 
 
-def own_command(folder: pathlib.Path) -> Iterator[File]:
+def own_command(folder: pathlib.Path, pages: pathlib.Path) -> Iterator[File]:
+    """The command, and what `pages` has for shells and `man`."""
     yield "LICENSE", (ROOT / "LICENSE").read_bytes(), False
     yield COMMAND, (folder / COMMAND).read_bytes(), True
+    for path in filter(pathlib.Path.is_file, pages.rglob("*")):
+        yield str(path.relative_to(pages)), path.read_bytes(), False
 
 
 def rendered(path: pathlib.Path, architecture: str) -> bytes:

@@ -42,6 +42,8 @@ pub struct Env {
     pub aws: Option<SdkConfig>,
     /// Where Auth0's API is, and by what right it is asked.
     pub auth0: Access,
+    /// How the command was called, for commands that it recommends.
+    pub called: &'static str,
     /// What is passed over in the folder that the command opened. Clones are the same.
     pub passed_over: Arc<OnceLock<PassedOver>>,
 }
@@ -62,6 +64,7 @@ impl Env {
             settings: Vec::new(),
             aws: None,
             auth0: Access::default(),
+            called: "auth0-s3-logs",
             passed_over: Arc::default(),
         }
     }

@@ -19,15 +19,19 @@ use auth0_s3_logs::target::Target;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use chrono::Utc;
-use clap::Parser;
+use clap::FromArgMatches;
 use compactor::config::{Limits, timeouts};
 use telemetry::plain;
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
+/// How wide help is where the terminal does not say, and at most: longer lines are hard to read.
+const HELP_WIDTH: usize = 80;
+const HELP_WIDTH_MAX: usize = 100;
+
 fn main() -> ExitCode {
     telemetry::quiet_panics();
-    let args = Args::parse();
+    let args = arguments();
     let run = || Builder::new_multi_thread().enable_all().build()?.block_on(execute(args));
     // Where threads or memory are limited, the runtime panics as it starts its threads.
     let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
@@ -44,6 +48,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// The arguments. If they ask for help, or make no sense, that is printed and the process ends.
+fn arguments() -> Args {
+    let width = terminal_size::terminal_size().map_or(HELP_WIDTH, |(width, _)| width.0.into()).min(HELP_WIDTH_MAX);
+    let matches = auth0_s3_logs::args::command(width).get_matches();
+    Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
     let terminal = stderr().is_terminal();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -55,6 +66,8 @@ async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
         input_is_terminal: stdin().is_terminal(),
         settings: settings::files(var),
         auth0: Access::from_vars(var),
+        // cargo tells what it runs where it lies.
+        called: if var("CARGO").is_some() { "cargo run --" } else { "auth0-s3-logs" },
         ..Env::new(Utc::now(), Uuid::new_v4())
     };
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);

@@ -19,35 +19,40 @@ const DATA: &str = "auth0-s3-logs-data";
 
 /// What the command works on, and how it prints.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Where and how")]
 pub struct Target {
-    /// The folder that holds the bucket and the catalog
+    /// The folder to work on
+    ///
+    /// It holds the bucket and the catalog, as plain files.
     #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// The bucket: an object is the file DIR/BUCKET/KEY [default: auth0-logs]
-    #[arg(long, global = true, value_name = "BUCKET", value_parser = non_empty())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "BUCKET", value_parser = non_empty())]
     pub bucket: Option<String>,
     /// The Glue database that holds the tables [default: auth0_event_logs]
-    #[arg(long, global = true, value_name = "NAME", value_parser = non_empty())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME", value_parser = non_empty())]
     pub database: Option<String>,
-    /// Work on a deployment on AWS, which --deployment, or --bucket and --database, name; credentials and region are
-    /// found as the AWS command line finds them
+    /// Work on AWS; --deployment NAME says where
+    ///
+    /// --deployment names it, or --bucket and --database, or auth0-s3-logs.toml. Credentials and region are found as the
+    /// AWS command line finds them.
     #[arg(long, global = true, conflicts_with = "data")]
     pub aws: bool,
-    /// Work on this deployment on AWS: an entry of auth0-s3-logs.toml, or the stack's NamePrefix, by which the bucket,
-    /// the database and the workgroup are found
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "data", value_parser = non_empty())]
+    /// Work on this deployment on AWS
+    ///
+    /// It is an entry of auth0-s3-logs.toml, or the stack's NamePrefix, by which the bucket, the database and the
+    /// workgroup are found.
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME", conflicts_with = "data", value_parser = non_empty())]
     pub deployment: Option<String>,
     /// The workgroup of Athena, with --aws [default: auth0-s3-logs]
-    #[arg(long, global = true, value_name = "NAME", value_parser = non_empty())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME", value_parser = non_empty())]
     pub workgroup: Option<String>,
     /// The profile of the AWS command line's files to use, with --aws
-    #[arg(long, global = true, value_name = "NAME", value_parser = non_empty())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME", value_parser = non_empty())]
     pub profile: Option<String>,
     /// The region of the deployment, with --aws
-    #[arg(long, global = true, value_name = "REGION", value_parser = non_empty())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "REGION", value_parser = non_empty())]
     pub region: Option<String>,
-    /// Print one JSON value for machines instead of text for people
+    /// Print JSON, for machines
     #[arg(long, global = true)]
     pub json: bool,
     /// What the deployment says of itself.
@@ -105,7 +110,18 @@ impl Target {
     /// Fails if the folder does not exist, and says how to fill one.
     pub fn ensure_folder_exists(&self) -> anyhow::Result<()> {
         let folder = self.data.display();
-        ensure!(self.data.exists(), "there is no folder {folder}; fill one with `demo`, `run` or `compact`");
+        ensure!(self.data.exists(), "there is no folder {folder}; fill one with `demo`, `run` or `import`");
+        Ok(())
+    }
+
+    /// Fails if the folder has no bucket, and says how to fill one.
+    pub fn ensure_bucket_exists(&self) -> anyhow::Result<()> {
+        let bucket = self.data.join(self.bucket());
+        ensure!(
+            bucket.is_dir(),
+            "there is no folder {}; copy logs/YYYY/MM/DD/HH/* into it, or fill it with `demo`, `run` or `import`",
+            bucket.display()
+        );
         Ok(())
     }
 }

@@ -3,32 +3,36 @@
 use std::path::PathBuf;
 
 use super::Span;
+use super::help::Help;
 use crate::output::rows::Format;
 
-/// Options of `query`.
-#[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "\
+const QUERY: Help = Help {
+    text: "\
 The tables are auth0_logs_json and auth0_logs_parquet. The view auth0_logs takes each hour from exactly one of them.
 Always filter on \"date\" and \"hour\": they are the partitions, and decide what a query costs on AWS.
 
 Without --output a table is printed, or on a terminal that it does not fit, a record for each row. Only on a terminal
 long values are cut, and text goes through $PAGER. NULL is shown as NULL, and in csv as nothing; an empty text is \"\"
-in csv. Semicolons separate statements. With --aws, Ctrl-C stops the query at Athena.
-
-Examples:
-  auth0-s3-logs query \"SELECT count(DISTINCT log_id) FROM auth0_logs WHERE date = DATE '2026-11-20'\"
+in csv. Semicolons separate statements. With --aws, Ctrl-C stops the query at Athena.",
+    exit_codes: "",
+    examples: "
+  auth0-s3-logs query \"SELECT count(*) FROM auth0_logs WHERE date = DATE '2026-11-20'\"
   auth0-s3-logs query -o csv -f failures.sql > failures.csv
-  auth0-s3-logs query --aws --bucket acme-logs \"SELECT ip, count(*) FROM auth0_logs WHERE date = DATE '2026-11-20'
-                       AND type IN ('f', 'fp', 'fu') GROUP BY ip ORDER BY 2 DESC LIMIT 10\"")]
+  auth0-s3-logs query --aws --bucket acme-logs < failures.sql",
+};
+
+/// Options of `query`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = QUERY.brief(), after_long_help = QUERY.full())]
 pub struct Query {
-    /// The query, in Athena's SQL; - or nothing reads the standard input
+    /// The query; - or nothing reads the standard input
     #[arg(conflicts_with = "file")]
     pub sql: Option<String>,
     /// Read the statements from a file
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// How the rows are printed
-    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    /// table, record, csv, ndjson or json
+    #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub output: Option<Format>,
     /// Print on a terminal without a pager
     #[arg(long)]
@@ -44,18 +48,22 @@ pub enum EventFormat {
     Ndjson,
 }
 
-/// Options of `tail`.
-#[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "\
+const TAIL: Help = Help {
+    text: "\
 The events come from the JSON objects themselves, as soon as Firehose has written them, which is every five minutes by
 default. Athena is not asked. At first objects are read from the newest back until there are enough events; with -f
-every look is a LIST of two hours, and reads what is new.
-
-Examples:
+every look is a LIST of two hours, and reads what is new.",
+    exit_codes: "",
+    examples: "
   auth0-s3-logs tail
   auth0-s3-logs tail -f --type f,fp,fu
   auth0-s3-logs tail --aws --bucket acme-logs -f --user 'auth0|5f7c8ec7c33c6c004bbafe82'
-  auth0-s3-logs tail -n 1000 --output ndjson | jq -r .ip | sort | uniq -c")]
+  auth0-s3-logs tail -n 1000 --output ndjson | jq -r .ip | sort | uniq -c",
+};
+
+/// Options of `tail`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = TAIL.brief(), after_long_help = TAIL.full())]
 pub struct Tail {
     /// Go on with new events as they arrive, until Ctrl-C
     #[arg(short, long)]
@@ -72,13 +80,13 @@ pub struct Tail {
     /// Only events from this address
     #[arg(long, value_name = "IP")]
     pub ip: Option<String>,
-    /// How events are printed [default: line; with --json ndjson]
-    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    /// line or ndjson [default: line; with --json ndjson]
+    #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub output: Option<EventFormat>,
     /// Seconds between two looks
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub every: u64,
-    /// Where the first events are looked for [default: the last day]
+    /// Where the first events are looked for; the last day without it.
     #[command(flatten)]
     pub span: Span,
 }
@@ -94,16 +102,20 @@ pub enum FileFormat {
     Parquet,
 }
 
+const EXPORT: Help = Help {
+    text: "\
+The events are those of the view, with the 17 columns of the tables and their \"date\" and \"hour\". Values are the true
+ones, whatever they hold.",
+    exit_codes: "",
+    examples: "
+  auth0-s3-logs export --last 24h --to-file day.csv
+  auth0-s3-logs export --from 2026-11-01 --user ann@example.com -o ndjson
+  auth0-s3-logs export --aws --bucket acme-logs --day 2026-11-20 --to-file day.parquet",
+};
+
 /// Options of `export`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "\
-The events are those of the view, with the 17 columns of the tables and their \"date\" and \"hour\". Values are the true
-ones, whatever they hold.
-
-Examples:
-  auth0-s3-logs export --last 24h --to-file day.csv
-  auth0-s3-logs export --from 2026-11-01 --user 'auth0|5f7c8ec7c33c6c004bbafe82' -o ndjson > user.ndjson
-  auth0-s3-logs export --aws --bucket acme-logs --day 2026-11-20 --to-file day.parquet")]
+#[command(after_help = EXPORT.brief(), after_long_help = EXPORT.full())]
 pub struct Export {
     /// The hours to export.
     #[command(flatten)]
@@ -111,10 +123,10 @@ pub struct Export {
     /// Only events of this user, by id or name
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// The format [default: by the end of the file's name, else csv]
-    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    /// csv, ndjson or parquet [default: by the file's name]
+    #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub output: Option<FileFormat>,
-    /// The file to write; without it, the standard output
+    /// The file to write; else the standard output
     #[arg(long, value_name = "FILE")]
     pub to_file: Option<PathBuf>,
 }

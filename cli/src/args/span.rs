@@ -73,13 +73,15 @@ pub(crate) fn span_of_last(text: &str, now: DateTime<Utc>) -> anyhow::Result<Hou
 /// A stretch of time by its ends, or by how long it is until now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
 pub struct Bounds {
-    /// The first hour, such as 2026-11-20T13, or the first day
+    /// The first hour, like 2026-11-20T13, or day
     #[arg(long, value_name = "HOUR")]
     from: Option<Edge>,
-    /// The hour after the last, or the day after the last [default: the hour after now]
+    /// The hour or day after the last [default: now]
     #[arg(long, value_name = "HOUR", requires = "from")]
     to: Option<Edge>,
-    /// The hours up to now, such as 90m, 6h, 2d or 1w; whole hours, and the current one
+    /// The last 90m, 6h, 2d or 1w
+    ///
+    /// Whole hours, and the current one.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
     last: Option<Last>,
 }
@@ -90,7 +92,7 @@ pub struct Span {
     /// The ends of the stretch.
     #[command(flatten)]
     bounds: Bounds,
-    /// One day, written like 2026-11-20
+    /// One day, like 2026-11-20
     #[arg(long, value_name = "DAY", conflicts_with_all = ["from", "to", "last"])]
     day: Option<Day>,
 }

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 pub mod compact;
+mod completions;
 pub mod demo;
 mod export;
 pub mod import;
@@ -60,6 +61,8 @@ async fn carry_out(command: Command, target: &Target, env: &Env) -> anyhow::Resu
         Command::Replay(options) => replay::replay(target, &options, env).await,
         Command::Import(options) => import::import(target, &options, env).await,
         Command::Serve(options) => serve::serve(target, &options, env).await,
+        Command::Completions(options) => completions::completions(&options),
+        Command::Manual(options) => completions::manual(&options),
     }
 }
 
@@ -74,6 +77,9 @@ fn ensure_works_on_aws(target: &Target, command: &Command) -> anyhow::Result<()>
         }
         Command::Run(_) => "`run` takes events into a folder alone: leave out --aws; on AWS put them on the event bus",
         Command::Serve(_) => "`serve` serves a folder alone: clients reach AWS without it",
+        Command::Completions(_) | Command::Manual(_) => {
+            "what is printed is the same for a folder and AWS: leave out --aws"
+        }
         _ => {
             ensure!(
                 target.bucket.is_some(),
