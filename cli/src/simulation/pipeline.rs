@@ -149,6 +149,17 @@ impl Pipeline {
         }
     }
 
+    /// Sends a record at `at`, as [`Pipeline::put`] does, that the transform refuses, as a faulty release would. Firehose
+    /// keeps it under `error/`.
+    ///
+    /// # Errors
+    ///
+    /// If a tick fails as a whole, or Firehose cannot write.
+    pub async fn put_refused(&mut self, record: Bytes, at: DateTime<Utc>) -> anyhow::Result<()> {
+        self.transformed.refuse(record.clone());
+        self.put(record, at, None).await
+    }
+
     /// Ticks until every hour is compacted, and sums up what became of all records.
     ///
     /// # Errors
@@ -225,8 +236,10 @@ impl Pipeline {
     async fn sum_up(&mut self) -> anyhow::Result<()> {
         let (transformed, delivered) = (self.transformed.report(), self.firehose.delivered());
         self.summary.lines = transformed.ok;
+        self.summary.refused = self.transformed.refused();
         self.summary.failed = delivered.failed + self.summary.too_large;
         self.summary.failed_by_reason = transformed.failed_by_reason();
+        self.summary.reasons = transformed.reasons().collect();
         self.summary.json_objects = delivered.objects;
         self.summary.error_objects = delivered.error_objects;
         let lost = delivered.undelivered.iter().map(|it| format!("a notification was not taken: {}", it.error));

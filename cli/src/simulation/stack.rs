@@ -1,6 +1,7 @@
 //! What the templates deploy, wired to an embedded AWS over a folder.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use catalog::Catalog;
@@ -13,7 +14,9 @@ use local_aws::{Clock, LocalAws, OpenError};
 use log_format::layout;
 use partitioner::handler::Partitioner;
 use telemetry::error_chain;
-use transform::batch::Report;
+use transform::batch::{Answer, RecordResult, Report, Response};
+use transform::event::{Event, EventRecord};
+use transform::handler::handle;
 use uuid::Uuid;
 
 use crate::target::Target;
@@ -61,11 +64,11 @@ impl Stack {
         Stack::over(LocalAws::open(&target.data, clock), target)
     }
 
-    /// Like [`Stack::open_existing`], for what only reads: it also opens a folder that cannot be written to.
+    /// Like [`Stack::open_existing`], for what only reads: others may have the folder open and write to it, or nobody may.
     ///
     /// # Errors
     ///
-    /// If the folder does not exist or cannot be read, or another process has it open.
+    /// If the folder does not exist or cannot be read.
     pub fn open_to_read(target: &Target, clock: Clock) -> anyhow::Result<Stack> {
         target.ensure_folder_exists()?;
         Stack::over(LocalAws::open_to_read(&target.data, clock), target)
@@ -118,16 +121,52 @@ fn compactor(aws: &LocalAws, target: &Target, limits: Limits) -> Arc<Compactor> 
 
 /// The transform's reports, summed over its invocations. Clones are the same sum.
 #[derive(Debug, Clone, Default)]
-pub struct Transformed(Arc<Mutex<Report>>);
+pub struct Transformed(Arc<Mutex<State>>);
+
+/// What a transform has done, and what it is to refuse.
+#[derive(Debug, Default)]
+struct State {
+    report: Report,
+    refuses: HashSet<Bytes>,
+    refused: u64,
+}
 
 impl Transformed {
-    /// The sum so far.
+    /// The sum so far. It does not count what was refused.
     pub fn report(&self) -> Report {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().report.clone()
     }
 
-    fn add(&self, report: &Report) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(report);
+    /// Lets the transform refuse this record, as a faulty release would.
+    pub fn refuse(&self, record: Bytes) {
+        self.lock().refuses.insert(record);
+    }
+
+    /// How many records were refused.
+    pub fn refused(&self) -> u64 {
+        self.lock().refused
+    }
+
+    /// Answers a batch with the real transform, but for what is to be refused.
+    fn answer(&self, mut event: Event) -> Response {
+        let mut state = self.lock();
+        let is_refused = |record: &EventRecord| state.refuses.contains(record.data.as_slice());
+        let (refused, taken) = event.records.into_iter().partition(is_refused);
+        event.records = taken;
+        let (mut response, report) = handle(&event);
+        state.report.add(&report);
+        let refused: Vec<EventRecord> = refused;
+        state.refused += refused.len() as u64;
+        response.records.extend(refused.into_iter().map(|EventRecord { record_id, data }| Answer {
+            record_id,
+            result: RecordResult::ProcessingFailed,
+            data,
+        }));
+        response
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,9 +175,8 @@ fn transform_function(transformed: Transformed) -> Function {
     Arc::new(move |payload: Bytes| {
         let transformed = transformed.clone();
         async move {
-            let event: transform::event::Event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
-            let (response, report) = transform::handler::handle(&event);
-            transformed.add(&report);
+            let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
+            let response = transformed.answer(event);
             Ok(Bytes::from(serde_json::to_vec(&response).map_err(|error| failed(&error))?))
         }
         .boxed()

@@ -3,6 +3,7 @@
 use log_format::Hour;
 use projection::manifest::Counts;
 use serde::Serialize;
+use transform::record::RecordError;
 
 use crate::output::report;
 
@@ -15,8 +16,13 @@ pub struct RunSummary {
     pub lines: u64,
     /// Events that Firehose kept under `error/`, or did not take at all.
     pub failed: u64,
-    /// The transform's reasons, each with its count.
+    /// Events that a faulty release of the transform refused; part of `failed`. The demo has one for some minutes.
+    pub refused: u64,
+    /// The transform's reasons for the others, each with its count.
     pub failed_by_reason: String,
+    /// The same, for who looks for a reason.
+    #[serde(skip)]
+    pub reasons: Vec<(RecordError, u64)>,
     /// Events larger than Firehose takes; part of `failed`.
     pub too_large: u64,
     /// Objects written under `logs/`.

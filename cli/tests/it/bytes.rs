@@ -36,11 +36,11 @@ async fn a_small_demo_writes_the_same_bytes() {
         digests += &format!("{rows} rows, {}\n", sha256(answer.to_string().as_bytes()));
     }
     expect![[r#"
-        logs: 62 files, a6e007442b05ada5f5e5f553243318d584f288e9be449282b08c0eb5e9d7141c
-        parquet: 4 files, 6f41df2594cb8c16b26d4564197b0d2c624b7705a3b1ee5e8bef88ce12e78d37
-        75 rows, cb278f1eb93e727e50b2bb46daaf18cac6c2453941e8e55cbd914c8da4c095e6
-        33 rows, e7a44c03782d9fcfba53047e10150906a24b4471bda395411d41d3efb1bc4c50
-        64 rows, 7300b88d90b1d6f186a8398c551ba77681d990f09572e7354c98d3a441e1ffaa
+        logs: 60 files, ed2dac8487c1bd19e019bc55465e3c372bd5d1ab30dde36e5f450de08a9e2ca2
+        parquet: 4 files, 507e32e2af5e98c2f8873f26ab0e1a2f32e027a0d7dc7f9a8e9e2a288a14a6f4
+        72 rows, d9fc1ebdc0a72bb820fd9cda9cdb22e91637084213dd6e26aa3d1247b485b6df
+        31 rows, cf77e14729330bd687e4e7d6e5bedbdfff43282e18da4d0c9f0956f3818d5c34
+        64 rows, 2738e8e399689a98b7693810a9b9833b3bbcc8920b2a89642bd972ce5031947e
     "#]]
     .assert_eq(&digests);
 }

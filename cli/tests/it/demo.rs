@@ -1,11 +1,13 @@
-//! The demo as a newcomer runs it: its numbers add up, and what was injected is found.
+//! The demo as a newcomer runs it: its numbers add up, what was injected is found, and all of it can be proven.
 
-use crate::support::{command, number};
+use std::path::Path;
+
+use crate::support::{binary, command, number};
 
 const ARGUMENTS: [&str; 5] = ["demo", "--events", "10000", "--hours", "6"];
 
 #[test]
-fn the_numbers_add_up_and_running_again_adds_no_row() {
+fn the_numbers_add_up_and_the_proof_follows() {
     let data = tempfile::tempdir().unwrap();
     let (code, first) = command(data.path(), &ARGUMENTS);
     assert_eq!(code, 0, "{first}");
@@ -13,7 +15,7 @@ fn the_numbers_add_up_and_running_again_adds_no_row() {
     assert_eq!((of("events"), of("events")), (10_000, of("lines") + of("failed")));
     assert_eq!(of("lines"), of("parquet_rows") + of("duplicates") + of("rejected"));
     let injected = first.get("injected").and_then(|it| it.as_array()).unwrap();
-    assert_eq!(injected.len(), 4);
+    assert_eq!(injected.len(), 5);
     for check in injected {
         assert!(number(check, "injected") > 0, "{check}");
         assert_eq!(number(check, "injected"), number(check, "found"), "{check}");
@@ -21,11 +23,25 @@ fn the_numbers_add_up_and_running_again_adds_no_row() {
     let queries = first.get("queries").and_then(|it| it.as_array()).unwrap();
     assert_eq!(queries.iter().map(|query| query["equal"].as_bool()).collect::<Vec<_>>(), [Some(true); 3]);
 
-    let (code, second) = command(data.path(), &ARGUMENTS);
-    assert_eq!(code, 0, "{second}");
-    assert_eq!(number(&second, "json_objects"), of("json_objects"));
-    assert_eq!(number(&second, "parquet_rows"), of("parquet_rows"));
-    assert_eq!((number(&second, "new_rows"), number(&second, "duplicates")), (0, of("lines")));
+    let (code, proof) = command(data.path(), &["verify"]);
+    assert_eq!((code, proof["verdict"].as_str()), (0, Some("proven")), "{proof}");
+    assert!(number(&proof, "awaiting_replay") > 0);
+    let (code, replayed) = command(data.path(), &["replay"]);
+    let refused = of("failed") - of("refused");
+    assert!(code == 0 && of("refused") > 0, "{replayed}");
+    assert_eq!((number(&replayed, "lines"), number(&replayed, "failed")), (of("refused"), refused), "{replayed}");
+    let (code, proof) = command(data.path(), &["verify"]);
+    assert_eq!((code, number(&proof, "awaiting_replay")), (0, 0), "{proof}");
+    refuses_a_folder_that_holds_events(data.path());
+}
+
+/// Its events would be mixed with those that are there.
+fn refuses_a_folder_that_holds_events(data: &Path) {
+    let (_, before) = command(data, &["verify"]);
+    let output = binary().args(ARGUMENTS).arg("--data").arg(data).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && error.contains("holds events already"), "{error}");
+    assert_eq!(number(&command(data, &["verify"]).1, "json_bytes"), number(&before, "json_bytes"));
 }
 
 #[test]
