@@ -1,5 +1,7 @@
 //! `run`: takes your own events through the pipeline.
 
+use transform::record::RecordError;
+
 use crate::args::Run;
 use crate::env::Env;
 use crate::input;
@@ -8,6 +10,9 @@ use crate::output::{progress, report};
 use crate::simulation::pipeline::Pipeline;
 use crate::simulation::summary::RunSummary;
 use crate::target::Target;
+
+/// Sentences are wrapped at this column.
+const WIDTH: usize = 80;
 
 /// Takes the events of all files through the pipeline, and prints what became of them.
 ///
@@ -23,9 +28,32 @@ pub async fn run(target: &Target, options: &Run, env: &Env) -> anyhow::Result<Ve
     if target.json {
         report::print_json(&summary)?;
     } else {
-        report::print(&format!("{}{}", summary.to_table(), report::troubles(&summary.troubles)))?;
+        report::print(&[summary.to_table(), failures(&summary), report::troubles(&summary.troubles)].concat())?;
     }
-    Ok(Verdict::of(summary.adds_up() && summary.troubles.is_empty()))
+    Ok(Verdict::of(summary.adds_up() && summary.failed == 0 && summary.troubles.is_empty()))
+}
+
+/// A sentence for each reason for which records failed: what they look like. Empty if none failed.
+fn failures(summary: &RunSummary) -> String {
+    let sentence = |(reason, count): &(RecordError, u64)| {
+        let records = if *count == 1 { "1 record".to_owned() } else { format!("{count} records") };
+        let text = format!("{records} of {} failed, and lie under error/: {}.", summary.events, looks_like(*reason));
+        format!("\n{}", report::wrapped(&text, "", WIDTH))
+    };
+    summary.reasons.iter().map(sentence).collect()
+}
+
+/// What records look like that fail for this reason.
+fn looks_like(reason: RecordError) -> &'static str {
+    match reason {
+        RecordError::NotUtf8 => "not UTF-8, as if another program than gzip had compressed the file",
+        RecordError::NotJson => "no JSON objects, as those of a CSV file or of plain text; export the log as JSON",
+        RecordError::NoEvent => "envelopes of EventBridge without an event of Auth0 in detail.data",
+        RecordError::Empty => "objects without any field of an event, such as log_id, date and type",
+        RecordError::TooLong => "events that are longer than a line may be",
+        RecordError::OverBudget => "more than fits into one answer of the transform",
+        RecordError::Panicked => "the transform panicked, which is a bug; please report it",
+    }
 }
 
 /// Takes lines of events through the pipeline.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use log_format::{Hour, Object};
 use testkit::rebuild;
 
-use crate::support::{NOW, command, env, number, rows, target};
+use crate::support::{NOW, binary, command, env, number, rows, target};
 
 /// Takes `events`, one a line, through the pipeline, and finds each in a row of its own.
 async fn check(lines: &[&str], events: &[&str]) {
@@ -80,10 +80,14 @@ fn what_is_no_event_is_counted_and_kept() {
     let input = data.path().join("events.ndjson");
     std::fs::write(&input, "word\n\n{\"date\":\"2026-11-20T13:00:00.000Z\",\"type\":\"s\"}\n[1]\n{}\n").unwrap();
     let (code, found) = command(&data.path().join("folder"), &["run", "--events", input.to_str().unwrap()]);
-    assert_eq!(code, 0, "{found}");
+    assert_eq!(code, 1, "{found}");
     assert_eq!((number(&found, "events"), number(&found, "lines"), number(&found, "failed")), (4, 1, 3));
     assert_eq!(found["failed_by_reason"], "NotJson=2 Empty=1");
     assert_eq!(number(&found, "error_objects"), 1);
+    let run = binary().args(["run", "--events"]).arg(&input).arg("--data").arg(data.path().join("other")).output();
+    let text = String::from_utf8(run.unwrap().stdout).unwrap();
+    assert!(text.contains("2 records of 4 failed, and lie under error/: no JSON objects"), "{text}");
+    assert!(text.contains("1 record of 4 failed"), "{text}");
 }
 
 /// The simulated clock goes on for two days after the last event. The view must still show events that come into an

@@ -35,6 +35,9 @@ const INVOCATIONS_AT_ONCE: usize = 8;
 /// If the bucket or the catalog cannot be read, or an hour or a day that was asked for is not closed.
 pub async fn compact(target: &Target, options: &Compact, env: &Env) -> anyhow::Result<Verdict> {
     let env = &Env { limits: limits(options, &env.limits), ..env.clone() };
+    if !target.aws {
+        target.ensure_bucket_exists()?;
+    }
     let deployment = Deployment::open_or_make(target, "compactor", env).await?;
     let (range, of_no_hour) = range(&deployment, options, env).await?;
     if let Some(function) = &options.invoke {

@@ -43,7 +43,12 @@ const STOPPED: &str = "stopped; what was done stays done, run it again";
 /// If a file cannot be opened, or S3 or Glue refuses a call. What was done until then stays done.
 pub async fn import(target: &Target, options: &Import, env: &Env) -> Result<Verdict> {
     let env = &Env { limits: env.limits.clone().for_many_hours(), ..env.clone() };
-    let deployment = Deployment::open_or_make(target, "import", env).await?;
+    // Nothing is made where nothing is imported.
+    let scratch = options.dry_run && !target.aws && !target.data.exists();
+    let scratch = scratch.then(tempfile::tempdir).transpose()?;
+    let data = scratch.as_ref().map_or(target.data.as_path(), |scratch| scratch.path());
+    let deployment =
+        Deployment::open_or_make(&Target { data: data.to_owned(), ..target.clone() }, "import", env).await?;
     let imported = run(&deployment, options, env).await?;
     if target.json {
         report::print_json(&imported)?;
