@@ -39,13 +39,14 @@ pub fn percent(part: u64, whole: u64) -> u64 {
     (part * 100).checked_div(whole).unwrap_or_default()
 }
 
-/// Prints a text and one line feed. What a terminal would act on is escaped.
+/// Prints a text and one line feed, without blanks at the ends of lines. What a terminal would act on is escaped.
 ///
 /// # Errors
 ///
 /// If standard output cannot be written to. A pipe whose reader has gone is no error.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    write(&plain::lines(text))
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    write(&plain::lines(&lines.join("\n")))
 }
 
 fn write(text: &str) -> anyhow::Result<()> {

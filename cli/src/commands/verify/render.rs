@@ -19,6 +19,9 @@ const PRINTED_MAX: usize = 10;
 /// Of how many objects that are gone the versions are asked for.
 const VERSIONS_SHOWN: usize = 3;
 
+/// Sentences are wrapped at this column.
+const WIDTH: usize = 80;
+
 const HEADING: [&str; 7] = ["hour", "state", "objects", "lines", "rows", "duplicates", "rejected"];
 const DAY_HEADING: [&str; 4] = ["day", "state", "hours", "rows"];
 /// Columns that hold words; the others hold numbers.
@@ -107,7 +110,7 @@ impl Verified {
         if !text.is_empty() {
             text.push('\n');
         }
-        format!("{text}{}\n{}{}{}\n", self.summary(), self.awaiting(), self.reconciled_spans(), self.sentence())
+        format!("{text}{}\n{}{}\n{}", self.summary(), self.reconciled_spans(), self.sentence(), self.awaiting())
     }
 
     /// A line for each tenant with the last span that `reconcile` has proven.
@@ -115,7 +118,8 @@ impl Verified {
         let last = self.reconciled.iter().filter_map(|(tenant, spans)| Some((tenant, spans.last()?)));
         let line = |(tenant, span): (&String, &Proven)| {
             let [from, to] = [span.from, span.to].map(|moment| moment.format("%Y-%m-%dT%H:%M:%SZ"));
-            format!("by `reconcile`, all that {tenant} logged from {from} to {to} is here\n")
+            let text = format!("by `reconcile`, all that {tenant} logged from {from} to {to} is here");
+            report::wrapped(&text, "", WIDTH) + "\n"
         };
         last.map(line).collect()
     }
@@ -179,7 +183,7 @@ impl Verified {
             ("lines rejected", parquet.rejected, "kept under rejected/".to_string()),
             ("days", self.days, self.days_text()),
             ("objects under error/", self.error_objects, self.replays()),
-            ("unread", self.unread_objects, "objects under logs/ that no reader takes for an hour's".to_string()),
+            ("unread", self.unread_objects, "under logs/, of no hour".to_string()),
             ("differences", self.findings.len() as u64, self.kinds()),
         ];
         let mut table = report::table(&["", "count", ""]);
@@ -197,14 +201,18 @@ impl Verified {
 
     fn replays(&self) -> String {
         let refused = self.records_refused;
-        let refused = if refused > 0 { format!(", {refused} records refused again") } else { String::new() };
-        format!("{} replayed{refused}, {} wait for replay", self.error_objects_replayed, self.awaiting_replay)
+        let refused = if refused > 0 { format!(" ({refused} records refused)") } else { String::new() };
+        format!("{} replayed{refused}, {} await replay", self.error_objects_replayed, self.awaiting_replay)
     }
 
-    /// A line about what is in neither table and not lost. Empty if there is no such object.
+    /// What is in neither table and not lost: a verdict of its own. Empty if there is no such object.
     fn awaiting(&self) -> String {
         let Some(first) = &self.awaiting_replay_first else { return String::new() };
-        format!("{} objects under error/ wait for `replay`, the first {}\n", self.awaiting_replay, plain::value(first))
+        let count = self.awaiting_replay;
+        format!(
+            "Awaits replay: {count} objects under error/; `replay` takes them in. The first:\n  {}\n",
+            plain::value(first)
+        )
     }
 
     pub(super) fn verdict_name(&self) -> &'static str {

@@ -231,8 +231,9 @@ async fn objects_that_wait_for_a_replay_do_not_stand_against_a_proof() {
     }
     let found = run(&deployment(&stack, "verify"), &options(false, false), &env(1)).await.unwrap();
     assert_eq!((names(&found), found.verdict(), found.awaiting_replay), (BTreeSet::new(), Verdict::Well, 2));
-    let told = "2 objects under error/ wait for `replay`, the first error/processing-failed/2025/03/01/07/1\nProven: ";
-    assert!(found.to_text().contains(told), "{}", found.to_text());
+    let told = "Awaits replay: 2 objects under error/; `replay` takes them in. The first:\n  \
+                error/processing-failed/2025/03/01/07/1\n";
+    assert!(found.to_text().ends_with(told) && found.to_text().contains("\nProven: "), "{}", found.to_text());
     drop(stack);
     let (code, printed, _) = command(data.path(), &[]);
     assert_eq!((code, printed["awaiting_replay"].as_u64(), printed["verdict"].as_str()), (0, Some(2), Some("proven")));
