@@ -67,7 +67,8 @@ async fn every_question_finds_what_the_json_holds() {
         let answer = ask(data.path(), &sql).await;
         let rows = answer.as_array().unwrap().len();
         assert_eq!(rows > 0, question.level.is_none(), "{} has {rows} rows: {sql}", question.name);
-        if question.level.is_some() {
+        // The plan of an erasure is about the JSON objects themselves.
+        if question.level.is_some() || sql.contains("auth0_logs_json") {
             continue;
         }
         // The JSON table has a row for each delivery of an event.
