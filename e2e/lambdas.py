@@ -44,7 +44,6 @@ def main() -> int:
 
 
 def run_all(folder: pathlib.Path, data: pathlib.Path) -> None:
-    subprocess.run([*servers.command(), "compact", "--data", str(data)], check=True, stdout=subprocess.DEVNULL)
     with servers.local_aws(data) as aws, runtime_api() as api, functions(folder, api, aws):
         clients = {service: servers.client(service, aws) for service in ("s3", "glue")}
         lines = check_transform(api)

@@ -40,7 +40,6 @@ KEY = "logs/2026/11/20/13/1.gz"
 def main() -> int:
     """Attacks each function, and says how often and with what it answered."""
     with tempfile.TemporaryDirectory() as data:
-        subprocess.run([*servers.command(), "compact", "--data", data], check=True, stdout=subprocess.DEVNULL)
         with servers.local_aws(pathlib.Path(data)) as aws, lambdas.runtime_api() as api:
             for function, (payloads, good, is_good) in ATTACKS.items():
                 with limited(function, api, aws) as (process, log):

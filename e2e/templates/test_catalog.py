@@ -1,7 +1,5 @@
 """The tables that the template declares are those that the code makes where it finds none."""
 
-import subprocess
-
 import servers
 import stacks
 
@@ -10,7 +8,6 @@ BESIDES = {"Description", "Retention"}
 
 
 def test_tables_are_those_of_the_code(tmp_path):
-    subprocess.run([*servers.command(), "compact", "--data", str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
     template = stacks.parsed(stacks.TEMPLATES / "catalog.yaml")
     resolved = stacks.Resolved(template, {"LogBucket": "auth0-logs"})
     with servers.local_aws(tmp_path) as endpoint:
