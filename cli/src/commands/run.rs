@@ -11,9 +11,6 @@ use crate::simulation::pipeline::Pipeline;
 use crate::simulation::summary::RunSummary;
 use crate::target::Target;
 
-/// Sentences are wrapped at this column.
-const WIDTH: usize = 80;
-
 /// Takes the events of all files through the pipeline, and prints what became of them.
 ///
 /// # Errors
@@ -38,7 +35,7 @@ fn failures(summary: &RunSummary) -> String {
     let sentence = |(reason, count): &(RecordError, u64)| {
         let records = if *count == 1 { "1 record".to_owned() } else { format!("{count} records") };
         let text = format!("{records} of {} failed, and lie under error/: {}.", summary.events, looks_like(*reason));
-        format!("\n{}", report::wrapped(&text, "", WIDTH))
+        format!("\n{}", report::sentence(&text))
     };
     summary.reasons.iter().map(sentence).collect()
 }

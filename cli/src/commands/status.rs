@@ -303,7 +303,7 @@ impl Overview {
             Some(watermark) => format!("the watermark is at {watermark}"),
             None => "there is no watermark".to_string(),
         };
-        let view = format!("{watermark}; the view {} {}\n", catalog::VIEW, self.view_text());
+        let view = report::sentence(&format!("{watermark}; the view {} {}", catalog::VIEW, self.view_text())) + "\n";
         let gaps = match self.gaps.as_slice() {
             [] => String::new(),
             gaps => format!("hours without objects: {}\n", report::stretches(gaps)),
@@ -364,7 +364,9 @@ impl DaysStatus {
         }
         let up_to = self.watermark.map_or("no day".to_string(), |day| format!("days up to {day}"));
         let DaysStatus { rolled_up, due, .. } = self;
-        format!("the view reads {up_to} from {}; {rolled_up} days are rolled up, {due} are due\n", catalog::DAILY)
+        let text =
+            format!("the view reads {up_to} from {}; {rolled_up} days are rolled up, {due} are due", catalog::DAILY);
+        report::sentence(&text) + "\n"
     }
 }
 
@@ -471,7 +473,7 @@ mod tests {
     fn the_days_are_a_line() {
         let text = |days: DaysStatus| Overview { days, ..overview(Vec::new()) }.to_text(100);
         let day = "2026-11-18".parse().ok();
-        let told = "the view reads days up to 2026-11-18 from auth0_logs_daily; 12 days are rolled up, 1 are due\n";
+        let told = "the view reads days up to 2026-11-18 from auth0_logs_daily; 12 days are rolled\nup, 1 are due\n";
         assert!(text(DaysStatus { watermark: day, rolled_up: 12, due: 1 }).ends_with(told));
         let told = "the view reads no day from auth0_logs_daily; 0 days are rolled up, 3 are due\n";
         assert!(text(DaysStatus { watermark: None, rolled_up: 0, due: 3 }).ends_with(told));
@@ -480,10 +482,13 @@ mod tests {
 
     #[test]
     fn the_view_is_described_in_words() {
-        let text = |view: ViewState| Overview { view, ..overview(Vec::new()) }.to_text(100);
-        assert!(text(ViewState::Missing).ends_with("the view auth0_logs is missing\n"));
-        assert!(text(ViewState::NotOurs).ends_with("the view auth0_logs is not ours\n"));
-        assert!(text(ViewState::WithoutWatermark).ends_with("the view auth0_logs is without a watermark\n"));
-        assert!(text(ViewState::IgnoresWatermark).ends_with("the view auth0_logs does not follow the watermark\n"));
+        let text = |view: ViewState| {
+            let text = Overview { view, ..overview(Vec::new()) }.to_text(100);
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert!(text(ViewState::Missing).ends_with("the view auth0_logs is missing"));
+        assert!(text(ViewState::NotOurs).ends_with("the view auth0_logs is not ours"));
+        assert!(text(ViewState::WithoutWatermark).ends_with("the view auth0_logs is without a watermark"));
+        assert!(text(ViewState::IgnoresWatermark).ends_with("the view auth0_logs does not follow the watermark"));
     }
 }

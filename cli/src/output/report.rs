@@ -68,6 +68,14 @@ pub fn wrapped(text: &str, indent: &str, width: usize) -> String {
     lines.join("\n")
 }
 
+/// The columns of the least terminal.
+const PAGE: usize = 80;
+
+/// A text in lines that fit any terminal.
+pub fn sentence(text: &str) -> String {
+    wrapped(text, "", PAGE)
+}
+
 /// Prints a value as JSON.
 ///
 /// # Errors

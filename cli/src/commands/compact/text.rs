@@ -31,7 +31,7 @@ pub(super) fn to_text(tick: &Tick) -> String {
     format!(
         "{table}{day_table}{accepted}{}{days}{}\n{troubles}",
         counted("hours compacted", &totals),
-        watermark_text(tick),
+        report::sentence(&watermark_text(tick)),
     )
 }
 
@@ -57,7 +57,7 @@ fn days_text(tick: &Tick) -> String {
 /// How many had each outcome. `done` is what was done of the first.
 fn counted(done: &str, totals: &Totals) -> String {
     format!(
-        "{} {done}, {} as they should be, {} deferred, {} failed; ",
+        "{} {done}, {} as they should be, {} deferred, {} failed\n",
         totals.compacted,
         totals.nothing + totals.repaired,
         totals.deferred + totals.needs_operator,
@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn days_are_told_like_hours() {
         let none = to_text(&tick(&[], &[]));
-        let expected = "0 hours compacted, 0 as they should be, 0 deferred, 0 failed; the view reads Parquet up to \
-                        2026-11-20T13, and days up to 2026-11-18 from auth0_logs_daily\n";
+        let expected = "0 hours compacted, 0 as they should be, 0 deferred, 0 failed\nthe view reads Parquet up to \
+                        2026-11-20T13, and days up to 2026-11-18 from\nauth0_logs_daily\n";
         assert_eq!(none, expected);
         let no_time = SkipReason::NoTime;
         let behind = ("2026-11-18T04", Outcome::Waits(Box::new(written(4)), Waiting { for_day: true, seen: None }));
@@ -207,7 +207,7 @@ mod tests {
         let text = to_text(&tick);
         for told in [
             " 2026-11-17     4  2.00 KiB ",
-            "0 deferred, 1 failed; 1 days rolled up, 1 as they should be, 1 deferred, 0 failed; the view reads",
+            "0 deferred, 1 failed\n1 days rolled up, 1 as they should be, 1 deferred, 0 failed\nthe view reads",
             "! 1 days deferred, the first 2026-11-18: ",
         ] {
             assert!(text.contains(told), "{told}: {text}");

@@ -25,9 +25,6 @@ pub(super) struct Compared {
 /// The JSON table has a row for each delivery of an event, the others one row.
 const SOURCES: [&str; 3] = ["(SELECT DISTINCT * FROM auth0_logs_json)", "auth0_logs_parquet", "auth0_logs"];
 
-/// Sentences are wrapped at this column.
-const WIDTH: usize = 80;
-
 /// Asks all three questions.
 pub(super) async fn compare(stack: &Stack, options: &Demo, start: DateTime<Utc>) -> anyhow::Result<Vec<Compared>> {
     let sql = Sql::open(&stack.aws, stack.catalog.database()).await?;
@@ -100,6 +97,6 @@ impl fmt::Display for Compared {
         let same = if self.equal { "the same answer" } else { "NOT THE SAME ANSWER" };
         let (json, parquet) = (report::bytes(self.json_bytes_read), report::bytes(self.parquet_bytes_read));
         let text = format!("{same} from JSON, reading {json}, from Parquet, reading {parquet}, and from the view");
-        writeln!(f, "{}", report::wrapped(&text, "", WIDTH))
+        writeln!(f, "{}", report::sentence(&text))
     }
 }

@@ -165,8 +165,8 @@ fn print(target: &Target, found: &DemoReport, env: &Env) -> anyhow::Result<()> {
     let command = &env.called;
     text.push_str(&format!(
         "\n{} in {:.1} s. The data is in {folder}. Go on:\n  \
-         {command} verify{to}       # proven; what the outage kept under error/ waits\n  \
-         {command} replay{to}       # takes it in\n  \
+         {command} verify{to}       # proven; some events await replay\n  \
+         {command} replay{to}       # takes them in\n  \
          {command} ask failed-logins --day {}{to}\n  \
          {command} query{to}        # SQL, as in Athena",
         verdict(found),

@@ -74,7 +74,7 @@ impl Replayed {
         for (name, count, note) in rows {
             table.add_row([name.to_string(), count.to_string(), note]);
         }
-        format!("{table}\n{}{}\n", report::troubles(&self.troubles), self.sentence())
+        format!("{table}\n{}{}\n", report::troubles(&self.troubles), report::sentence(&self.sentence()))
     }
 
     fn sentence(&self) -> String {

@@ -19,9 +19,6 @@ const PRINTED_MAX: usize = 10;
 /// Of how many objects that are gone the versions are asked for.
 const VERSIONS_SHOWN: usize = 3;
 
-/// Sentences are wrapped at this column.
-const WIDTH: usize = 80;
-
 const HEADING: [&str; 7] = ["hour", "state", "objects", "lines", "rows", "duplicates", "rejected"];
 const DAY_HEADING: [&str; 4] = ["day", "state", "hours", "rows"];
 /// Columns that hold words; the others hold numbers.
@@ -119,7 +116,7 @@ impl Verified {
         let line = |(tenant, span): (&String, &Proven)| {
             let [from, to] = [span.from, span.to].map(|moment| moment.format("%Y-%m-%dT%H:%M:%SZ"));
             let text = format!("by `reconcile`, all that {tenant} logged from {from} to {to} is here");
-            report::wrapped(&text, "", WIDTH) + "\n"
+            report::sentence(&text) + "\n"
         };
         last.map(line).collect()
     }
