@@ -10,6 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::{BodyExt, Limited};
+use telemetry::error_chain;
 
 use super::access::Secret;
 
@@ -82,7 +83,8 @@ impl Http {
     async fn send(&self, request: http::Request<SdkBody>) -> Result<Answer> {
         let request = HttpRequest::try_from(request).map_err(|_| anyhow!("the request is no HTTP"))?;
         let answer = async {
-            let response = self.connector.call(request).await.map_err(|error| anyhow!(chain(&error)))?;
+            // The client's own text leaves out the causes.
+            let response = self.connector.call(request).await.map_err(|error| anyhow!(error_chain(&error)))?;
             let response = response.try_into_http1x().map_err(|_| anyhow!("the answer is no HTTP"))?;
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
@@ -94,11 +96,6 @@ impl Http {
             .await
             .unwrap_or_else(|_| Err(anyhow!("no answer in {seconds} seconds")))
     }
-}
-
-/// An error with its causes, which the client's own text leaves out.
-fn chain(error: &dyn std::error::Error) -> String {
-    telemetry::error_chain(error)
 }
 
 impl Answer {

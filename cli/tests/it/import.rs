@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use auth0_s3_logs::args::{Import, Verify};
@@ -20,7 +19,6 @@ use local_aws::seam::{Failure, Fault, Faults};
 use log_format::{Hour, layout};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::time::Duration;
 
 use crate::support::{self, BUCKET, binary, deployment, target};
 
@@ -30,15 +28,7 @@ const LATER: &str = "2025-03-01T22:30:00Z";
 
 /// The folder of the log in `data`, with its tables. Its clock always shows `now`. Another thread may still be closing it.
 async fn stack(data: &Path, now: &'static str) -> Stack {
-    let folder = data.join("folder");
-    let open = async || Stack::open(&target(&folder), Arc::new(|| now.parse().unwrap())).await;
-    for _ in 0..100 {
-        if let Ok(stack) = open().await {
-            return stack;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    open().await.unwrap()
+    support::open(&data.join("folder"), now).await
 }
 
 /// An event of the first of March.

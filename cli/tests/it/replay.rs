@@ -25,7 +25,7 @@ use log_format::{Hour, layout};
 use tempfile::TempDir;
 use tokio::time::Duration;
 
-use crate::support::{self, BUCKET, binary, deployment, target};
+use crate::support::{self, BUCKET, binary, deployment, open, target};
 
 const DAY: &str = "error/processing-failed/2025/03/01/07";
 const NOW: &str = "2025-03-01T20:59:00Z";
@@ -34,18 +34,6 @@ const LATER: &str = "2025-03-01T23:00:00Z";
 
 fn env(now: &str) -> Env {
     support::env(now, 1)
-}
-
-/// A folder with its tables. Its clock always shows `now`. Another thread may still be closing it.
-async fn stack(data: &Path, now: &'static str) -> Stack {
-    let open = async || Stack::open(&target(data), Arc::new(|| now.parse().unwrap())).await;
-    for _ in 0..100 {
-        if let Ok(stack) = open().await {
-            return stack;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    open().await.unwrap()
 }
 
 fn event(id: u32) -> String {
@@ -139,7 +127,7 @@ async fn fill(stack: &Stack) {
 #[tokio::test]
 async fn what_was_kept_comes_back_once() {
     let data = tempfile::tempdir().unwrap();
-    let stack = stack(data.path(), NOW).await;
+    let stack = open(data.path(), NOW).await;
     fill(&stack).await;
     let dry = replay(&stack, &Replay { dry_run: true, ..Replay::default() }, NOW).await;
     assert_eq!(keys(&stack, layout::LOGS).await, [""; 0]);
@@ -167,7 +155,7 @@ async fn what_was_kept_comes_back_once() {
 #[tokio::test]
 async fn lines_that_hold_no_record_are_named_and_never_quoted() {
     let data = tempfile::tempdir().unwrap();
-    let stack = stack(data.path(), NOW).await;
+    let stack = open(data.path(), NOW).await;
     put(&stack, &format!("{DAY}/bad"), b"secret\n{\"rawData\":7}\n".to_vec()).await;
     put(&stack, &format!("{DAY}/half"), [kept(&event(1)), "secret\n".repeat(12)].concat().into_bytes()).await;
     for (now, lines, replayed) in [(NOW, 1, 1), (LATER, 0, 0)] {
@@ -192,7 +180,7 @@ async fn lines_that_hold_no_record_are_named_and_never_quoted() {
 #[tokio::test]
 async fn what_others_changed_is_needs_operator() {
     let data = tempfile::tempdir().unwrap();
-    let stack = stack(data.path(), NOW).await;
+    let stack = open(data.path(), NOW).await;
     let [gone, edited, foreign] = ["gone", "edited", "foreign"].map(|name| format!("{DAY}/{name}"));
     for (number, key) in (1..).zip([&gone, &edited]) {
         put(&stack, key, kept(&event(number)).into_bytes()).await;
@@ -230,7 +218,7 @@ async fn what_others_changed_is_needs_operator() {
 #[tokio::test]
 async fn a_marker_of_lines_that_were_never_written_gives_way() {
     let data = tempfile::tempdir().unwrap();
-    let stack = stack(data.path(), NOW).await;
+    let stack = open(data.path(), NOW).await;
     let source = format!("{DAY}/records");
     put(&stack, &source, kept(&event(1)).into_bytes()).await;
     replay(&stack, &Replay::default(), NOW).await;
@@ -264,7 +252,7 @@ async fn a_marker_of_lines_that_were_never_written_gives_way() {
 #[tokio::test]
 async fn a_queue_gives_up_what_is_in_the_log() {
     let data = tempfile::tempdir().unwrap();
-    let stack = stack(data.path(), NOW).await;
+    let stack = open(data.path(), NOW).await;
     let events: Vec<String> = (1..=23).map(event).collect();
     let url = queue(&stack, &events.iter().map(String::as_str).chain(["{\"secret\":1}"]).collect::<Vec<_>>()).await;
     let options = Replay { queues: vec![url.clone()], dry_run: true };
@@ -272,7 +260,7 @@ async fn a_queue_gives_up_what_is_in_the_log() {
     assert_eq!((dry.messages, dry.messages_replayed, dry.lines), (24, 23, 23));
     assert_eq!(keys(&stack, "").await, [""; 0]);
     drop(stack);
-    let stack = self::stack(data.path(), LATER).await;
+    let stack = open(data.path(), LATER).await;
     let options = Replay { dry_run: false, ..options };
     let found = replay(&stack, &options, LATER).await;
     assert_eq!((found.messages, found.messages_replayed, found.lines, found.json_objects), (24, 23, 23, 23));
@@ -285,7 +273,7 @@ async fn a_queue_gives_up_what_is_in_the_log() {
     assert_eq!(not_delivered(&stack).await, [""; 0]);
     drop(stack);
     // Only the refused message is still there.
-    let stack = self::stack(data.path(), "2025-03-02T01:00:00Z").await;
+    let stack = open(data.path(), "2025-03-02T01:00:00Z").await;
     let left = sqs(&stack).receive_message().queue_url(&url).max_number_of_messages(10).send().await.unwrap();
     assert_eq!(left.messages().iter().map(|it| it.body().unwrap()).collect::<Vec<_>>(), ["{\"secret\":1}"]);
     let elsewhere = Replay { queues: vec!["https://sqs.us-east-1.amazonaws.com/0/other".into()], dry_run: false };
@@ -297,7 +285,7 @@ async fn a_queue_gives_up_what_is_in_the_log() {
 /// The folder and the queue that every crash begins with.
 async fn prepared() -> (TempDir, String) {
     let data = tempfile::tempdir().unwrap();
-    let stack = stack(data.path(), NOW).await;
+    let stack = open(data.path(), NOW).await;
     fill(&stack).await;
     let url = queue(&stack, &[&event(4), &event(5)]).await;
     (data, url)
@@ -319,7 +307,7 @@ async fn crash(stack: &Stack, options: &Replay, number: u64, fault: Fault) {
 async fn a_run_may_end_at_every_call() {
     let (data, url) = prepared().await;
     let options = Replay { queues: vec![url.clone()], dry_run: false };
-    let whole = stack(data.path(), NOW).await;
+    let whole = open(data.path(), NOW).await;
     crash(&whole, &options, 0, Fault::Torn).await;
     let trace: Vec<String> = whole.aws.trace().iter().map(ToString::to_string).collect();
     assert_eq!(ids(&logs(&whole).await), ["1", "2", "3", "3", "4", "5"]);
@@ -329,12 +317,12 @@ async fn a_run_may_end_at_every_call() {
     for (number, call) in (1..).zip(&trace) {
         for fault in &faults {
             let (data, url) = prepared().await;
-            let stack = stack(data.path(), NOW).await;
+            let stack = open(data.path(), NOW).await;
             let when = format!("{call} {fault}");
             crash(&stack, &options, number, fault.clone()).await;
             let seen = logs(&stack).await;
             drop(stack);
-            let stack = self::stack(data.path(), LATER).await;
+            let stack = open(data.path(), LATER).await;
             let objects = Replay::default();
             let dry = replay(&stack, &Replay { dry_run: true, ..objects.clone() }, LATER).await;
             let rest = replay(&stack, &objects, LATER).await;
@@ -363,7 +351,7 @@ async fn a_run_may_end_at_every_call() {
 async fn two_runs_at_once_agree() {
     for held in ["replayed/", "logs/"] {
         let (data, url) = prepared().await;
-        let stack = stack(data.path(), NOW).await;
+        let stack = open(data.path(), NOW).await;
         let options = Replay { queues: vec![url], dry_run: false };
         // The first run is held at its writes of that kind until the second has come to its end.
         let begin = format!("arn:aws:s3:::{BUCKET}/{held}");

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 use auth0_s3_logs::deployment::Deployment;
 use auth0_s3_logs::env::Env;
@@ -23,6 +25,18 @@ pub(crate) fn target(data: &Path) -> Target {
 /// The environment of a command that starts at `now`. `start` stands for what is drawn anew at every start.
 pub(crate) fn env(now: &str, start: u128) -> Env {
     Env::new(now.parse().unwrap(), Uuid::from_u128(start))
+}
+
+/// The folder's stack, with its tables. Its clock always shows `now`. Another thread may still be closing it.
+pub(crate) async fn open(data: &Path, now: &'static str) -> Stack {
+    let open = async || Stack::open(&target(data), Arc::new(|| now.parse().unwrap())).await;
+    for _ in 0..100 {
+        if let Ok(stack) = open().await {
+            return stack;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    open().await.unwrap()
 }
 
 /// What is deployed in the stack, which nobody else uses, called by `caller`.

@@ -26,7 +26,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::auth0::{Auth0, Tenant, envelope, events};
 
-use crate::support::{BUCKET, deployment, env, target};
+use crate::support::{BUCKET, deployment, env, open};
 
 /// The present moment of every test.
 const NOW: &str = "2026-11-20T13:00:00Z";
@@ -114,7 +114,7 @@ impl World {
     }
 
     async fn stack(&self) -> Stack {
-        open(self.data.path()).await
+        open(self.data.path(), NOW).await
     }
 
     /// A client of the stand-in. When it waits, time passes at once.
@@ -165,18 +165,6 @@ impl World {
         let more = lines.values().filter(|lines| lines.len() > 1).count();
         (lines.into_keys().collect(), more)
     }
-}
-
-/// The folder's stack. Another thread may still be closing it.
-async fn open(data: &Path) -> Stack {
-    let open = async || Stack::open(&target(data), Arc::new(|| at(NOW))).await;
-    for _ in 0..100 {
-        if let Ok(stack) = open().await {
-            return stack;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    open().await.unwrap()
 }
 
 async fn put(stack: &Stack, key: &str, body: Vec<u8>) {

@@ -10,6 +10,7 @@ use local_aws::seam::{Failure, Fault, Faults};
 use serde_json::json;
 
 use super::*;
+use crate::support::target;
 
 const REPAIR: &str = "--from 2026-11-18T14 --to 2026-11-19T10 --repair";
 
