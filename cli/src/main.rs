@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use auth0_s3_logs::Verdict;
-use auth0_s3_logs::args::Args;
+use auth0_s3_logs::args::{Args, Command};
 use auth0_s3_logs::auth0::Access;
 use auth0_s3_logs::env::Env;
 use auth0_s3_logs::output::out::Out;
@@ -70,6 +70,10 @@ async fn execute(mut args: Args) -> anyhow::Result<Verdict> {
         called: if var("CARGO").is_some() { "cargo run --" } else { "auth0-s3-logs" },
         ..Env::new(Utc::now(), Uuid::new_v4())
     };
+    // What is the same for a folder and AWS needs neither, nor their limits.
+    if matches!(args.command, Some(Command::Completions(_) | Command::Manual(_))) {
+        return auth0_s3_logs::execute(args, &env).await;
+    }
     let limits = Limits::from_vars(|name| std::env::var(name).ok())?.on(cores);
     if args.target.aws || args.target.deployment.is_some() {
         env.limits = limits;

@@ -40,6 +40,15 @@ fn shown(output: &Output) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
+/// What needs neither a folder nor AWS is not stopped by what the environment says of them.
+#[test]
+fn completions_need_no_settings() {
+    let output = binary().args(["completions", "bash"]).env("MEMORY_BYTES_MAX", "much").output().unwrap();
+    let (code, printed, errors) = shown(&output);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    assert!(printed.contains("--deployment"), "{printed}");
+}
+
 const ALL: &str = "SELECT type, user_id, user_name, CAST(log_id AS bigint) AS number FROM auth0_logs \
      WHERE \"date\" = DATE '2025-03-01' ORDER BY log_id";
 
