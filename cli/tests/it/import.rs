@@ -9,18 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use auth0_s3_logs::args::{Import, Verify};
 use auth0_s3_logs::commands::import::{Imported, run};
 use auth0_s3_logs::commands::verify;
-use auth0_s3_logs::deployment::Deployment;
 use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
-use compactor::config::Limits;
 use fixtures::gzip;
 use flate2::read::MultiGzDecoder;
-use local_aws::seam::{Failure, Fault, Faults};
+use local_aws::seam::{Failure, Fault};
 use log_format::{Hour, layout};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{self, BUCKET, binary, deployment, target};
+use crate::support::{self, BUCKET, binary, deployment};
 
 const NOW: &str = "2025-03-01T20:59:00Z";
 /// Another hour, in which a run is made again.
@@ -239,15 +237,7 @@ async fn prepared() -> (TempDir, Import) {
 
 /// A run that meets `fault` at its `number`-th call.
 async fn crash(stack: &Stack, options: &Import, number: u64, fault: Fault) {
-    let process = stack.aws.as_caller("crashing");
-    stack.aws.inject(Faults::listed([(number, fault)]));
-    let limits = Limits { alone: true, ..Limits::default() };
-    let deployment = Deployment::new(&target(Path::new("")), &process.sdk_config(), limits);
-    let env = env(NOW);
-    tokio::select! {
-        _ = run(&deployment, options, &env) => {}
-        () = process.ended() => {}
-    }
+    support::crash(stack, number, fault, async |deployment| run(&deployment, options, &env(NOW)).await).await;
 }
 
 /// The calls before compaction, each with every fault: the compactor's own calls have tests of their own.

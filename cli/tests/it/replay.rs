@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
 use auth0_s3_logs::Verdict;
@@ -10,22 +9,20 @@ use auth0_s3_logs::args::{Replay, Verify};
 use auth0_s3_logs::commands::replay::marker::Marker;
 use auth0_s3_logs::commands::replay::{Replayed, run};
 use auth0_s3_logs::commands::verify;
-use auth0_s3_logs::deployment::Deployment;
 use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use compactor::clock::{Clock, Run};
-use compactor::config::Limits;
 use compactor::request::{Request, Scope};
 use fixtures::gzip;
 use flate2::read::MultiGzDecoder;
-use local_aws::seam::{Failure, Fault, Faults};
+use local_aws::seam::{Failure, Fault};
 use log_format::{Hour, layout};
 use tempfile::TempDir;
 use tokio::time::Duration;
 
-use crate::support::{self, BUCKET, binary, deployment, open, target};
+use crate::support::{self, BUCKET, binary, deployment, open};
 
 const DAY: &str = "error/processing-failed/2025/03/01/07";
 const NOW: &str = "2025-03-01T20:59:00Z";
@@ -293,14 +290,7 @@ async fn prepared() -> (TempDir, String) {
 
 /// A run that meets `fault` at its `number`-th call.
 async fn crash(stack: &Stack, options: &Replay, number: u64, fault: Fault) {
-    let process = stack.aws.as_caller("crashing");
-    stack.aws.inject(Faults::listed([(number, fault)]));
-    let deployment = Deployment::new(&target(Path::new("")), &process.sdk_config(), Limits::default());
-    let env = env(NOW);
-    tokio::select! {
-        _ = run(&deployment, options, &env) => {}
-        () = process.ended() => {}
-    }
+    support::crash(stack, number, fault, async |deployment| run(&deployment, options, &env(NOW)).await).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use auth0_s3_logs::env::Env;
 use auth0_s3_logs::simulation::stack::Stack;
 use auth0_s3_logs::target::Target;
 use compactor::config::Limits;
+use local_aws::seam::{Fault, Faults};
 use uuid::Uuid;
 
 #[cfg(feature = "sql")]
@@ -42,6 +43,18 @@ pub(crate) async fn open(data: &Path, now: &'static str) -> Stack {
 /// What is deployed in the stack, which nobody else uses, called by `caller`.
 pub(crate) fn deployment(stack: &Stack, caller: &str) -> Deployment {
     Deployment::of_stack(stack, caller, Limits { alone: true, ..Limits::default() })
+}
+
+/// Does `work` with the stack as a process that meets `fault` at its `number`-th call, and may end there.
+pub(crate) async fn crash<R>(stack: &Stack, number: u64, fault: Fault, work: impl AsyncFnOnce(Deployment) -> R) {
+    let process = stack.aws.as_caller("crashing");
+    stack.aws.inject(Faults::listed([(number, fault)]));
+    let limits = Limits { alone: true, ..Limits::default() };
+    let deployment = Deployment::new(&target(Path::new("")), &process.sdk_config(), limits);
+    tokio::select! {
+        _ = work(deployment) => {}
+        () = process.ended() => {}
+    }
 }
 
 pub(crate) fn binary() -> Command {

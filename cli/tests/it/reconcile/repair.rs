@@ -5,12 +5,11 @@ use auth0_s3_logs::args::Verify;
 use auth0_s3_logs::commands::reconcile::WhyNotInBucket::Missing;
 use auth0_s3_logs::commands::replay::marker::Marker;
 use auth0_s3_logs::commands::verify;
-use compactor::config::Limits;
-use local_aws::seam::{Failure, Fault, Faults};
+use local_aws::seam::{Failure, Fault};
 use serde_json::json;
 
 use super::*;
-use crate::support::target;
+use crate::support;
 
 const REPAIR: &str = "--from 2026-11-18T14 --to 2026-11-19T10 --repair";
 
@@ -76,13 +75,7 @@ async fn what_the_stream_hides_is_not_fetched_unasked() {
 
 /// A run that meets `fault` at its `number`-th call.
 async fn crash(world: &World, stack: &Stack, number: u64, fault: Fault) {
-    let process = stack.aws.as_caller("crashing");
-    stack.aws.inject(Faults::listed([(number, fault)]));
-    let deployment = Deployment::new(&target(Path::new("")), &process.sdk_config(), Limits::default());
-    tokio::select! {
-        _ = world.reconcile_over(&deployment, REPAIR) => {}
-        () = process.ended() => {}
-    }
+    support::crash(stack, number, fault, async |deployment| world.reconcile_over(&deployment, REPAIR).await).await;
 }
 
 #[tokio::test]
