@@ -23,7 +23,7 @@ import servers
 
 MB = 1024 * 1024
 BUCKET = "auth0-logs"
-SYNCED_FILES = 10_000
+SYNCED_FILES = 3_000
 BIG_FILE_BYTES = 200 * MB
 # What the command line cuts a file into that it uploads in parts.
 PART_BYTES = 8 * MB

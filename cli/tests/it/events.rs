@@ -64,14 +64,6 @@ async fn every_real_event_there_is() {
     let events: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
     assert_eq!(events.len(), 69);
     check(&events, &events).await;
-    let data = tempfile::tempdir().unwrap();
-    let mut arguments = vec!["run", "--events"];
-    arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
-    let (code, found) = command(data.path(), &arguments);
-    assert_eq!(code, 0, "{found}");
-    let of = |name| number(&found, name);
-    assert_eq!((of("events"), of("lines"), of("failed"), of("rejected")), (69, 69, 0, 0));
-    assert_eq!(of("lines"), of("parquet_rows") + of("duplicates"));
 }
 
 #[test]

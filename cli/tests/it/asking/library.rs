@@ -57,7 +57,7 @@ fn every_detection_of_auth0_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_question_finds_what_the_json_holds() {
     let data = tempfile::tempdir().unwrap();
-    let (code, printed) = command(data.path(), &["demo", "--events", "30000", "--hours", "24"]);
+    let (code, printed) = command(data.path(), &["demo", "--events", "15000", "--hours", "24"]);
     assert_eq!(code, 0, "{printed}");
     let known = "SELECT CAST(max(\"date\") AS varchar) AS day, max(user_id) FILTER (WHERE type = 'fp') AS \"user\", \
          max(ip) FILTER (WHERE type = 'fp') AS ip, max(log_id) AS log_id FROM auth0_logs";
