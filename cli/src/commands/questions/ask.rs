@@ -51,16 +51,18 @@ fn given(question: &Question, options: &Ask) -> Result<BTreeMap<String, Value>> 
     said.into_iter().map(|(name, text)| Ok((name.to_owned(), read(question, name, text)?))).collect()
 }
 
+/// The columns for a question's name, so that its title fits beside it on any terminal. A longer name moves its title.
+const NAME_WIDTH: usize = 24;
+
 fn list(json: bool) -> Result<()> {
     if json {
         return report::print_json(&library::questions().iter().map(described).collect::<Vec<_>>());
     }
-    let width = library::questions().iter().map(|question| question.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for group in library::GROUPS {
         text += &format!("{group}\n");
         for question in library::questions().iter().filter(|question| question.group == group) {
-            text += &format!("  {:<width$}  {}\n", question.name, question.title);
+            text += &format!("  {:<NAME_WIDTH$}  {}\n", question.name, question.title);
         }
         text.push('\n');
     }

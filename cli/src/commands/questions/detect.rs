@@ -53,7 +53,7 @@ async fn print(found: &Found, hours: HourRange, format: Option<Format>, json: bo
         }
         _ => {}
     }
-    report::print(&format!("{}\n", found.heading(hours)))?;
+    report::print(&format!("{}\n", report::sentence(&found.heading(hours))))?;
     if !found.findings.is_empty() {
         found.print(format.unwrap_or(Format::Table), env).await?;
     }
@@ -251,7 +251,7 @@ impl Found {
         if !self.silent.is_empty() {
             let names: Vec<&str> = self.silent.iter().map(|rule| rule.name).collect();
             text += &format!(
-                "{} of {} rules saw no event that they look at, or lack a parameter; their silence says nothing:\n{}\n",
+                "{} of {} rules had nothing to look at, or lack a parameter; of these silence\nsays nothing:\n{}\n",
                 names.len(),
                 self.rules,
                 report::wrapped(&names.join(" "), "  ", 78)
