@@ -5,7 +5,7 @@ questions from the hourly table and from the view, which reads the days. Calls a
 Usage, after e2e/install.sh and a build of the workspace:
   .venv/bin/python bench/days.py                                 a year of 60 events an hour
   .venv/bin/python bench/days.py --days 1 --events 3600000       a day whose hours are 30 MB of Parquet or less
-  .venv/bin/python bench/days.py --days 60                       as the gate runs it
+  .venv/bin/python bench/days.py --days 30                       as the gate runs it
 
 Answers are compared before anything is counted. Exits with 1 if an answer differs or a goal is missed that does not
 depend on the machine: a twentieth of the calls, 0.7 of the bytes stored (both for days of small hours), and half the
