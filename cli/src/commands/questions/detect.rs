@@ -250,12 +250,12 @@ impl Found {
         }
         if !self.silent.is_empty() {
             let names: Vec<&str> = self.silent.iter().map(|rule| rule.name).collect();
-            text += &format!(
-                "{} of {} rules had nothing to look at, or lack a parameter; of these silence\nsays nothing:\n{}\n",
+            let silent = format!(
+                "{} of {} rules had nothing to look at, or lack a parameter; of these silence says nothing:",
                 names.len(),
-                self.rules,
-                report::wrapped(&names.join(" "), "  ", 78)
+                self.rules
             );
+            text += &format!("{}\n{}\n", report::sentence(&silent), report::wrapped(&names.join(" "), "  ", 78));
         }
         text
     }
